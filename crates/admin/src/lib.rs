@@ -1,0 +1,1 @@
+//! The operator's command line: msp-admin, gen_key, appendclient, purgeclients

@@ -1,0 +1,1 @@
+//! Calls functions of a mini-share-point server: library and msp-client

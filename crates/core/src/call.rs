@@ -1,0 +1,43 @@
+//! One call: limits, metrics, and the function itself.
+
+use msp_protocol::ErrorCode;
+use serde_json::Value;
+
+use crate::grant::Permit;
+use crate::runner::{Job, RunError};
+
+/// Why a permitted call brought no answer.
+pub type CallError = RunError;
+
+impl RunError {
+    /// What the caller is told.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::BadArguments(_) => ErrorCode::BadArguments,
+            Self::Busy => ErrorCode::Busy,
+            Self::Failed(_) => ErrorCode::FunctionFailed,
+            Self::Timeout => ErrorCode::Timeout,
+            Self::TooLarge => ErrorCode::TooLarge,
+        }
+    }
+}
+
+/// Runs the permitted function once, within its limits.
+///
+/// # Errors
+/// [`CallError::Busy`] when all of the function's slots are taken, else what the runner says.
+pub async fn call(permit: Permit, args: Option<Value>) -> Result<Value, CallError> {
+    let function = permit.function();
+    let name = function.name.to_string();
+    let result = match function.slots.clone().try_acquire_owned() {
+        Err(_) => Err(CallError::Busy),
+        Ok(slot) => {
+            let job = Job { caller: permit.caller().clone(), args, limits: function.limits, slot };
+            function.runner.run(job).await
+        }
+    };
+    let outcome = result.as_ref().map_or_else(|error| error.code().as_str(), |_| "ok");
+    metrics::counter!("msp_calls_total", "function" => name, "outcome" => outcome).increment(1);
+    result
+}

@@ -1,0 +1,127 @@
+//! The functions that exist now.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use msp_protocol::FunctionName;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+
+use crate::caller::Caller;
+use crate::grant;
+use crate::limits::FunctionLimits;
+use crate::runner::Runner;
+
+/// What a call may change; a grant to write covers reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Changes nothing that matters.
+    Read,
+    /// Changes something.
+    Write,
+}
+
+impl Access {
+    /// `read` or `write`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+}
+
+/// Where a function comes from, which decides who may call it without a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Origin {
+    /// Always there, for every proven caller of the envelope shape: `msp/ping`, `msp/functions`.
+    BuiltIn,
+    /// Listed in modules.ini.
+    Modules,
+}
+
+/// What runs a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum RunnerKind {
+    /// A program, started for each call.
+    Executable,
+    /// Compiled into the server.
+    Native,
+    /// A module in a long-lived Python worker.
+    Python,
+}
+
+/// One function with its runner and limits.
+#[derive(Debug)]
+pub struct Function {
+    /// The name callers use.
+    pub name: FunctionName,
+    /// What a call may change.
+    pub access: Access,
+    /// True when the operator opened a function that writes to the classic shape (`Classic=yes`).
+    pub classic_write: bool,
+    /// One line for people; may be empty.
+    pub description: String,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// What kind of runner it has.
+    pub kind: RunnerKind,
+    /// Its limits.
+    pub limits: FunctionLimits,
+    /// What runs it.
+    pub runner: Arc<dyn Runner>,
+    /// One slot for each call under way.
+    pub slots: Arc<Semaphore>,
+}
+
+/// One line of modules.ini with its section: a function that is to exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleSpec {
+    /// The name callers use, lower-cased.
+    pub function: FunctionName,
+    /// The module's name, without ending; may be dotted, holds no `/`.
+    pub module: String,
+    /// What a call may change.
+    pub access: Access,
+    /// True when a function that writes is open to the classic shape.
+    pub classic_write: bool,
+    /// One line for people; may be empty.
+    pub description: String,
+    /// Its limits.
+    pub limits: FunctionLimits,
+}
+
+/// The functions that exist now, by name; never changed, only replaced as a whole.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    functions: BTreeMap<FunctionName, Arc<Function>>,
+}
+
+impl Catalogue {
+    /// The function of exactly this name.
+    #[must_use]
+    pub fn find(&self, name: &FunctionName) -> Option<&Arc<Function>> {
+        self.functions.get(name)
+    }
+
+    /// All functions in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Function>> {
+        self.functions.values()
+    }
+
+    /// What this caller may call, in the order of the names, built-in functions apart.
+    pub fn callable_by<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Function>> {
+        grant::callable(caller, self)
+    }
+}
+
+impl FromIterator<Arc<Function>> for Catalogue {
+    fn from_iter<I: IntoIterator<Item = Arc<Function>>>(functions: I) -> Self {
+        Self { functions: functions.into_iter().map(|function| (function.name.clone(), function)).collect() }
+    }
+}

@@ -1,0 +1,134 @@
+//! What msp-admin and a running server say to each other over the control socket.
+//!
+//! One JSON object a line each way: a [`Request`], then a [`Reply`]. The socket is `<Server/Keypath>/control.sock`,
+//! mode 0600; the server answers its own user and root only.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use msp_protocol::UnixSecond;
+use serde::{Deserialize, Serialize};
+
+use crate::guard::{Ban, GuardStatus};
+
+/// The socket's name inside `<Server/Keypath>`.
+pub const SOCKET: &str = "control.sock";
+
+/// The longest line either side takes, in bytes.
+pub const MAX_LINE: usize = 4 * 1024 * 1024;
+
+/// What msp-admin asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Request {
+    /// Writes a copy of the registry to a new file.
+    Backup {
+        /// The absolute path of the file, which must not exist.
+        to: PathBuf,
+    },
+    /// Asks for the ban list.
+    Bans,
+    /// Asks for the floor.
+    Floor,
+    /// Lowers the floor to the clock.
+    FloorReset {
+        /// Who asks, for the audit.
+        actor: String,
+    },
+    /// Takes an address off the ban list.
+    LiftBan {
+        /// The address.
+        address: IpAddr,
+    },
+    /// Replaces the registry's content by a backup's.
+    Restore {
+        /// The absolute path of the backup.
+        from: PathBuf,
+        /// Who asks, for the audit.
+        actor: String,
+    },
+    /// Asks how the server is.
+    Status,
+    /// Asks for refusals.
+    Why {
+        /// Only the one with this request id.
+        id: Option<String>,
+        /// Only those of this address.
+        address: Option<IpAddr>,
+        /// At most so many, the newest first.
+        last: usize,
+    },
+}
+
+/// What the server answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Reply {
+    /// The ban list.
+    Bans {
+        /// Its rows.
+        bans: Vec<Ban>,
+    },
+    /// It was done.
+    Done,
+    /// It could not be done.
+    Failed {
+        /// One line for the operator.
+        message: String,
+    },
+    /// The guard's state.
+    Floor {
+        /// The guard's state.
+        guard: GuardStatus,
+        /// The server's clock.
+        now: UnixSecond,
+    },
+    /// Refusals, the newest first.
+    Refusals {
+        /// The rows.
+        refusals: Vec<Refusal>,
+    },
+    /// How the server is.
+    Status {
+        /// The server's state.
+        status: Box<Status>,
+    },
+}
+
+/// One refusal of the ring.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The request id, 16 hex digits.
+    pub id: String,
+    /// When it happened, Unix milliseconds.
+    pub at_ms: u64,
+    /// Where it came from.
+    pub address: IpAddr,
+    /// The client's name or fingerprint, when its key opened the request.
+    pub client: Option<String>,
+    /// What the caller got: an HTTP status, and the sealed code where there was one.
+    pub answer: String,
+    /// The true reason.
+    pub reason: String,
+}
+
+/// How the server is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// The process.
+    pub pid: u32,
+    /// Seconds since the start.
+    pub uptime_sec: u64,
+    /// Registered clients.
+    pub clients: usize,
+    /// The functions of the catalogue with their runners.
+    pub functions: Vec<(String, String)>,
+    /// The guard's state.
+    pub guard: GuardStatus,
+    /// What keeps the server from being ready; empty when it is.
+    pub not_ready: Vec<String>,
+    /// What is in force or should be looked at, one line each: isolation, permissions, addresses.
+    pub notes: Vec<String>,
+}

@@ -1,0 +1,139 @@
+//! What is short-lived, in the domain's words.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use msp_protocol::{Digest, UnixSecond};
+use serde::{Deserialize, Serialize};
+
+use crate::BoxFuture;
+use crate::registry::RegistryError;
+
+/// What makes a request unique: a classic nonce, or a `rid` followed by 8 bytes of its client's key digest.
+pub type Item = [u8; 24];
+
+/// A proven request that asks to be accepted once.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// Digest of the client's key.
+    pub client: Digest,
+    /// One item of an envelope, four of a classic request.
+    pub items: Vec<Item>,
+    /// The request's time.
+    pub ts: UnixSecond,
+}
+
+/// Why a proven request is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// Its time is at or below the floor.
+    BelowFloor {
+        /// The first second that would be accepted.
+        not_before: UnixSecond,
+        /// True the first time this request is refused, within 24 h: then the caller may be told.
+        tell: bool,
+    },
+    /// The guard or this caller's share of it is full.
+    Full,
+    /// One of its items was accepted before, or refused as ahead before.
+    Replayed,
+    /// Its time is more than RequestTTL ahead.
+    TooNew {
+        /// The server's time.
+        not_before: UnixSecond,
+        /// As in `BelowFloor`.
+        tell: bool,
+    },
+    /// Its time is more than RequestTTL ago.
+    TooOld {
+        /// The server's time, or the first second above the floor.
+        not_before: UnixSecond,
+        /// As in `BelowFloor`.
+        tell: bool,
+    },
+    /// The mark that must be durable first cannot be written.
+    Unavailable,
+}
+
+/// How an address is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sighting {
+    /// Seen within IPAddressTTL.
+    Known,
+    /// Never seen, or forgotten.
+    New,
+    /// Seen before, but longer ago than IPAddressTTL.
+    Returned,
+}
+
+/// How an address is treated after its failures. It never decides about proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// No, or few, failures.
+    Free,
+    /// Refused the search through all classic keys until then (monotonic).
+    Slowed(Duration),
+    /// On the ban list until then (monotonic).
+    Banned(Duration),
+}
+
+/// A row of the ban list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ban {
+    /// The address, or the /64 of an IPv6 address.
+    pub address: String,
+    /// Failures counted.
+    pub failures: u32,
+    /// Seconds until it ends.
+    pub remaining_sec: u64,
+}
+
+/// How full the guard is, and where its floor stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardStatus {
+    /// Slots in use; a classic request takes four.
+    pub entries: usize,
+    /// Slots there are.
+    pub max_entries: usize,
+    /// Nothing at or below this second is accepted.
+    pub floor: UnixSecond,
+    /// The durable mark.
+    pub accepted_until: UnixSecond,
+    /// True while the mark cannot be written.
+    pub mark_failing: bool,
+}
+
+/// The short-lived memory of a server, or of several that share one.
+pub trait Guard: Send + Sync {
+    /// Accepts a proven request, or says why not; what was accepted is never accepted again.
+    fn admit(&self, request: Admission) -> BoxFuture<'_, Result<(), Rejection>>;
+
+    /// Notes an address after a successful call by this client.
+    fn sight(&self, address: IpAddr, client: &Digest) -> Sighting;
+    /// The keys (their digests) that lately proved themselves from this address, the last one first.
+    fn seen_from(&self, address: IpAddr) -> Vec<Digest>;
+
+    /// Counts a failure against an address (IPv6: its /64) and, where one is known, an account.
+    fn note_failure(&self, address: IpAddr, account: Option<&Digest>);
+    /// Forgets an account's failures after a success; an address only loses half of its own.
+    fn note_success(&self, address: IpAddr, account: &Digest);
+    /// How an address is to be treated now.
+    fn standing(&self, address: IpAddr) -> Standing;
+    /// How long an attempt on this account must wait now; grows with its failures.
+    fn account_delay(&self, account: &Digest) -> Duration;
+    /// The ban list.
+    fn bans(&self) -> Vec<Ban>;
+    /// Takes an address off the ban list; false when it was not on it.
+    fn lift_ban(&self, address: IpAddr) -> bool;
+
+    /// How full it is.
+    fn status(&self) -> GuardStatus;
+    /// Does what is due: forgets, raises the mark ahead of need; called about twice a second.
+    fn tick(&self) -> BoxFuture<'_, ()>;
+    /// Reads the marks anew, after a restore.
+    fn reload_marks(&self) -> BoxFuture<'_, Result<(), RegistryError>>;
+    /// Lowers floor and mark to the clock, giving up protection for the seconds between (`msp-admin floor reset`).
+    fn reset_floor(&self) -> BoxFuture<'_, Result<(), RegistryError>>;
+    /// Sets the mark to the highest time accepted, before a graceful stop ends.
+    fn close(&self) -> BoxFuture<'_, Result<(), RegistryError>>;
+}

@@ -1,0 +1,33 @@
+//! What every door, runner and store agrees on: callers, grants, the catalogue, one call, the clock.
+//!
+//! One request's way: a door authenticates and makes a [`Caller`]; [`permit`] says whether it may, and gives a
+//! [`Permit`]; [`call`] runs it within its limits through the function's [`Runner`]. The traits [`Registry`],
+//! [`Guard`] and [`Runner`] are implemented by the crates above this one.
+
+mod call;
+mod caller;
+mod catalogue;
+pub mod clock;
+pub mod control;
+mod grant;
+mod guard;
+mod limits;
+mod refusal;
+mod registry;
+mod runner;
+
+pub use call::{CallError, call};
+pub use caller::{Caller, Door, RequestId, Shape};
+pub use catalogue::{Access, Catalogue, Function, ModuleSpec, Origin, RunnerKind};
+pub use grant::{Denied, Grants, Pattern, PatternError, Permit, permit};
+pub use guard::{Admission, Ban, Guard, GuardStatus, Item, Rejection, Sighting, Standing};
+pub use limits::FunctionLimits;
+pub use refusal::{Reason, Severity};
+pub use registry::{
+    AuditEvent, AuditRow, ClientRecord, FreshnessStore, KeptAhead, Link, Linked, Marks, NewClient, Registry,
+    RegistryError, Revoked, SecretRecord, Snapshot, Use,
+};
+pub use runner::{Job, RunError, Runner};
+
+/// A boxed future, so that the traits can be used as objects.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,1 @@
+//! What is short-lived: seen nonces, sightings, failures and bans

@@ -1,0 +1,1 @@
+//! What must survive: clients, secrets, grants, audit and freshness marks, on SQLite

@@ -1,0 +1,1 @@
+//! What runs a function: python, executable, native

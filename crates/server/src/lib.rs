@@ -1,0 +1,1 @@
+//! The mini-share-point server

@@ -1,0 +1,1 @@
+//! The operator's configuration: config.ini, modules.ini, environment, checked once at the door
