@@ -9,7 +9,6 @@ use crate::grant::Grants;
 
 /// One way in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Door {
     /// `POST /v1`.
     Sealed,

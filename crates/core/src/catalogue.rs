@@ -35,7 +35,6 @@ impl Access {
 
 /// Where a function comes from, which decides who may call it without a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Origin {
     /// Always there, for every proven caller of the envelope shape: `msp/ping`, `msp/functions`.
     BuiltIn,
@@ -46,7 +45,6 @@ pub enum Origin {
 /// What runs a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum RunnerKind {
     /// A program, started for each call.
     Executable,

@@ -123,6 +123,8 @@ pub struct Status {
     pub uptime_sec: u64,
     /// Registered clients.
     pub clients: usize,
+    /// The generation of the registry that the server has taken up.
+    pub generation: u64,
     /// The functions of the catalogue with their runners.
     pub functions: Vec<(String, String)>,
     /// The guard's state.

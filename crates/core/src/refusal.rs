@@ -15,7 +15,6 @@ pub enum Severity {
 
 /// Why a request was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
 pub enum Reason {
     /// The time of the request is at or below the floor.
     #[error("its time is at or below the floor: it may have been accepted before a restart")]

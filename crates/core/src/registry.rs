@@ -186,7 +186,6 @@ pub trait Registry: FreshnessStore {
 
 /// Why the registry could not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum RegistryError {
     /// The key, the secret or the name is registered already.
     #[error("{0} is registered already")]

@@ -31,7 +31,6 @@ pub trait Runner: Debug + Send + Sync {
 
 /// Why a run brought no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum RunError {
     /// The arguments do not fit; the message is for the caller.
     #[error("bad arguments: {0}")]

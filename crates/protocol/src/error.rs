@@ -4,7 +4,6 @@
 ///
 /// The names are the wire's and never change; docs/ERRORS.md has a row for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum ErrorCode {
     /// The function refused its arguments.
     BadArguments,

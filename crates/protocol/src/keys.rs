@@ -25,7 +25,7 @@ impl PublicKey {
     /// [`KeyError::NotCanonical`] for a u-coordinate of 2²⁵⁵−19 or more (the top bit included),
     /// [`KeyError::LowOrder`] when every shared key with it would be zero (RFC 7748 section 6.1).
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, KeyError> {
-        if !is_canonical(&bytes) {
+        if !Self::is_canonical(&bytes) {
             return Err(KeyError::NotCanonical);
         }
         let probe = StaticSecret::from([1; 32]);
@@ -39,6 +39,16 @@ impl PublicKey {
     #[must_use]
     pub const fn from_stored(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// True below 2²⁵⁵−19, so that one point has one encoding.
+    pub(crate) fn is_canonical(bytes: &[u8; 32]) -> bool {
+        let [first, middle @ .., last] = bytes;
+        match last {
+            0x80.. => false,
+            0x7f => *first < 0xed || middle.iter().any(|byte| *byte != 0xff),
+            _ => true,
+        }
     }
 
     /// The 32 bytes of the u-coordinate, little-endian.
@@ -58,16 +68,6 @@ impl PublicKey {
     pub fn fingerprint(&self) -> String {
         let hex = self.digest().to_string();
         hex.as_bytes().chunks(4).take(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
-    }
-}
-
-/// True below 2²⁵⁵−19, so that one point has one encoding.
-fn is_canonical(bytes: &[u8; 32]) -> bool {
-    let [first, middle @ .., last] = bytes;
-    match last {
-        0x80.. => false,
-        0x7f => *first < 0xed || middle.iter().any(|byte| *byte != 0xff),
-        _ => true,
     }
 }
 

@@ -3,6 +3,7 @@
 //! No I/O, no clock, no async; randomness is passed in. Server and client compile the same messages, and
 //! `docs/PROTOCOL.md` says the same in words.
 
+mod body;
 pub mod checksum;
 pub mod classic;
 pub mod encoding;
@@ -13,6 +14,7 @@ mod keys;
 mod names;
 pub mod sealing;
 
+pub use body::Body;
 pub use crypto_box::aead::{OsRng, rand_core::CryptoRngCore};
 pub use error::{DecodeError, ErrorCode};
 pub use keys::{Digest, KeyError, PrivateKey, PublicKey, Secret, SecretError};

@@ -1,1 +1,164 @@
-//! placeholder
+//! NaCl boxes and sealed boxes, opened with precomputed keys and the stored public key.
+
+use std::fmt;
+
+use blake2::digest::consts::{U24, U32};
+use blake2::digest::{FixedOutput as _, Update};
+use blake2::{Blake2b, Blake2bMac, Digest as _};
+use crypto_box::aead::generic_array::GenericArray;
+use crypto_box::aead::rand_core::CryptoRngCore;
+use crypto_secretbox::XSalsa20Poly1305;
+use crypto_secretbox::aead::{Aead as _, KeyInit as _};
+use salsa20::cipher::consts::U10;
+use x25519_dalek::SharedSecret;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::error::DecodeError;
+use crate::keys::{PrivateKey, PublicKey};
+
+/// The bytes of a nonce.
+pub const NONCE: usize = 24;
+/// The bytes of an authentication tag.
+pub const TAG: usize = 16;
+/// What a sealed box is longer than its plaintext: ephemeral key and tag.
+pub const SEAL_OVERHEAD: usize = 32 + TAG;
+
+/// The precomputed key of NaCl's `crypto_box` for one pair; the same from both sides, wiped when dropped.
+#[derive(Clone)]
+pub struct BoxKey(XSalsa20Poly1305);
+
+impl BoxKey {
+    /// Agrees on the key: HSalsa20 of the X25519 result with sixteen zero bytes.
+    #[must_use]
+    pub fn agree(private: &PrivateKey, public: &PublicKey) -> Self {
+        Self::of_shared(&private.diffie_hellman(public.as_bytes()))
+    }
+
+    fn of_shared(shared: &SharedSecret) -> Self {
+        let zeros = GenericArray::default();
+        let mut key = salsa20::hsalsa::<U10>(GenericArray::from_slice(shared.as_bytes()), &zeros);
+        let cipher = XSalsa20Poly1305::new(&key);
+        key.as_mut_slice().zeroize();
+        Self(cipher)
+    }
+
+    /// Uses 32 bytes as a key of NaCl's `crypto_secretbox`, which is what a precomputed box is.
+    pub(crate) fn of_secretbox(key: &[u8; 32]) -> Self {
+        Self(XSalsa20Poly1305::new(GenericArray::from_slice(key)))
+    }
+
+    /// Opens tag and ciphertext; none when they were not made with this key and nonce.
+    #[must_use]
+    pub fn open(&self, nonce: &[u8; NONCE], boxed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.0.decrypt(GenericArray::from_slice(nonce), boxed).ok().map(Zeroizing::new)
+    }
+
+    /// Seals a plaintext as tag and ciphertext. A nonce must never be used twice with one key.
+    #[must_use]
+    pub fn seal(&self, nonce: &[u8; NONCE], plaintext: &[u8]) -> Vec<u8> {
+        // Only a plaintext of 2⁶⁴ blocks fails, which no memory holds.
+        self.0.encrypt(GenericArray::from_slice(nonce), plaintext).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for BoxKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BoxKey(…)")
+    }
+}
+
+/// Seals for a recipient as NaCl's `crypto_box_seal` does: anonymous, only the recipient can open it.
+#[must_use]
+pub fn seal(recipient: &PublicKey, plaintext: &[u8], rng: &mut impl CryptoRngCore) -> Vec<u8> {
+    seal_from(&PrivateKey::generate(rng), recipient, plaintext)
+}
+
+/// Seals with a given ephemeral key, for known-answer vectors; a key used for two messages reveals both.
+#[must_use]
+pub fn seal_from(ephemeral: &PrivateKey, recipient: &PublicKey, plaintext: &[u8]) -> Vec<u8> {
+    let key = BoxKey::agree(ephemeral, recipient);
+    let nonce = seal_nonce(ephemeral.public().as_bytes(), recipient);
+    let mut sealed = ephemeral.public().as_bytes().to_vec();
+    sealed.extend(key.seal(&nonce, plaintext));
+    sealed
+}
+
+/// Opens a sealed box with one X25519, using the stored public key.
+///
+/// # Errors
+/// [`DecodeError::Size`] when it is too short, [`DecodeError::Point`] when its ephemeral key is of low order or not
+/// canonical, [`DecodeError::Sealed`] when it is not for this key or was changed.
+pub fn open_seal(private: &PrivateKey, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, DecodeError> {
+    let (ephemeral, boxed) = sealed.split_first_chunk::<32>().ok_or(DecodeError::Size)?;
+    if boxed.len() < TAG {
+        return Err(DecodeError::Size);
+    }
+    let shared = private.diffie_hellman(ephemeral);
+    if !PublicKey::is_canonical(ephemeral) || !shared.was_contributory() {
+        return Err(DecodeError::Point);
+    }
+    let nonce = seal_nonce(ephemeral, private.public());
+    BoxKey::of_shared(&shared).open(&nonce, boxed).ok_or(DecodeError::Sealed)
+}
+
+/// BLAKE2b of ephemeral and recipient's public key, 24 bytes.
+fn seal_nonce(ephemeral: &[u8; 32], recipient: &PublicKey) -> [u8; NONCE] {
+    let mut hash = Blake2b::<U24>::new();
+    Update::update(&mut hash, ephemeral);
+    Update::update(&mut hash, recipient.as_bytes());
+    hash.finalize().into()
+}
+
+/// BLAKE2b-256 keyed and personalised, as `hashlib.blake2b(key=, person=)`; the person is padded with zeros to 16.
+pub(crate) fn kdf(key: &[u8; 32], person: &[u8], data: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+    let mut padded = [0; 16];
+    for (to, from) in padded.iter_mut().zip(person) {
+        *to = *from;
+    }
+    let mut derived = Zeroizing::new([0; 32]);
+    // Only a key over 64 or a person over 16 bytes fails, which the types exclude.
+    if let Ok(mut mac) = Blake2bMac::<U32>::new_with_salt_and_personal(key, &[], &padded) {
+        data.iter().for_each(|part| mac.update(part));
+        mac.finalize_into(GenericArray::from_mut_slice(derived.as_mut_slice()));
+    }
+    derived
+}
+
+#[cfg(test)]
+mod tests {
+    use crypto_box::SalsaBox;
+    use crypto_box::aead::OsRng;
+
+    use super::*;
+
+    fn theirs(key: &PrivateKey) -> crypto_box::SecretKey {
+        crypto_box::SecretKey::from(*key.dangerously_as_bytes())
+    }
+
+    #[test]
+    fn a_box_agrees_with_the_library_in_both_directions() {
+        let (ours, peer) = (PrivateKey::generate(&mut OsRng), PrivateKey::generate(&mut OsRng));
+        let key = BoxKey::agree(&ours, peer.public());
+        let oracle = SalsaBox::new(&theirs(&ours).public_key(), &theirs(&peer));
+        let nonce = [7; NONCE];
+        let boxed = key.seal(&nonce, b"text");
+        assert_eq!(oracle.decrypt(&nonce.into(), boxed.as_slice()).unwrap(), b"text");
+        assert_eq!(
+            key.open(&nonce, &oracle.encrypt(&nonce.into(), &b"back"[..]).unwrap()).unwrap().as_slice(),
+            b"back"
+        );
+        assert!(key.open(&[8; NONCE], &boxed).is_none());
+    }
+
+    #[test]
+    fn a_seal_agrees_with_the_library_in_both_directions() {
+        let recipient = PrivateKey::generate(&mut OsRng);
+        let sealed = seal(recipient.public(), b"text", &mut OsRng);
+        assert_eq!(theirs(&recipient).unseal(&sealed).unwrap(), b"text");
+        let sealed = theirs(&recipient).public_key().seal(&mut OsRng, b"back").unwrap();
+        assert_eq!(open_seal(&recipient, &sealed).unwrap().as_slice(), b"back");
+        for length in 0..sealed.len() {
+            assert!(open_seal(&recipient, &sealed[..length]).is_err());
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! JSON as the sealed messages allow it: no doubled members, at most 32 levels.
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+use crate::error::DecodeError;
+
+/// The most levels a message may be nested; the message itself is the first.
+pub const MAX_DEPTH: usize = 32;
+
+/// Reads one JSON value; white space around it is allowed, anything else after it is not.
+///
+/// # Errors
+/// [`DecodeError::Depth`], [`DecodeError::DuplicateMember`] or [`DecodeError::Json`].
+pub(crate) fn parse(text: &str) -> Result<Value, DecodeError> {
+    let broken = Cell::new(DecodeError::Json);
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = Strict { depth: 1, broken: &broken }.deserialize(&mut reader);
+    let value = value.map_err(|_| broken.get())?;
+    reader.end().map_err(|_| DecodeError::Json)?;
+    Ok(value)
+}
+
+/// Builds a value and remembers which rule was broken, since serde's errors are only text.
+#[derive(Clone, Copy)]
+struct Strict<'a> {
+    depth: usize,
+    broken: &'a Cell<DecodeError>,
+}
+
+impl Strict<'_> {
+    fn breaks<E: serde::de::Error>(self, rule: DecodeError) -> E {
+        self.broken.set(rule);
+        E::custom(rule)
+    }
+
+    /// The reader for what is inside, one level deeper.
+    fn inside<E: serde::de::Error>(self) -> Result<Self, E> {
+        if self.depth > MAX_DEPTH {
+            return Err(self.breaks(DecodeError::Depth));
+        }
+        Ok(Self { depth: self.depth + 1, ..self })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a finite number"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let inside = self.inside()?;
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(inside)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let inside = self.inside()?;
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if object.contains_key(&name) {
+                return Err(self.breaks(DecodeError::DuplicateMember));
+            }
+            let value = members.next_value_seed(inside)?;
+            object.insert(name, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nested(levels: usize) -> String {
+        format!("{}1{}", "[".repeat(levels), "]".repeat(levels))
+    }
+
+    #[test]
+    fn thirty_two_levels_are_read_and_thirty_three_are_not() {
+        assert!(parse(&nested(32)).is_ok());
+        assert_eq!(parse(&nested(33)), Err(DecodeError::Depth));
+        assert_eq!(parse(&"[".repeat(30_000)), Err(DecodeError::Depth));
+    }
+
+    #[test]
+    fn a_doubled_member_is_refused_at_every_depth() {
+        assert_eq!(parse(r#"{"a":1,"a":1}"#), Err(DecodeError::DuplicateMember));
+        assert_eq!(parse(r#"{"a":[{"b":1,"\u0062":2}]}"#), Err(DecodeError::DuplicateMember));
+    }
+
+    #[test]
+    fn only_white_space_may_follow() {
+        assert!(parse("{}   \n").is_ok());
+        assert_eq!(parse("{} x"), Err(DecodeError::Json));
+        assert_eq!(parse("{}{}"), Err(DecodeError::Json));
+        assert_eq!(parse(""), Err(DecodeError::Json));
+    }
+}
