@@ -39,7 +39,7 @@ pub enum Rejection {
     Replayed,
     /// Its time is more than RequestTTL ahead.
     TooNew {
-        /// The server's time.
+        /// The server's time, or the first second above the floor.
         not_before: UnixSecond,
         /// As in `BelowFloor`.
         tell: bool,

@@ -164,7 +164,7 @@ pub trait FreshnessStore: Send + Sync {
     /// Raises one client's own mark; never lowers it.
     fn raise_client_mark(&self, client: Digest, mark: UnixSecond)
     -> BoxFuture<'_, Result<(), RegistryError>>;
-    /// Keeps the values of one request whose time was ahead.
+    /// Keeps the values of requests whose time was ahead; keeping one again changes nothing.
     fn keep_ahead(&self, kept: Vec<KeptAhead>) -> BoxFuture<'_, Result<(), RegistryError>>;
     /// Forgets what was kept with a time before this one.
     fn forget_ahead(&self, before: UnixSecond) -> BoxFuture<'_, Result<(), RegistryError>>;

@@ -37,11 +37,7 @@ impl Body {
     /// # Errors
     /// [`DecodeError::Json`], [`DecodeError::Base64`] or [`DecodeError::Size`].
     pub fn parse(body: &[u8]) -> Result<Self, DecodeError> {
-        if !body.trim_ascii_start().starts_with(b"{") {
-            // Serde would take a list for a struct.
-            return Err(DecodeError::Json);
-        }
-        let members: Members = serde_json::from_slice(body).map_err(|_| DecodeError::Json)?;
+        let members: Members = object(body)?;
         if let Some(sealed) = members.sealed {
             return encoding::decode_url(text(Some(&sealed))?).map(Self::Envelope);
         }
@@ -53,6 +49,14 @@ impl Body {
             entry: value(members.entry.as_ref())?,
         })))
     }
+}
+
+/// Reads a JSON object; serde alone would take a list of its values for one too.
+pub(crate) fn object<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, DecodeError> {
+    if !json.trim_ascii_start().starts_with(b"{") {
+        return Err(DecodeError::Json);
+    }
+    serde_json::from_slice(json).map_err(|_| DecodeError::Json)
 }
 
 fn text(member: Option<&serde_json::Value>) -> Result<&str, DecodeError> {

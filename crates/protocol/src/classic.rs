@@ -11,6 +11,7 @@ use subtle::{Choice, ConstantTimeEq as _};
 use zeroize::Zeroizing;
 
 use crate::UnixSecond;
+use crate::body::object;
 use crate::checksum::{crc32, from_bytes, least_bytes};
 use crate::encoding::{decode_lenient, encode_url};
 use crate::error::DecodeError;
@@ -242,7 +243,7 @@ pub fn seal_reply_from(key: &BoxKey, nonce: [u8; NONCE], text: &str) -> String {
 /// [`DecodeError::Json`], [`DecodeError::Base64`], [`DecodeError::Size`], [`DecodeError::Sealed`] or
 /// [`DecodeError::Utf8`].
 pub fn open_reply(key: &BoxKey, body: &[u8]) -> Result<String, DecodeError> {
-    let body: ValueBody = serde_json::from_slice(body).map_err(|_| DecodeError::Json)?;
+    let body: ValueBody = object(body)?;
     let text = Value::parse(&body.value)?.open(key)?;
     String::from_utf8(text.to_vec()).map_err(|_| DecodeError::Utf8)
 }

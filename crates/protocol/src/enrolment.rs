@@ -6,6 +6,7 @@ use crypto_box::aead::rand_core::CryptoRngCore;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::body::object;
 use crate::encoding::{decode_url, encode_url};
 use crate::error::DecodeError;
 use crate::keys::{PrivateKey, PublicKey, Secret};
@@ -46,8 +47,10 @@ impl Enrolment {
             secret: Zeroizing::new(self.secret.dangerously_as_str().to_owned()),
             name: self.name.clone(),
         };
-        // A struct of strings always has a JSON form.
-        let json = Zeroizing::new(serde_json::to_vec(&members).unwrap_or_default());
+        // Room enough that growing leaves no copy of the secret behind; escapes in the URL take up to six bytes each.
+        let mut json = Zeroizing::new(Vec::with_capacity(512 + 6 * self.url.len()));
+        // A struct of strings always has a JSON form, and a vector takes it.
+        let _always_written = serde_json::to_writer(&mut *json, &members);
         format!("{PREFIX}{}", encode_url(&sealing::seal(client, &json, rng)))
     }
 
@@ -59,7 +62,7 @@ impl Enrolment {
     pub fn open(line: &str, client: &PrivateKey) -> Result<Self, DecodeError> {
         let sealed = line.trim().strip_prefix(PREFIX).ok_or(DecodeError::Version)?;
         let json = sealing::open_seal(client, &decode_url(sealed)?)?;
-        let members: Members = serde_json::from_slice(&json).map_err(|_| DecodeError::Json)?;
+        let members: Members = object(&json)?;
         Ok(Self {
             server: members.server.parse().map_err(|_| DecodeError::Point)?,
             secret: Secret::parse(&members.secret).map_err(|_| DecodeError::Json)?,

@@ -279,3 +279,6 @@ pub enum KeyError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a client secret (128 lower-case hex digits)")]
 pub struct SecretError;
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,10 @@ mod names;
 pub mod sealing;
 
 pub use body::Body;
-pub use crypto_box::aead::{OsRng, rand_core::CryptoRngCore};
+pub use crypto_box::aead::{
+    OsRng,
+    rand_core::{CryptoRngCore, RngCore},
+};
 pub use error::{DecodeError, ErrorCode};
 pub use keys::{Digest, KeyError, PrivateKey, PublicKey, Secret, SecretError};
 pub use names::{ClientName, FunctionName, NameError};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// The name of a function: 1 to 128 bytes of UTF-8 without control characters.
 ///
-/// Comparison is exact; the reader of modules.ini lower-cases what it reads (spec 1 section 2.4).
+/// Comparison is exact; the reader of modules.ini lower-cases what it reads (docs/PROTOCOL.md).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FunctionName(Arc<str>);
 

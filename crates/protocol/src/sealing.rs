@@ -56,7 +56,7 @@ impl BoxKey {
     /// Seals a plaintext as tag and ciphertext. A nonce must never be used twice with one key.
     #[must_use]
     pub fn seal(&self, nonce: &[u8; NONCE], plaintext: &[u8]) -> Vec<u8> {
-        // Only a plaintext of 2⁶⁴ blocks fails, which no memory holds.
+        // Only associated data makes the cipher fail, and none is given; an empty box would open nowhere.
         self.0.encrypt(GenericArray::from_slice(nonce), plaintext).unwrap_or_default()
     }
 }
@@ -115,8 +115,9 @@ pub(crate) fn kdf(key: &[u8; 32], person: &[u8], data: &[&[u8]]) -> Zeroizing<[u
     for (to, from) in padded.iter_mut().zip(person) {
         *to = *from;
     }
-    let mut derived = Zeroizing::new([0; 32]);
-    // Only a key over 64 or a person over 16 bytes fails, which the types exclude.
+    // Only a key over 64 or a person over 16 bytes fails, which the types exclude; what would then be left is the key
+    // itself, which no stranger knows, and never a constant.
+    let mut derived = Zeroizing::new(*key);
     if let Ok(mut mac) = Blake2bMac::<U32>::new_with_salt_and_personal(key, &[], &padded) {
         data.iter().for_each(|part| mac.update(part));
         mac.finalize_into(GenericArray::from_mut_slice(derived.as_mut_slice()));

@@ -7,10 +7,14 @@ use serde_json::{Map, Value, json};
 
 use super::{PairKeys, Rid, json, padding};
 use crate::UnixSecond;
+use crate::body::object;
 use crate::classic::ValueBody;
 use crate::encoding::decode_url;
 use crate::error::{DecodeError, ErrorCode};
 use crate::sealing::{NONCE, TAG};
+
+/// The most levels of an answer, where the JSON reader itself stops; a function's value is one level less.
+const MAX_ANSWER_DEPTH: usize = 127;
 
 /// What the server tells a proven caller.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,7 +76,7 @@ impl Answer {
     }
 
     fn from_json(text: &str, rid: &Rid) -> Result<Self, DecodeError> {
-        let Value::Object(mut members) = json::parse(text)? else {
+        let Value::Object(mut members) = json::parse(text, MAX_ANSWER_DEPTH)? else {
             return Err(DecodeError::Json);
         };
         let named = members.get("rid").and_then(Value::as_str).ok_or(DecodeError::Json)?;
@@ -121,7 +125,9 @@ impl PairKeys {
     /// Makes the body of an answer with a given nonce, for known-answer vectors.
     #[must_use]
     pub fn seal_answer_from(&self, rid: &Rid, answer: &Answer, nonce: [u8; NONCE]) -> String {
-        let boxed = self.answer_key(rid).seal(&nonce, padding::pad(answer.to_json(rid)).as_bytes());
+        let mut plain = answer.to_json(rid).into_bytes();
+        padding::pad(&mut plain);
+        let boxed = self.answer_key(rid).seal(&nonce, &plain);
         ValueBody::line(&[&nonce, boxed.as_slice()].concat())
     }
 
@@ -130,12 +136,13 @@ impl PairKeys {
     /// # Errors
     /// [`DecodeError::Sealed`] when it is not the server's answer to this request, else what is wrong with it.
     pub fn open_answer(&self, rid: &Rid, body: &[u8]) -> Result<Answer, DecodeError> {
-        let body: ValueBody = serde_json::from_slice(body).map_err(|_| DecodeError::Json)?;
+        let body: ValueBody = object(body)?;
         let bytes = decode_url(&body.value)?;
         let (nonce, boxed) = bytes.split_first_chunk::<NONCE>().ok_or(DecodeError::Size)?;
         if boxed.len() < TAG {
             return Err(DecodeError::Size);
         }
+        // An answer has no largest size here: the client limits what it receives.
         let plain = self.answer_key(rid).open(nonce, boxed).ok_or(DecodeError::Sealed)?;
         Answer::from_json(std::str::from_utf8(&plain).map_err(|_| DecodeError::Utf8)?, rid)
     }

@@ -11,14 +11,23 @@ use crate::error::DecodeError;
 /// The most levels a message may be nested; the message itself is the first.
 pub const MAX_DEPTH: usize = 32;
 
-/// Reads one JSON value; white space around it is allowed, anything else after it is not.
+/// Counts the levels of a value: 0 for a scalar, 1 for a list or object of scalars.
+pub(crate) fn levels(value: &Value) -> usize {
+    match value {
+        Value::Array(list) => 1 + list.iter().map(levels).max().unwrap_or(0),
+        Value::Object(object) => 1 + object.values().map(levels).max().unwrap_or(0),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
+/// Reads one JSON value of at most so many levels; white space around it is allowed, anything else after it is not.
 ///
 /// # Errors
 /// [`DecodeError::Depth`], [`DecodeError::DuplicateMember`] or [`DecodeError::Json`].
-pub(crate) fn parse(text: &str) -> Result<Value, DecodeError> {
+pub(crate) fn parse(text: &str, max_depth: usize) -> Result<Value, DecodeError> {
     let broken = Cell::new(DecodeError::Json);
     let mut reader = serde_json::Deserializer::from_str(text);
-    let value = Strict { depth: 1, broken: &broken }.deserialize(&mut reader);
+    let value = Strict { left: max_depth, broken: &broken }.deserialize(&mut reader);
     let value = value.map_err(|_| broken.get())?;
     reader.end().map_err(|_| DecodeError::Json)?;
     Ok(value)
@@ -27,7 +36,8 @@ pub(crate) fn parse(text: &str) -> Result<Value, DecodeError> {
 /// Builds a value and remembers which rule was broken, since serde's errors are only text.
 #[derive(Clone, Copy)]
 struct Strict<'a> {
-    depth: usize,
+    /// The levels that may still be opened.
+    left: usize,
     broken: &'a Cell<DecodeError>,
 }
 
@@ -39,10 +49,8 @@ impl Strict<'_> {
 
     /// The reader for what is inside, one level deeper.
     fn inside<E: serde::de::Error>(self) -> Result<Self, E> {
-        if self.depth > MAX_DEPTH {
-            return Err(self.breaks(DecodeError::Depth));
-        }
-        Ok(Self { depth: self.depth + 1, ..self })
+        let left = self.left.checked_sub(1).ok_or_else(|| self.breaks(DecodeError::Depth))?;
+        Ok(Self { left, ..self })
     }
 }
 
@@ -112,13 +120,19 @@ impl<'de> Visitor<'de> for Strict<'_> {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<Value, DecodeError> {
+        super::parse(text, MAX_DEPTH)
+    }
+
     fn nested(levels: usize) -> String {
         format!("{}1{}", "[".repeat(levels), "]".repeat(levels))
     }
 
     #[test]
     fn thirty_two_levels_are_read_and_thirty_three_are_not() {
-        assert!(parse(&nested(32)).is_ok());
+        assert_eq!(parse(&nested(32)).as_ref().map(levels), Ok(32));
+        assert_eq!(parse("{}").as_ref().map(levels), Ok(1));
+        assert_eq!(parse("1").as_ref().map(levels), Ok(0));
         assert_eq!(parse(&nested(33)), Err(DecodeError::Depth));
         assert_eq!(parse(&"[".repeat(30_000)), Err(DecodeError::Depth));
     }

@@ -121,35 +121,31 @@ impl PairKeys {
     /// Makes the body of a request, on the client's side.
     ///
     /// # Errors
-    /// [`DecodeError::Size`] when the arguments are too large.
+    /// [`DecodeError::Size`] when the message would be over 32 KiB, [`DecodeError::Depth`] when the arguments are nested
+    /// too deeply: what the server would refuse is not sent.
     pub fn request(
         &self,
         parts: &RequestParts<'_>,
-        server: &PublicKey,
-        client: &PublicKey,
         rng: &mut impl CryptoRngCore,
     ) -> Result<String, DecodeError> {
         let ephemeral = PrivateKey::generate(rng);
         let mut nonce = [0; NONCE];
         rng.fill_bytes(&mut nonce);
         let message = parts.message()?;
-        Ok(self.request_from(message.as_bytes(), &ephemeral, nonce, server, client))
+        Ok(self.request_from(&message, &ephemeral, nonce))
     }
 
     /// Makes a body of any message with given nonce and ephemeral key, for known-answer vectors; neither may ever be
     /// used twice.
     #[must_use]
-    pub fn request_from(
-        &self,
-        message: &[u8],
-        ephemeral: &PrivateKey,
-        nonce: [u8; NONCE],
-        server: &PublicKey,
-        client: &PublicKey,
-    ) -> String {
+    pub fn request_from(&self, message: &[u8], ephemeral: &PrivateKey, nonce: [u8; NONCE]) -> String {
+        let [server, client] = &self.parties;
         let boxed = self.request.seal(&nonce, message);
-        let inner = [&[VERSION][..], client.as_bytes(), &nonce, &boxed].concat();
-        format!("{{\"sealed\":\"{}\"}}", encode_url(&sealing::seal_from(ephemeral, server, &inner)))
+        let inner = [&[VERSION][..], client, &nonce, &boxed].concat();
+        format!(
+            "{{\"sealed\":\"{}\"}}",
+            encode_url(&sealing::seal_from(ephemeral, &PublicKey::from_stored(*server), &inner))
+        )
     }
 }
 
@@ -187,7 +183,10 @@ struct Members<'a> {
 
 impl RequestParts<'_> {
     /// M, padded.
-    fn message(&self) -> Result<Zeroizing<String>, DecodeError> {
+    fn message(&self) -> Result<Zeroizing<Vec<u8>>, DecodeError> {
+        if self.args.is_some_and(|args| json::levels(args) >= MAX_DEPTH) {
+            return Err(DecodeError::Depth);
+        }
         let members = Members {
             id: self.secret.dangerously_as_str(),
             check: self.secret.check(),
@@ -196,11 +195,14 @@ impl RequestParts<'_> {
             rid: self.rid.to_string(),
             args: self.args,
         };
-        let message = serde_json::to_string(&members).map_err(|_| DecodeError::Json)?;
+        // Room for the largest message, so that growing leaves no copy of the secret behind.
+        let mut message = Zeroizing::new(Vec::with_capacity(MAX_MESSAGE));
+        serde_json::to_writer(&mut *message, &members).map_err(|_| DecodeError::Json)?;
         if message.len() > MAX_MESSAGE {
             return Err(DecodeError::Size);
         }
-        Ok(Zeroizing::new(padding::pad(message)))
+        padding::pad(&mut message);
+        Ok(message)
     }
 }
 
@@ -209,7 +211,7 @@ pub struct Outer {
     /// The public key that the client claims; 32 bytes to look up, not a checked key.
     pub client: [u8; 32],
     nonce: [u8; NONCE],
-    boxed: Zeroizing<Vec<u8>>,
+    boxed: Vec<u8>,
 }
 
 impl Outer {
@@ -231,7 +233,7 @@ impl Outer {
         }
         let (client, rest) = rest.split_first_chunk().ok_or(DecodeError::Size)?;
         let (nonce, boxed) = rest.split_first_chunk().ok_or(DecodeError::Size)?;
-        Ok(Self { client: *client, nonce: *nonce, boxed: Zeroizing::new(boxed.to_vec()) })
+        Ok(Self { client: *client, nonce: *nonce, boxed: boxed.to_vec() })
     }
 
     /// Opens the message with the keys of the claimed client, which proves the claim.
@@ -251,7 +253,7 @@ impl fmt::Debug for Outer {
 }
 
 /// What an envelope says; its checksum fits.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Message {
     /// The digest of the secret.
     pub secret: Digest,
@@ -267,13 +269,16 @@ pub struct Message {
 
 impl Message {
     fn parse(text: &str) -> Result<Self, DecodeError> {
-        let Value::Object(mut members) = json::parse(text)? else {
+        let Value::Object(mut members) = json::parse(text, MAX_DEPTH)? else {
             return Err(DecodeError::Json);
         };
+        let Some(Value::String(id)) = members.remove("id") else {
+            return Err(DecodeError::Json);
+        };
+        let id = Zeroizing::new(id);
         let args = members.remove("args");
         let text = |name| members.get(name).and_then(Value::as_str).ok_or(DecodeError::Json);
         let integer = |name| members.get(name).and_then(Value::as_u64).ok_or(DecodeError::Json);
-        let id = text("id")?;
         if id.is_empty() {
             return Err(DecodeError::Empty);
         }
@@ -287,5 +292,11 @@ impl Message {
             rid: Rid::parse(text("rid")?)?,
             args,
         })
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Message({}, …)", self.rid)
     }
 }
