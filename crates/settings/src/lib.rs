@@ -1,1 +1,27 @@
-//! The operator's configuration: config.ini, modules.ini, environment, checked once at the door
+//! The operator's configuration: config.ini, modules.ini, environment, checked once at the door.
+//!
+//! Built-in default < config.ini < environment (`MSP__SECTION__KEY` and the original's `MSP_…` names) < command
+//! line. [`Settings::load`] reads all of it once; every mistake ends in one line that says where it is and what
+//! would be right. The keys stand in one table, from which [`reference()`] and [`key_documentation`] are made.
+
+mod error;
+mod ini;
+mod key;
+mod layers;
+mod modules;
+mod sections;
+mod settings;
+mod sources;
+mod table;
+mod token;
+
+pub use error::SettingsError;
+pub use key::KeyDoc;
+pub use sections::{
+    ClientsSettings, DoorSettings, GuardSettings, LimitSettings, LogLevel, LogSettings, NetworkSettings,
+    OpsSettings, ProxySettings, RegistrySettings, RunnerSettings, ServerSettings,
+};
+pub use settings::{Effective, Settings};
+pub use sources::Sources;
+pub use table::{function_reference, key_documentation, reference};
+pub use token::Token;

@@ -1,0 +1,120 @@
+//! The whole configuration, loaded and checked.
+
+use std::path::{Path, PathBuf};
+
+use msp_core::ModuleSpec;
+
+use crate::error::SettingsError;
+use crate::layers::{Layers, read_ini};
+use crate::modules;
+use crate::sections::{
+    ClientsSettings, DoorSettings, GuardSettings, LimitSettings, LogSettings, NetworkSettings, OpsSettings,
+    ProxySettings, RegistrySettings, RunnerSettings, ServerSettings,
+};
+use crate::sources::Sources;
+use crate::table::{CONFIG, SEARCH_PATH};
+
+/// The configuration in force; every value is legal.
+///
+/// Relative paths are relative to the working folder.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `[Server]`.
+    pub server: ServerSettings,
+    /// `[network]`.
+    pub network: NetworkSettings,
+    /// `[Clients]`.
+    pub clients: ClientsSettings,
+    /// `[Proxy]`.
+    pub proxy: ProxySettings,
+    /// `[Doors]`.
+    pub doors: DoorSettings,
+    /// `[Ops]`.
+    pub ops: OpsSettings,
+    /// `[Registry]`.
+    pub registry: RegistrySettings,
+    /// `[Guard]`.
+    pub guard: GuardSettings,
+    /// `[Limits]`.
+    pub limits: LimitSettings,
+    /// `[Runners]`.
+    pub runners: RunnerSettings,
+    /// `[Log]`.
+    pub log: LogSettings,
+    /// The functions of modules.ini, in its order.
+    pub modules: Vec<ModuleSpec>,
+    /// Where modules are looked up, in this order.
+    pub search_path: Vec<PathBuf>,
+    /// The config.ini that was read; none means built-in defaults.
+    pub config_path: Option<PathBuf>,
+    /// The modules.ini that was read; none means the built-in one.
+    pub modules_path: Option<PathBuf>,
+    /// What is legal but should be looked at, one line each.
+    pub warnings: Vec<String>,
+    /// Every key of config.ini with what is in force for it, in the order of the reference.
+    pub effective: Vec<Effective>,
+}
+
+/// What is in force for one key, for `check-config`; secrets are files and so not in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effective {
+    /// The section.
+    pub section: &'static str,
+    /// The key.
+    pub key: &'static str,
+    /// Its text.
+    pub value: String,
+    /// Where it comes from: file and line, variable, command line, or the built-in default.
+    pub origin: String,
+}
+
+impl Settings {
+    /// Reads and checks everything; nothing is created or changed.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for the first mistake; a file that is named but missing is one.
+    pub fn load(sources: &Sources) -> Result<Self, SettingsError> {
+        let (config_file, modules_file) = (sources.config_file(), sources.modules_file());
+        let mut warnings = Vec::new();
+        let ini = read_ini(&config_file)?;
+        let config_path = ini.is_some().then_some(config_file.path);
+        let layers = Layers::read(sources, ini, &mut warnings)?;
+        let doors = DoorSettings::read(&layers)?;
+        let clients = ClientsSettings::read(&layers)?;
+        let modules_ini = read_ini(&modules_file)?;
+        let modules_path = modules_ini.is_some().then_some(modules_file.path);
+        Ok(Self {
+            server: ServerSettings::read(&layers)?,
+            network: NetworkSettings::read(&layers)?,
+            proxy: ProxySettings::read(&layers)?,
+            ops: OpsSettings::read(&layers, doors.ops, &mut warnings)?,
+            registry: RegistrySettings::read(&layers, &clients)?,
+            guard: GuardSettings::read(&layers)?,
+            limits: LimitSettings::read(&layers)?,
+            runners: RunnerSettings::read(&layers)?,
+            log: LogSettings::read(&layers, &mut warnings)?,
+            modules: modules::read(modules_path.as_deref(), modules_ini)?,
+            search_path: search_path(&layers.get(&SEARCH_PATH).path()?),
+            effective: effective(&layers),
+            clients,
+            doors,
+            config_path,
+            modules_path,
+            warnings,
+        })
+    }
+}
+
+/// Splits at `:`; empty parts are left out, since they would mean the working folder.
+fn search_path(joined: &Path) -> Vec<PathBuf> {
+    std::env::split_paths(joined).filter(|folder| !folder.as_os_str().is_empty()).collect()
+}
+
+fn effective(layers: &Layers) -> Vec<Effective> {
+    let row = |key| {
+        let setting = layers.get(key);
+        let (value, origin) = (setting.text.to_owned(), setting.origin.to_owned());
+        Effective { section: key.section, key: key.name, value, origin }
+    };
+    CONFIG.iter().map(|key| row(key)).collect()
+}

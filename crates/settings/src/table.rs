@@ -1,0 +1,164 @@
+//! The one table of keys, in the order in which people read them.
+
+use std::fmt::Write as _;
+
+use crate::key::{KIB, Key, KeyDoc, Kind, MIB};
+
+/// Every key of config.ini, section by section.
+#[must_use]
+pub fn reference() -> Vec<KeyDoc> {
+    CONFIG.iter().map(|key| key.doc()).collect()
+}
+
+/// Every key that a function's section in modules.ini may have.
+#[must_use]
+pub fn function_reference() -> Vec<KeyDoc> {
+    FUNCTION.iter().map(|key| key.doc()).collect()
+}
+
+/// The reference as Markdown tables, as docs/CONFIG.md shows it.
+#[must_use]
+pub fn key_documentation() -> String {
+    let mut text = String::new();
+    let mut section = "";
+    for key in reference().into_iter().chain(function_reference()) {
+        if key.section != section {
+            section = key.section;
+            let _ = write!(
+                text,
+                "\n### `[{section}]`\n\n| key | default | value | what it does |\n| --- | --- | --- | --- |\n"
+            );
+        }
+        let default = if key.default.is_empty() { "none".to_owned() } else { format!("`{}`", key.default) };
+        let variable = key.variable.map_or_else(String::new, |name| format!(" Variable `{name}`."));
+        let _ = writeln!(
+            text,
+            "| {} | {default} | {} | {}{variable} |",
+            key.key,
+            key.expects.replace('|', "\\|"),
+            key.about
+        );
+    }
+    text.trim_start().to_owned()
+}
+
+/// Defines each key and lists all of them, so that none can be forgotten.
+macro_rules! keys {
+    ($list:ident: $($name:ident = $key:expr;)+) => {
+        $(pub(crate) static $name: Key = $key;)+
+        pub(crate) static $list: &[&Key] = &[$(&$name),+];
+    };
+}
+
+const FILE: Kind = Kind::Path("a file");
+const FOLDER: Kind = Kind::Path("a folder");
+const fn seconds(min: u64, max: u64) -> Kind {
+    Kind::Number(min, max, "seconds")
+}
+
+/// More hops than any chain of proxies has.
+const HOPS: Kind = Kind::Number(0, 16, "trusted hops");
+const RATE: Kind = Kind::Number(0, 1_000_000, "requests a second");
+
+/// The token in the registry's default that stands for the clients' folder.
+pub(crate) const CLIENTS_FOLDER: &str = "<Clients/Keypath>";
+
+keys! { CONFIG:
+    SERVER_KEYPATH = Key::new("Server", "Keypath", "sec", FOLDER,
+        "Holds server.key, server.pub and the control socket.");
+    ADDRESS_TTL = Key::new("Server", "IPAddressTTL", "300", seconds(1, 31_536_000),
+        "How long a caller's address counts as known.");
+    PUBLIC_URL = Key::new("Server", "PublicUrl", "", Kind::PublicUrl,
+        "Where clients reach the server; enrolment lines hold it.");
+
+    BINDTO = Key::new("network", "bindto", "127.0.0.1", Kind::Address,
+        "The address to listen on; 0.0.0.0 and :: mean all.");
+    PORT = Key::new("network", "port", "8000", Kind::Number(0, 65_535, ""),
+        "The port to listen on; 0 picks a free one.");
+
+    CLIENTS_KEYPATH = Key::new("Clients", "Keypath", "sec", FOLDER,
+        "Holds the registry and the original's client_N.pub files, which are imported.");
+    REGISTER = Key::new("Clients", "Register", "sec/clients.dev", FILE,
+        "The original's list of client secrets, which is imported.");
+    REQUEST_TTL = Key::new("Clients", "RequestTTL", "30", seconds(1, 300),
+        "How far a request's time may be from the server's, before or after.");
+    CLASSIC = Key::new("Clients", "Classic", "on", Kind::Switch,
+        "Whether the original's clients are served; off leaves only the envelope shape.");
+
+    FORWARD_FOR = Key::new("Proxy", "ForwardFor", "0", HOPS,
+        "Proxies of yours that add to X-Forwarded-For; 0 ignores the header.");
+    FORWARD_HOST = Key::new("Proxy", "ForwardHost", "0", HOPS, "The same for X-Forwarded-Host.");
+    FORWARD_PORT = Key::new("Proxy", "ForwardPort", "0", HOPS, "The same for X-Forwarded-Port.");
+    FORWARD_PREFIX = Key::new("Proxy", "ForwardPrefix", "0", HOPS, "The same for X-Forwarded-Prefix.");
+    FORWARD_PROTO = Key::new("Proxy", "ForwardProto", "0", HOPS, "The same for X-Forwarded-Proto.");
+
+    DOOR_SEALED = Key::new("Doors", "sealed", "on", Kind::Switch, "The encrypted door, POST /v1.");
+    DOOR_PLUGIN = Key::new("Doors", "plugin", "off", Kind::Switch, "Not in this version.");
+    DOOR_RPC = Key::new("Doors", "rpc", "off", Kind::Switch, "Not in this version.");
+    DOOR_GATEWAY = Key::new("Doors", "gateway", "off", Kind::Switch, "Not in this version.");
+    DOOR_OPS = Key::new("Doors", "ops", "on", Kind::Switch,
+        "/healthz, /readyz and /metrics on a listener of its own.");
+
+    OPS_BINDTO = Key::new("Ops", "bindto", "127.0.0.1", Kind::Address,
+        "The address of the ops listener; another than loopback needs TokenFile.");
+    OPS_PORT = Key::new("Ops", "port", "8001", Kind::Number(0, 65_535, ""),
+        "Its port; 0 picks a free one.");
+    OPS_TOKEN = Key::new("Ops", "TokenFile", "", FILE,
+        "Holds the bearer token that /readyz and /metrics ask for; /healthz stays open.");
+
+    REGISTRY_URL = Key::new("Registry", "Url", "sqlite:<Clients/Keypath>/registry.db", Kind::Store("sqlite:<file>"),
+        "The registry's database; <Clients/Keypath> stands for that folder.");
+
+    GUARD_URL = Key::new("Guard", "Url", "memory", Kind::Store("memory"),
+        "Where accepted requests are remembered.");
+    MAX_ENTRIES = Key::new("Guard", "MaxEntries", "1000000", Kind::Number(16, 100_000_000, "requests"),
+        "How many are remembered at most; a classic one costs four.");
+    CALLER_SHARE = Key::new("Guard", "CallerShare", "1/16", Kind::Share,
+        "The part of them that one caller may hold.");
+
+    BODY = Key::new("Limits", "Body", "64K", Kind::Size(KIB, 64 * MIB), "The largest request.");
+    ANSWER = Key::new("Limits", "Answer", "1M", Kind::Size(KIB, 64 * MIB), "The largest answer.");
+    CONNECTIONS = Key::new("Limits", "Connections", "10000", Kind::Number(1, 1_000_000, "connections"),
+        "How many may be open at once.");
+    PER_ADDRESS_RATE = Key::new("Limits", "PerAddressRate", "0", RATE,
+        "What one address may send; 0 means no limit.");
+    PER_CALLER_RATE = Key::new("Limits", "PerCallerRate", "0", RATE,
+        "What one caller may send; 0 means no limit.");
+    HEAD_TIMEOUT = Key::new("Limits", "HeadTimeout", "10", seconds(1, 300),
+        "How long a request's head may take to arrive.");
+    BODY_TIMEOUT = Key::new("Limits", "BodyTimeout", "10", seconds(1, 300),
+        "How long its body may take to arrive.");
+    IDLE_TIMEOUT = Key::new("Limits", "IdleTimeout", "30", seconds(1, 3600),
+        "How long an idle connection is kept open.");
+    DRAIN_TIMEOUT = Key::new("Limits", "DrainTimeout", "8", seconds(0, 300),
+        "How long a stopping server waits for calls under way; containers are killed after 10.");
+
+    PYTHON = Key::new("Runners", "Python", "python3", Kind::Path("a program"),
+        "The Python interpreter: a path, or a name to be found on PATH.");
+    PYTHON_WORKERS = Key::new("Runners", "PythonWorkers", "2", Kind::Number(1, 64, "processes"),
+        "How many Python processes run modules.");
+    SEARCH_PATH = Key::new("Runners", "SearchPath", "modules", Kind::Path("one folder or more, joined by ':'"),
+        "Where modules are looked up.").variable("PYTHONPATH");
+
+    LOG_LEVEL = Key::new("Log", "Level", "INFO", Kind::Text,
+        "DEBUG, INFO, WARNING, ERROR or CRITICAL; anything else means WARNING.").variable("MSP_LOGLEVEL");
+    LOG_FOLDER = Key::new("Log", "Folder", "log", FOLDER,
+        "Where latest.log is written.").variable("MSP_LOGFILE_PATH");
+    LOG_FILES = Key::new("Log", "MaxFiles", "5", Kind::Number(0, 1000, "files"),
+        "Rotated files that are kept, 10 MiB each; 0 means never rotate.").variable("MSP_MAXLOGS");
+    LOG_JSON = Key::new("Log", "Json", "no", Kind::Switch, "One JSON object a line in place of text.");
+}
+
+keys! { FUNCTION:
+    TIMEOUT = Key::new("<function>", "Timeout", "30", seconds(1, 3600), "The longest run of one call.");
+    MAX_CONCURRENT = Key::new("<function>", "MaxConcurrent", "256", Kind::Number(1, 100_000, "calls"),
+        "Calls under way at once; one more is busy.");
+    MAX_OUTPUT = Key::new("<function>", "MaxOutput", "1M", Kind::Size(1, 64 * MIB), "The largest answer.");
+    MEMORY = Key::new("<function>", "Memory", "", Kind::Size(MIB, 1024 * 1024 * MIB),
+        "Memory of the process that runs it; empty leaves it to the runner.");
+    ACCESS = Key::new("<function>", "Access", "read", Kind::Choice(&["read", "write"]),
+        "What a call may change; write needs a grant.");
+    CLASSIC_WRITE = Key::new("<function>", "Classic", "no", Kind::Switch,
+        "Opens a function with Access=write to the original's clients.");
+    DESCRIPTION = Key::new("<function>", "Description", "", Kind::Text, "One line for people.");
+}
