@@ -1,1 +1,20 @@
-//! What must survive: clients, secrets, grants, audit and freshness marks, on SQLite
+//! What must survive: clients, secrets, grants, audit and freshness marks, on SQLite.
+//!
+//! [`SqlRegistry`] implements core's traits for the server and has the verbs of administration beside them. Every
+//! change is one transaction that is durable when it returns, raises the generation that servers follow, and leaves
+//! its line in the audit table.
+
+mod backup;
+mod changes;
+mod error;
+mod freshness;
+mod import;
+mod open;
+mod reading;
+mod removal;
+mod rows;
+
+pub use backup::Restored;
+pub use import::ImportReport;
+pub use open::{ServerLock, SqlRegistry};
+pub use removal::{Purged, Selector};

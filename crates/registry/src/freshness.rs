@@ -1,0 +1,158 @@
+//! Core's traits: what the server reads and writes while it runs.
+
+use msp_core::{
+    AuditEvent, BoxFuture, FreshnessStore, KeptAhead, Marks, Registry, RegistryError, Snapshot, Use,
+};
+use msp_protocol::{Digest, UnixSecond};
+use sqlx::Row as _;
+
+use crate::error::unreadable;
+use crate::open::SqlRegistry;
+use crate::rows;
+
+impl FreshnessStore for SqlRegistry {
+    fn marks(&self) -> BoxFuture<'_, Result<Marks, RegistryError>> {
+        Box::pin(self.read_marks())
+    }
+
+    fn set_accepted_until(&self, mark: UnixSecond) -> BoxFuture<'_, Result<(), RegistryError>> {
+        Box::pin(async move {
+            let mut change = self.change().await?;
+            sqlx::query("UPDATE meta SET value = $1 WHERE name = 'accepted_until'")
+                .bind(rows::second(mark))
+                .execute(&mut *change.tx)
+                .await
+                .map_err(|error| self.failed(error))?;
+            change.tx.commit().await.map_err(|error| self.failed(error))
+        })
+    }
+
+    fn raise_client_mark(
+        &self,
+        client: Digest,
+        mark: UnixSecond,
+    ) -> BoxFuture<'_, Result<(), RegistryError>> {
+        Box::pin(async move {
+            let mut change = self.change().await?;
+            sqlx::query(
+                "INSERT INTO marks (key_digest, mark) VALUES ($1, $2) \
+                 ON CONFLICT (key_digest) DO UPDATE SET mark = excluded.mark WHERE excluded.mark > marks.mark",
+            )
+            .bind(client.as_bytes().to_vec())
+            .bind(rows::second(mark))
+            .execute(&mut *change.tx)
+            .await
+            .map_err(|error| self.failed(error))?;
+            change.tx.commit().await.map_err(|error| self.failed(error))
+        })
+    }
+
+    fn keep_ahead(&self, kept: Vec<KeptAhead>) -> BoxFuture<'_, Result<(), RegistryError>> {
+        Box::pin(async move {
+            let mut change = self.change().await?;
+            for KeptAhead { client, item, ts } in kept {
+                sqlx::query(
+                    "INSERT INTO ahead (item, key_digest, ts) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                )
+                .bind(item.to_vec())
+                .bind(client.as_bytes().to_vec())
+                .bind(rows::second(ts))
+                .execute(&mut *change.tx)
+                .await
+                .map_err(|error| self.failed(error))?;
+            }
+            change.tx.commit().await.map_err(|error| self.failed(error))
+        })
+    }
+
+    fn forget_ahead(&self, before: UnixSecond) -> BoxFuture<'_, Result<(), RegistryError>> {
+        Box::pin(async move {
+            let mut change = self.change().await?;
+            sqlx::query("DELETE FROM ahead WHERE ts < $1")
+                .bind(rows::second(before))
+                .execute(&mut *change.tx)
+                .await
+                .map_err(|error| self.failed(error))?;
+            change.tx.commit().await.map_err(|error| self.failed(error))
+        })
+    }
+}
+
+impl Registry for SqlRegistry {
+    fn generation(&self) -> BoxFuture<'_, Result<u64, RegistryError>> {
+        Box::pin(self.read_generation())
+    }
+
+    fn snapshot(&self) -> BoxFuture<'_, Result<Snapshot, RegistryError>> {
+        Box::pin(self.read_snapshot())
+    }
+
+    fn note_uses(&self, uses: Vec<Use>) -> BoxFuture<'_, Result<(), RegistryError>> {
+        Box::pin(async move {
+            let mut change = self.change().await?;
+            for Use { client, day } in uses {
+                sqlx::query("UPDATE clients SET last_used = $1 WHERE key_digest = $2")
+                    .bind(rows::second(day))
+                    .bind(client.as_bytes().to_vec())
+                    .execute(&mut *change.tx)
+                    .await
+                    .map_err(|error| self.failed(error))?;
+            }
+            change.tx.commit().await.map_err(|error| self.failed(error))
+        })
+    }
+
+    fn retire_previous_secret(&self, client: Digest) -> BoxFuture<'_, Result<(), RegistryError>> {
+        Box::pin(async move {
+            let mut change = self.change().await?;
+            let buried = "INSERT INTO tombstones (digest) SELECT previous FROM clients \
+                          WHERE key_digest = $1 AND previous IS NOT NULL ON CONFLICT DO NOTHING";
+            self.run(&mut change, buried, &client).await?;
+            let sql = "UPDATE clients SET previous = NULL, previous_until = NULL WHERE key_digest = $1";
+            self.run(&mut change, sql, &client).await?;
+            let event = crate::changes::event(
+                "server",
+                "client.rotated",
+                client,
+                "the new secret was used".to_owned(),
+            );
+            self.commit(change, event).await
+        })
+    }
+
+    fn record(&self, event: AuditEvent) -> BoxFuture<'_, Result<(), RegistryError>> {
+        Box::pin(async move {
+            let mut change = self.change().await?;
+            self.audit_in(&mut change, event).await?;
+            change.tx.commit().await.map_err(|error| self.failed(error))
+        })
+    }
+}
+
+impl SqlRegistry {
+    async fn read_marks(&self) -> Result<Marks, RegistryError> {
+        let clients = sqlx::query("SELECT key_digest, mark FROM marks").fetch_all(&self.pool).await;
+        let clients = clients.map_err(|error| self.failed(error))?;
+        let ahead = sqlx::query("SELECT item, key_digest, ts FROM ahead").fetch_all(&self.pool).await;
+        let ahead = ahead.map_err(|error| self.failed(error))?;
+        let digest = |row: &sqlx::any::AnyRow, column: usize| {
+            rows::digest(row.try_get(column).map_err(|error| self.failed(error))?, self.place())
+        };
+        let second = |row: &sqlx::any::AnyRow, column: usize| {
+            row.try_get(column).map(rows::unix).map_err(|error| self.failed(error))
+        };
+        let kept = |row: &sqlx::any::AnyRow| {
+            let item: Vec<u8> = row.try_get(0).map_err(|error| self.failed(error))?;
+            let item = item.try_into().map_err(|_| unreadable(self.place(), "nonce"))?;
+            Ok(KeptAhead { client: digest(row, 1)?, item, ts: second(row, 2)? })
+        };
+        Ok(Marks {
+            accepted_until: self.meta("accepted_until").await?,
+            clients: clients
+                .iter()
+                .map(|row| Ok((digest(row, 0)?, second(row, 1)?)))
+                .collect::<Result<_, _>>()?,
+            ahead: ahead.iter().map(kept).collect::<Result<_, RegistryError>>()?,
+        })
+    }
+}

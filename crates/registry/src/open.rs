@@ -1,0 +1,229 @@
+//! Opening the registry: the file, its schema, and the lock of its one server.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once};
+
+use msp_core::clock::Clock;
+use msp_core::{AuditEvent, RegistryError};
+use sqlx::any::AnyPoolOptions;
+use sqlx::migrate::Migrator;
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, Row as _, Transaction};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::error::failed;
+
+/// The schema, as steps that are taken in their order.
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Run on every connection. FULL makes each acknowledged change outlive a power cut.
+const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+                       PRAGMA busy_timeout = 10000; PRAGMA secure_delete = ON;";
+
+/// Connections of one process; reading is rare, writing goes one by one.
+const CONNECTIONS: u32 = 4;
+
+/// The registry in an SQL database; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct SqlRegistry {
+    pub(crate) pool: AnyPool,
+    pub(crate) clock: Arc<dyn Clock>,
+    path: Arc<Path>,
+    /// Its text form, for errors.
+    place: Arc<str>,
+    /// Writers of this process wait here and not in the database.
+    writing: Arc<Mutex<()>>,
+}
+
+/// Says that this process serves the registry; given back when dropped, or when the process dies.
+#[derive(Debug)]
+pub struct ServerLock {
+    _file: File,
+}
+
+/// A change under way: committed as a whole or not at all.
+pub(crate) struct Change<'a> {
+    pub(crate) tx: Transaction<'static, Any>,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl SqlRegistry {
+    /// Opens the registry at `sqlite:<path>`, makes it when there is none, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`] for another kind of URL, a missing folder or a file that cannot be written,
+    /// [`RegistryError::Corrupt`], [`RegistryError::Newer`].
+    pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, RegistryError> {
+        let path = path_of(url)?;
+        match msp_keyfile::create_private(&path) {
+            Err(error) if !path.exists() => {
+                Err(RegistryError::Unavailable(path.display().to_string(), error.to_string()))
+            }
+            _ => Self::open_existing(url, clock).await,
+        }
+    }
+
+    /// Opens a registry that must exist.
+    ///
+    /// # Errors
+    /// As [`SqlRegistry::open`]; [`RegistryError::Unavailable`] names a missing file.
+    pub async fn open_existing(url: &str, clock: Arc<dyn Clock>) -> Result<Self, RegistryError> {
+        static DRIVERS: Once = Once::new();
+        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        let path = path_of(url)?;
+        let place = path.display().to_string();
+        if !path.is_file() {
+            let why = "there is no such file; start msp-server once, or name another in [Registry] Url";
+            return Err(RegistryError::Unavailable(place, why.to_owned()));
+        }
+        let url = connection_url(&path);
+        migrate(&url, &path, &place).await?;
+        let options = AnyPoolOptions::new().max_connections(CONNECTIONS).after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute(PRAGMAS).await?;
+                Ok(())
+            })
+        });
+        let pool = options.connect(&url).await.map_err(|error| failed(&place, &error))?;
+        Ok(Self { pool, clock, path: path.into(), place: place.into(), writing: Arc::default() })
+    }
+
+    /// Where the registry is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Claims the registry for this server; a second server would not see what the first has accepted.
+    ///
+    /// # Errors
+    /// [`RegistryError::InUse`] while another process holds it.
+    pub fn lock_for_server(&self) -> Result<ServerLock, RegistryError> {
+        let file = lock_file(&self.path, "lock").map_err(|error| cannot_lock(&self.place, &error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(ServerLock { _file: file }),
+            Err(std::fs::TryLockError::WouldBlock) => Err(RegistryError::InUse(self.place.to_string())),
+            Err(std::fs::TryLockError::Error(error)) => Err(cannot_lock(&self.place, &error)),
+        }
+    }
+
+    /// Begins a change; the database gives the write lock at once, so that nothing read in it can be outdated.
+    pub(crate) async fn change(&self) -> Result<Change<'_>, RegistryError> {
+        let turn = self.writing.lock().await;
+        let tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|error| self.failed(error))?;
+        Ok(Change { tx, _turn: turn })
+    }
+
+    /// Ends a change of what servers follow: raises the generation, leaves the audit line, commits.
+    pub(crate) async fn commit(
+        &self,
+        mut change: Change<'_>,
+        event: AuditEvent,
+    ) -> Result<(), RegistryError> {
+        self.audit_in(&mut change, event).await?;
+        sqlx::query("UPDATE meta SET value = value + 1 WHERE name = 'generation'")
+            .execute(&mut *change.tx)
+            .await
+            .map_err(|error| self.failed(error))?;
+        change.tx.commit().await.map_err(|error| self.failed(error))
+    }
+
+    pub(crate) async fn audit_in(
+        &self,
+        change: &mut Change<'_>,
+        event: AuditEvent,
+    ) -> Result<(), RegistryError> {
+        let AuditEvent { actor, action, subject, detail } = event;
+        sqlx::query("INSERT INTO audit (at, actor, action, subject, detail) VALUES ($1, $2, $3, $4, $5)")
+            .bind(crate::rows::second(self.clock.unix()))
+            .bind(actor.replace('\0', ""))
+            .bind(action)
+            .bind(subject.replace('\0', ""))
+            .bind(detail.replace('\0', ""))
+            .execute(&mut *change.tx)
+            .await
+            .map_err(|error| self.failed(error))?;
+        Ok(())
+    }
+}
+
+fn path_of(url: &str) -> Result<PathBuf, RegistryError> {
+    let path = url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
+    match path {
+        Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
+        _ => Err(RegistryError::Unavailable(
+            url.split_once(':').map_or("the registry", |(scheme, _)| scheme).to_owned(),
+            "not a place this version can keep a registry in; it would be sqlite:<path>".to_owned(),
+        )),
+    }
+}
+
+/// The path as the database wants it, with what has a meaning in URLs written out.
+pub(crate) fn connection_url(path: &Path) -> String {
+    let path = path.display().to_string().replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+    format!("sqlite://{path}?mode=rw")
+}
+
+fn cannot_lock(place: &str, error: &io::Error) -> RegistryError {
+    RegistryError::Unavailable(place.to_owned(), format!("cannot be locked: {error}"))
+}
+
+/// A file beside the registry that holds nothing and exists to be locked.
+fn lock_file(path: &Path, ending: &str) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    File::options().create(true).truncate(false).write(true).mode(0o600).open(name)
+}
+
+/// Brings the schema up to date under a file lock: SQLite's own locks do not cover first migrations that race.
+async fn migrate(url: &str, path: &Path, place: &str) -> Result<(), RegistryError> {
+    let lock = lock_file(path, "migrating").map_err(|error| cannot_lock(place, &error))?;
+    // Waiting for another process must not hold up this one's other tasks, one of which may be who holds the lock.
+    let locked = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await;
+    let _lock = locked.map_err(io::Error::other).flatten().map_err(|error| cannot_lock(place, &error))?;
+    // One connection of its own: the pool would hide the real error behind a time-out.
+    let mut connection = AnyConnection::connect(url).await.map_err(|error| failed(place, &error))?;
+    connection.execute(PRAGMAS).await.map_err(|error| failed(place, &error))?;
+    let known = newest_schema();
+    let found = schema_version(&mut connection, place).await?;
+    if found > known {
+        return Err(RegistryError::Newer { place: place.to_owned(), found, known });
+    }
+    if found < known {
+        let ran = MIGRATIONS.run_direct(None, &mut connection, false).await;
+        ran.map_err(|error| RegistryError::Unavailable(place.to_owned(), error.to_string()))?;
+    }
+    connection.close().await.map_err(|error| failed(place, &error))
+}
+
+/// The newest step this program knows.
+pub(crate) fn newest_schema() -> i64 {
+    MIGRATIONS.iter().map(|step| step.version).max().unwrap_or_default()
+}
+
+/// The newest step taken; 0 in an empty database.
+pub(crate) async fn schema_version(
+    connection: &mut AnyConnection,
+    place: &str,
+) -> Result<i64, RegistryError> {
+    let broken = |error: sqlx::Error| failed(place, &error);
+    let tables = sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table'");
+    let tables = tables.fetch_all(&mut *connection).await.map_err(broken)?;
+    if tables.is_empty() {
+        return Ok(0);
+    }
+    if !tables.iter().any(|row| row.try_get::<String, _>(0).is_ok_and(|name| name == "_sqlx_migrations")) {
+        let why = "it is a database of another program";
+        return Err(RegistryError::Corrupt(place.to_owned(), why.to_owned()));
+    }
+    let row =
+        sqlx::query("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(connection).await;
+    row.and_then(|row| row.try_get(0)).map_err(broken)
+}

@@ -1,0 +1,151 @@
+//! Taking clients out, and remembering that they were.
+
+use msp_core::{Link, RegistryError, Revoked};
+use msp_protocol::{ClientName, Digest, PublicKey};
+use sqlx::Row as _;
+
+use crate::changes::event;
+use crate::open::{Change, SqlRegistry};
+use crate::rows;
+
+/// What to revoke.
+#[derive(Debug, Clone)]
+pub enum Selector {
+    /// The client with this key.
+    Key(PublicKey),
+    /// The linked client of this name.
+    Name(ClientName),
+    /// The client, or the unlinked secret, with this digest.
+    Secret(Digest),
+}
+
+/// What a purge took out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Purged {
+    /// Clients, linked and unlinked.
+    pub clients: u64,
+    /// Secrets of unlinked clients.
+    pub secrets: u64,
+}
+
+impl SqlRegistry {
+    /// Revokes a client, an unlinked key or an unlinked secret, and leaves tombstones.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`], or that it cannot be written.
+    pub async fn revoke(&self, what: &Selector, actor: &str) -> Result<Revoked, RegistryError> {
+        let mut change = self.change().await?;
+        let (key, missing) = match what {
+            Selector::Key(key) => (Some(key.digest()), "key"),
+            Selector::Name(name) => {
+                (Some(self.linked(&mut change, name).await?.key.digest()), "linked client")
+            }
+            Selector::Secret(secret) => (self.owner(&mut change, secret).await?, "secret"),
+        };
+        let (revoked, subject) = match (key, what) {
+            (Some(key), _) => {
+                self.take_out(&mut change, &key).await?.ok_or(RegistryError::NotFound(missing))?
+            }
+            (None, Selector::Secret(secret)) => {
+                if self.run(&mut change, "DELETE FROM secrets WHERE digest = $1", secret).await? == 0 {
+                    return Err(RegistryError::NotFound(missing));
+                }
+                self.bury(&mut change, secret).await?;
+                (Revoked::UnlinkedSecret, "an unlinked secret".to_owned())
+            }
+            (None, _) => return Err(RegistryError::NotFound(missing)),
+        };
+        self.commit(change, event(actor, "client.revoke", subject, String::new())).await?;
+        self.empty_log().await;
+        Ok(revoked)
+    }
+
+    /// The key of the linked client that has this secret.
+    async fn owner(&self, change: &mut Change<'_>, secret: &Digest) -> Result<Option<Digest>, RegistryError> {
+        let row = sqlx::query("SELECT key_digest FROM clients WHERE secret = $1 OR previous = $1")
+            .bind(secret.as_bytes().to_vec())
+            .fetch_optional(&mut *change.tx)
+            .await
+            .map_err(|error| self.failed(error))?;
+        let Some(row) = row else { return Ok(None) };
+        rows::digest(row.try_get(0).map_err(|error| self.failed(error))?, self.place()).map(Some)
+    }
+
+    /// Deletes a client and buries its key and its secrets.
+    async fn take_out(
+        &self,
+        change: &mut Change<'_>,
+        key: &Digest,
+    ) -> Result<Option<(Revoked, String)>, RegistryError> {
+        let sql = "SELECT public_key, name, secret, previous, previous_until, 1, expires, disabled, classic, added, \
+                   last_used FROM clients WHERE key_digest = $1";
+        let row = sqlx::query(sql).bind(key.as_bytes().to_vec()).fetch_optional(&mut *change.tx).await;
+        let Some(row) = row.map_err(|error| self.failed(error))? else { return Ok(None) };
+        let client = rows::client(&row, &mut rows::GrantRows::new(), self.place())?;
+        self.run(change, "DELETE FROM clients WHERE key_digest = $1", key).await?;
+        self.bury(change, key).await?;
+        let Link::Linked(linked) = client.link else {
+            return Ok(Some((Revoked::UnlinkedKey, client.key.fingerprint())));
+        };
+        self.bury(change, &linked.secret).await?;
+        if let Some((previous, _)) = linked.previous {
+            self.bury(change, &previous).await?;
+        }
+        let subject = linked.name.to_string();
+        Ok(Some((Revoked::Linked(linked.name), subject)))
+    }
+
+    /// Takes everyone out, in one transaction, and leaves tombstones.
+    ///
+    /// # Errors
+    /// That it cannot be written.
+    pub async fn purge(&self, actor: &str) -> Result<Purged, RegistryError> {
+        let mut change = self.change().await?;
+        for sql in [
+            "INSERT INTO tombstones (digest) SELECT key_digest FROM clients WHERE TRUE ON CONFLICT DO NOTHING",
+            "INSERT INTO tombstones (digest) SELECT secret FROM clients WHERE secret IS NOT NULL ON CONFLICT DO NOTHING",
+            "INSERT INTO tombstones (digest) SELECT previous FROM clients WHERE previous IS NOT NULL \
+             ON CONFLICT DO NOTHING",
+            "INSERT INTO tombstones (digest) SELECT digest FROM secrets WHERE TRUE ON CONFLICT DO NOTHING",
+            "DELETE FROM grants",
+        ] {
+            self.execute(&mut change, sql).await?;
+        }
+        let clients = self.execute(&mut change, "DELETE FROM clients").await?;
+        let secrets = self.execute(&mut change, "DELETE FROM secrets").await?;
+        let detail = format!("{clients} clients, {secrets} unlinked secrets");
+        self.commit(change, event(actor, "client.purge", "everyone", detail)).await?;
+        self.empty_log().await;
+        Ok(Purged { clients, secrets })
+    }
+
+    pub(crate) async fn execute(
+        &self,
+        change: &mut Change<'_>,
+        sql: &'static str,
+    ) -> Result<u64, RegistryError> {
+        let done = sqlx::query(sql).execute(&mut *change.tx).await.map_err(|error| self.failed(error))?;
+        Ok(done.rows_affected())
+    }
+
+    pub(crate) async fn bury(&self, change: &mut Change<'_>, digest: &Digest) -> Result<(), RegistryError> {
+        let sql = "INSERT INTO tombstones (digest) VALUES ($1) ON CONFLICT DO NOTHING";
+        self.run(change, sql, digest).await.map(drop)
+    }
+
+    pub(crate) async fn is_tombstone(
+        &self,
+        change: &mut Change<'_>,
+        digest: &Digest,
+    ) -> Result<bool, RegistryError> {
+        Ok(self.count(change, "SELECT COUNT(*) FROM tombstones WHERE digest = $1", digest).await? > 0)
+    }
+
+    pub(crate) async fn lift_tombstone(
+        &self,
+        change: &mut Change<'_>,
+        digest: &Digest,
+    ) -> Result<(), RegistryError> {
+        self.run(change, "DELETE FROM tombstones WHERE digest = $1", digest).await.map(drop)
+    }
+}

@@ -1,0 +1,46 @@
+//! Marks, and what is kept of requests that were ahead.
+
+use std::time::Duration;
+
+use msp_core::{FreshnessStore as _, KeptAhead, Registry as _};
+use msp_protocol::{Digest, OsRng, Secret};
+
+use crate::fixture::{Fixture, NOW, new_client};
+
+#[tokio::test]
+async fn marks_outlive_the_process_and_raise_no_generation() {
+    let fixture = Fixture::new().await;
+    let before = fixture.registry.generation().await.unwrap();
+    let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
+    assert_eq!(fixture.registry.marks().await.unwrap().accepted_until, 0, "none in a new registry");
+    fixture.registry.set_accepted_until(NOW + 2).await.unwrap();
+    fixture.registry.set_accepted_until(NOW).await.unwrap();
+    fixture.registry.raise_client_mark(one, NOW + 40).await.unwrap();
+    fixture.registry.raise_client_mark(one, NOW + 30).await.unwrap();
+    let kept = |item: u8, ts| KeptAhead { client: two, item: [item; 24], ts };
+    fixture.registry.keep_ahead(vec![kept(1, NOW + 50), kept(2, NOW + 60)]).await.unwrap();
+    fixture.registry.keep_ahead(vec![kept(1, NOW + 50)]).await.unwrap();
+    let marks = fixture.opened_again().await.marks().await.unwrap();
+    assert_eq!(
+        (marks.accepted_until, marks.clients),
+        (NOW, vec![(one, NOW + 40)]),
+        "a client's mark is never lowered"
+    );
+    assert_eq!(marks.ahead, [kept(1, NOW + 50), kept(2, NOW + 60)]);
+    fixture.registry.forget_ahead(NOW + 60).await.unwrap();
+    assert_eq!(fixture.registry.marks().await.unwrap().ahead, [kept(2, NOW + 60)]);
+    assert_eq!(fixture.registry.generation().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_rotation_lifts_a_mark_that_no_accepted_request_can_have_raised() {
+    let fixture = Fixture::new().await;
+    let new = new_client(Some("laptop"));
+    fixture.registry.add_client(&new, "test").await.unwrap();
+    let key = new.key.digest();
+    fixture.registry.raise_client_mark(key, NOW + 1_000_000).await.unwrap();
+    let secret = Secret::generate(&mut OsRng).digest();
+    let name = "laptop".parse().unwrap();
+    fixture.registry.rotate(&name, &secret, Duration::from_secs(60), "test").await.unwrap();
+    assert_eq!(fixture.registry.marks().await.unwrap().clients, [(key, NOW + 300)]);
+}

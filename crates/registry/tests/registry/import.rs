@@ -1,0 +1,86 @@
+//! The original's loose files.
+
+use msp_core::Registry as _;
+use msp_protocol::{OsRng, PrivateKey, Secret};
+use msp_registry::{ImportReport, Selector};
+
+use crate::fixture::Fixture;
+
+#[tokio::test]
+async fn share_point_16_good_files_are_taken_in_once_and_faulty_ones_are_skipped_by_name() {
+    let fixture = Fixture::new().await;
+    let folder = fixture.path("");
+    let keys: Vec<_> = (0..12).map(|_| *PrivateKey::generate(&mut OsRng).public()).collect();
+    for (n, key) in keys.iter().enumerate() {
+        std::fs::write(fixture.path(&format!("client_{n}.pub")), format!("{key}\nnot read")).unwrap();
+    }
+    for (name, text) in [
+        ("client_short.pub", msp_protocol::encoding::encode_standard(&[1; 31])),
+        ("client_zero.pub", msp_protocol::encoding::encode_standard(&[0; 32])),
+        ("client_text.pub", "rubbish".to_owned()),
+        ("other.pub", "not looked at".to_owned()),
+    ] {
+        std::fs::write(fixture.path(name), text).unwrap();
+    }
+    std::fs::write(fixture.path("client_bytes.pub"), [0xff, 0xfe]).unwrap();
+    std::fs::create_dir(fixture.path("client_folder.pub")).unwrap();
+    let secrets: Vec<_> = (0..3).map(|_| Secret::generate(&mut OsRng)).collect();
+    let mut register = String::new();
+    for secret in &secrets {
+        register += secret.dangerously_as_str();
+        register += "\r\n";
+    }
+    std::fs::write(fixture.path("clients.dev"), register + "nonsense\n\n").unwrap();
+
+    let report = fixture.registry.import(&folder, &fixture.path("clients.dev"), false).await.unwrap();
+    assert_eq!((report.keys_added, report.secrets_added), (12, 3));
+    let mut skipped: Vec<_> = report
+        .skipped
+        .iter()
+        .map(|(file, why)| format!("{}: {why}", file.file_name().unwrap().display()))
+        .collect();
+    skipped.sort();
+    assert_eq!(
+        skipped,
+        [
+            "client_bytes.pub: stream did not contain valid UTF-8",
+            "client_folder.pub: not a regular file",
+            "client_short.pub: 31 bytes instead of 32",
+            "client_text.pub: not base64 (44 characters, standard alphabet, with padding)",
+            "client_zero.pub: a point of low order, which protects nothing",
+            "clients.dev: line 4: not a client secret (128 lower-case hex digits)",
+        ]
+    );
+    let again = fixture.registry.import(&folder, &fixture.path("clients.dev"), false).await.unwrap();
+    assert_eq!((again.keys_added, again.secrets_added), (0, 0));
+    let snapshot = fixture.registry.snapshot().await.unwrap();
+    assert_eq!((snapshot.clients.len(), snapshot.secrets.len()), (12, 3));
+    assert!(snapshot.clients.iter().all(|client| client.classic && keys.contains(&client.key)));
+}
+
+#[tokio::test]
+async fn missing_files_are_no_error() {
+    let fixture = Fixture::new().await;
+    let report =
+        fixture.registry.import(&fixture.path("none"), &fixture.path("none.dev"), false).await.unwrap();
+    assert_eq!(report, ImportReport::default());
+}
+
+#[tokio::test]
+async fn share_point_31_what_was_revoked_is_not_taken_in_again_unless_revived() {
+    let fixture = Fixture::new().await;
+    let key = *PrivateKey::generate(&mut OsRng).public();
+    let secret = Secret::generate(&mut OsRng);
+    std::fs::write(fixture.path("client_1.pub"), key.to_string()).unwrap();
+    std::fs::write(fixture.path("clients.dev"), secret.dangerously_as_str()).unwrap();
+    let counts = async |revive: bool| {
+        let report =
+            fixture.registry.import(&fixture.path(""), &fixture.path("clients.dev"), revive).await.unwrap();
+        (report.keys_added, report.secrets_added)
+    };
+    assert_eq!(counts(false).await, (1, 1));
+    fixture.registry.revoke(&Selector::Key(key), "test").await.unwrap();
+    fixture.registry.revoke(&Selector::Secret(secret.digest()), "test").await.unwrap();
+    assert_eq!(counts(false).await, (0, 0));
+    assert_eq!(counts(true).await, (1, 1));
+}

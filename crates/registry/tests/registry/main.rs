@@ -1,0 +1,15 @@
+//! The registry's behaviour, on a real database file.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+mod clients;
+mod files;
+mod fixture;
+mod freshness;
+mod import;
+mod removal;
