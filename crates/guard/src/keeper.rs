@@ -1,0 +1,233 @@
+//! Writing to the registry: one task makes all writes, one after the other, so that requests waiting for the
+//! same mark share one write, and a caller who hangs up cannot leave a write half done.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use msp_core::clock::Clock;
+use msp_core::{FreshnessStore, KeptAhead, RegistryError};
+use msp_protocol::UnixSecond;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::fresh::{Fresh, STEP};
+use crate::lock::lock;
+use crate::replay::ClientId;
+
+/// What is to be made durable.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Raises the mark for all clients to this second at least.
+    MarkAll(UnixSecond),
+    /// Owed until it is written, whether or not anybody still waits for it.
+    Owe(Debt),
+    /// Comes after all work ordered before it.
+    Then(Intervention),
+}
+
+/// What must be written sooner or later.
+#[derive(Debug)]
+pub(crate) enum Debt {
+    /// Forgets what was kept as ahead with a time before this one.
+    Forget(UnixSecond),
+    /// Keeps requests whose time was ahead.
+    Keep(Vec<KeptAhead>),
+    /// Raises one client's mark to this second at least.
+    MarkClient(ClientId, UnixSecond),
+    /// Tries whether the registry can be written again.
+    Probe,
+}
+
+/// What the server or its operator brings about.
+#[derive(Debug)]
+pub(crate) enum Intervention {
+    /// Sets the mark to the highest second accepted; sent after nothing more is accepted.
+    Close,
+    /// Reads the marks anew.
+    Reload,
+    /// Lowers floor and mark to the clock.
+    Reset,
+}
+
+/// Work, and whom to tell when it is done.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) work: Work,
+    pub(crate) done: oneshot::Sender<Result<(), RegistryError>>,
+}
+
+/// The one that writes.
+pub(crate) struct Keeper {
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn FreshnessStore>,
+    fresh: Arc<Mutex<Fresh>>,
+    owed: Owed,
+}
+
+/// All debts.
+#[derive(Default)]
+struct Owed {
+    kept: Vec<KeptAhead>,
+    marks: HashMap<ClientId, UnixSecond>,
+    forget: Option<UnixSecond>,
+    probe: bool,
+}
+
+type Done = oneshot::Sender<Result<(), RegistryError>>;
+
+impl Keeper {
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        store: Arc<dyn FreshnessStore>,
+        fresh: Arc<Mutex<Fresh>>,
+    ) -> Self {
+        Self { clock, store, fresh, owed: Owed::default() }
+    }
+
+    /// Works until the guard is dropped.
+    pub(crate) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Order>) {
+        let mut orders = Vec::new();
+        while inbox.recv_many(&mut orders, BATCH).await > 0 {
+            self.serve(orders.drain(..)).await;
+        }
+    }
+
+    /// Does everything that has gathered. Marks rise first, because calls wait for them; what lowers or reads
+    /// them comes last, and so counts all that was accepted before.
+    async fn serve(&mut self, orders: impl Iterator<Item = Order>) {
+        let (mut needed, mut for_mark, mut for_owed, mut rest) = (0, Vec::new(), Vec::new(), Vec::new());
+        for Order { work, done } in orders {
+            match work {
+                Work::MarkAll(mark) => {
+                    needed = mark.max(needed);
+                    for_mark.push(done);
+                }
+                Work::Owe(debt) => {
+                    self.owe(debt);
+                    for_owed.push(done);
+                }
+                Work::Then(intervention) => rest.push((intervention, done)),
+            }
+        }
+        let raised = self.raise(needed).await;
+        answer(for_mark, &raised);
+        let paid = self.pay().await;
+        answer(for_owed, &paid);
+        for (intervention, done) in rest {
+            let result = match intervention {
+                Intervention::Close => self.close().await,
+                Intervention::Reload => self.reload().await,
+                Intervention::Reset => self.reset().await,
+            };
+            answer(vec![done], &result);
+        }
+    }
+
+    fn owe(&mut self, debt: Debt) {
+        match debt {
+            Debt::Forget(before) => self.owed.forget = self.owed.forget.max(Some(before)),
+            Debt::Keep(kept) => self.owed.kept.extend(kept),
+            Debt::MarkClient(client, mark) => {
+                let owed = self.owed.marks.entry(client).or_default();
+                *owed = mark.max(*owed);
+            }
+            Debt::Probe => self.owed.probe = true,
+        }
+    }
+
+    async fn raise(&self, needed: UnixSecond) -> Result<(), RegistryError> {
+        if needed <= lock(&self.fresh).mark() {
+            return Ok(());
+        }
+        self.set_mark(needed.max(self.clock.unix().saturating_add(STEP))).await
+    }
+
+    async fn set_mark(&self, mark: UnixSecond) -> Result<(), RegistryError> {
+        self.note(self.store.set_accepted_until(mark).await)?;
+        lock(&self.fresh).set_mark(mark);
+        Ok(())
+    }
+
+    /// Writes what is owed. The registry forgets last: only then do marks stand in for what it forgets.
+    async fn pay(&mut self) -> Result<(), RegistryError> {
+        let probe = std::mem::take(&mut self.owed.probe);
+        if !self.owed.kept.is_empty() {
+            let kept = self.note(self.store.keep_ahead(self.owed.kept.clone()).await);
+            if kept.is_err() {
+                // What has passed meanwhile is not worth keeping; so what is owed cannot outgrow the guard.
+                let fresh = lock(&self.fresh);
+                self.owed.kept.retain(|kept| fresh.keeps_ahead(&kept.item));
+            }
+            kept?;
+            self.owed.kept.clear();
+        }
+        for (client, mark) in self.owed.marks.clone() {
+            let key = lock(&self.fresh).client_to_mark(client, mark);
+            if let Some(key) = key {
+                self.note(self.store.raise_client_mark(key, mark).await)?;
+                lock(&self.fresh).set_client_mark(client, mark);
+            }
+            self.owed.marks.remove(&client);
+        }
+        if let Some(before) = self.owed.forget {
+            // The clock may have gone back since, and something been kept for an earlier second.
+            let before = before.min(lock(&self.fresh).earliest_ahead());
+            self.note(self.store.forget_ahead(before).await)?;
+            self.owed.forget = None;
+        }
+        let failing = lock(&self.fresh).status().mark_failing;
+        if probe && failing {
+            let mark = lock(&self.fresh).mark();
+            self.note(self.store.set_accepted_until(mark).await)?;
+        }
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<(), RegistryError> {
+        let (mark, lowest) = {
+            let fresh = lock(&self.fresh);
+            (fresh.mark(), fresh.mark_to_close_with())
+        };
+        if lowest == mark { Ok(()) } else { self.set_mark(lowest).await }
+    }
+
+    async fn reset(&self) -> Result<(), RegistryError> {
+        let now = self.clock.unix();
+        let mark = lock(&self.fresh).lower_mark(now);
+        self.set_mark(mark).await?;
+        lock(&self.fresh).lower_floor(now);
+        Ok(())
+    }
+
+    async fn reload(&mut self) -> Result<(), RegistryError> {
+        let marks = self.store.marks().await?;
+        let missing = lock(&self.fresh).load(marks);
+        for debt in missing.debts {
+            self.owe(debt);
+        }
+        self.raise(missing.mark).await?;
+        self.pay().await
+    }
+
+    /// Lets the operator know, once, when writing begins or ceases to fail.
+    fn note(&self, result: Result<(), RegistryError>) -> Result<(), RegistryError> {
+        let news = lock(&self.fresh).set_failing(result.is_err());
+        match &result {
+            Err(error) if news => {
+                tracing::error!("requests are refused until the registry can be written again: {error}");
+            }
+            Ok(()) if news => tracing::info!("the registry can be written again"),
+            Ok(()) | Err(_) => {}
+        }
+        result
+    }
+}
+
+fn answer(waiting: Vec<Done>, result: &Result<(), RegistryError>) {
+    for done in waiting {
+        // Nobody waits any more when a caller has hung up.
+        let _gone = done.send(result.clone());
+    }
+}
+
+/// Orders done together at most; the rest comes next.
+const BATCH: usize = 4096;

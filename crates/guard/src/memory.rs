@@ -1,0 +1,196 @@
+//! The guard of one server, in its memory.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use msp_core::clock::Clock;
+use msp_core::{
+    Admission, Ban, BoxFuture, FreshnessStore, Guard, GuardStatus, RegistryError, Rejection, Sighting,
+    Standing,
+};
+use msp_protocol::Digest;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::MemoryGuardConfig;
+use crate::failures::Failures;
+use crate::fresh::Fresh;
+use crate::keeper::{Debt, Intervention, Keeper, Order, Work};
+use crate::lock::lock;
+use crate::sightings::Sightings;
+
+/// What is short-lived, in this process.
+///
+/// An accepted request is remembered until its time is more than RequestTTL and two seconds ago; from then on
+/// it lies at or below the floor. The registry holds a mark above every accepted request, so that a start, which
+/// remembers nothing, takes it as its floor. One task makes all writes; it ends when the guard is dropped.
+pub struct MemoryGuard {
+    clock: Arc<dyn Clock>,
+    fresh: Arc<Mutex<Fresh>>,
+    /// Unbounded, but it holds no more orders than there are requests under way.
+    keeper: mpsc::UnboundedSender<Order>,
+    failures: Mutex<Failures>,
+    sightings: Mutex<Sightings>,
+}
+
+impl MemoryGuard {
+    /// Reads the marks, and begins with them as floor. Must be called within a Tokio runtime that outlives
+    /// the guard.
+    ///
+    /// # Errors
+    ///
+    /// What reading the marks ended with.
+    pub async fn start(
+        config: MemoryGuardConfig,
+        clock: Arc<dyn Clock>,
+        store: Arc<dyn FreshnessStore>,
+    ) -> Result<Arc<Self>, RegistryError> {
+        let mut fresh = Fresh::new(config);
+        // Nothing can be missing in the registry of what is not known yet.
+        let _none = fresh.load(store.marks().await?);
+        let fresh = Arc::new(Mutex::new(fresh));
+        let (keeper, inbox) = mpsc::unbounded_channel();
+        tokio::spawn(Keeper::new(clock.clone(), store, fresh.clone()).run(inbox));
+        Ok(Arc::new(Self {
+            clock,
+            fresh,
+            keeper,
+            failures: Mutex::default(),
+            sightings: Mutex::new(Sightings::new(config.address_ttl)),
+        }))
+    }
+
+    /// Takes other limits without a restart. Nothing remembered is forgotten for it: above a lowered limit
+    /// new requests are refused until old ones are due.
+    pub fn reconfigure(&self, config: MemoryGuardConfig) {
+        lock(&self.fresh).reconfigure(config);
+        lock(&self.sightings).set_ttl(config.address_ttl);
+    }
+
+    async fn admit_once(&self, request: Admission) -> Result<(), Rejection> {
+        let (written, answer) = {
+            // Ordered under the lock, so that what closes or lowers the mark comes after what was accepted
+            // before.
+            let mut fresh = lock(&self.fresh);
+            let verdict = fresh.judge(&request, self.clock.unix());
+            (verdict.work.map(|work| self.order(&mut fresh, work)), verdict.answer)
+        };
+        let Some(written) = written else { return answer };
+        // A request refused as ahead is refused whether or not that could be written; what could not is
+        // written later. When the caller hangs up here the request stays remembered: it may have been its
+        // last copy.
+        let written = matches!(written.await, Ok(Ok(())));
+        if answer.is_ok() && !written {
+            lock(&self.fresh).release(&request);
+            return Err(Rejection::Unavailable);
+        }
+        answer
+    }
+
+    fn order(&self, fresh: &mut Fresh, work: Work) -> oneshot::Receiver<Result<(), RegistryError>> {
+        let (done, result) = oneshot::channel();
+        if self.keeper.send(Order { work, done }).is_err() {
+            fresh.set_failing(true);
+        }
+        result
+    }
+
+    async fn ask(&self, what: Intervention) -> Result<(), RegistryError> {
+        let result = self.order(&mut lock(&self.fresh), Work::Then(what));
+        result.await.unwrap_or_else(|_ended| {
+            Err(RegistryError::Unavailable("guard".to_owned(), "its task has ended".to_owned()))
+        })
+    }
+
+    /// Forgets what is due and returns the answers to wait for.
+    fn upkeep(&self) -> Vec<oneshot::Receiver<Result<(), RegistryError>>> {
+        let now = self.clock.unix();
+        while lock(&self.fresh).forget_accepted(now, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE {}
+        let mut work = Vec::new();
+        let mut passed = false;
+        loop {
+            let forgotten = lock(&self.fresh).forget_ahead(now, FORGOTTEN_AT_ONCE, &mut work);
+            passed |= forgotten > 0;
+            if forgotten < FORGOTTEN_AT_ONCE {
+                break;
+            }
+        }
+        let mut fresh = lock(&self.fresh);
+        if passed {
+            work.push(Work::Owe(Debt::Forget(fresh.due_before(now))));
+        }
+        work.extend(fresh.upkeep(now));
+        work.into_iter().map(|work| self.order(&mut fresh, work)).collect()
+    }
+}
+
+impl Guard for MemoryGuard {
+    fn admit(&self, request: Admission) -> BoxFuture<'_, Result<(), Rejection>> {
+        Box::pin(self.admit_once(request))
+    }
+
+    fn sight(&self, address: IpAddr, client: &Digest) -> Sighting {
+        lock(&self.sightings).sight(address, client, self.clock.monotonic())
+    }
+
+    fn seen_from(&self, address: IpAddr) -> Vec<Digest> {
+        lock(&self.sightings).seen_from(address)
+    }
+
+    fn note_failure(&self, address: IpAddr, account: Option<&Digest>) {
+        lock(&self.failures).note(address, account, self.clock.monotonic());
+    }
+
+    fn note_success(&self, address: IpAddr, account: &Digest) {
+        lock(&self.failures).forgive(address, account, self.clock.monotonic());
+    }
+
+    fn standing(&self, address: IpAddr) -> Standing {
+        lock(&self.failures).standing(address, self.clock.monotonic())
+    }
+
+    fn account_delay(&self, account: &Digest) -> Duration {
+        lock(&self.failures).account_delay(account, self.clock.monotonic())
+    }
+
+    fn bans(&self) -> Vec<Ban> {
+        lock(&self.failures).bans(self.clock.monotonic())
+    }
+
+    fn lift_ban(&self, address: IpAddr) -> bool {
+        lock(&self.failures).lift_ban(address, self.clock.monotonic())
+    }
+
+    fn status(&self) -> GuardStatus {
+        lock(&self.fresh).status()
+    }
+
+    fn tick(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            for written in self.upkeep() {
+                // What failed is shown by the status, and tried again with the next tick.
+                let _shown_by_status = written.await;
+            }
+        })
+    }
+
+    fn reload_marks(&self) -> BoxFuture<'_, Result<(), RegistryError>> {
+        Box::pin(self.ask(Intervention::Reload))
+    }
+
+    /// Lowers floor and mark to the clock. Marks of single clients stay: no other client suffers from them.
+    fn reset_floor(&self) -> BoxFuture<'_, Result<(), RegistryError>> {
+        Box::pin(self.ask(Intervention::Reset))
+    }
+
+    /// Refuses everything from now on, and sets the mark to the highest time accepted under it.
+    fn close(&self) -> BoxFuture<'_, Result<(), RegistryError>> {
+        Box::pin(async move {
+            lock(&self.fresh).close();
+            self.ask(Intervention::Close).await
+        })
+    }
+}
+
+/// Items forgotten while the lock is held once.
+const FORGOTTEN_AT_ONCE: usize = 1024;
