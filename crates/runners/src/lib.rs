@@ -1,1 +1,18 @@
-//! What runs a function: python, executable, native
+//! What runs functions: Python modules in long-lived workers, executables, and what is compiled in.
+//!
+//! [`Runners`] looks every listed module up in the search path, makes the [`Catalogue`](msp_core::Catalogue)
+//! and keeps it up to date while files and modules.ini change. All processes start in one place, in a group
+//! of their own and with an environment that tells them nothing about the server.
+
+mod builtin;
+mod discovery;
+mod executable;
+mod manifest;
+mod native;
+mod output;
+mod python;
+mod runners;
+mod spawn;
+mod tasks;
+
+pub use runners::{Runners, RunnersConfig};

@@ -1,0 +1,125 @@
+//! Programs: started for each call, never through a shell.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::FusedFuture;
+use msp_core::{BoxFuture, Job, RunError, Runner};
+use msp_protocol::FunctionName;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{ChildStdin, ChildStdout};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::output::log_lines;
+use crate::spawn::{Group, Launch};
+use crate::tasks::{Tasks, stopped};
+
+/// How long the last lines of standard error are waited for; only a process that left its group can hold them
+/// back.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// One program: arguments as JSON on standard input, the answer as text on standard output.
+#[derive(Debug)]
+pub(crate) struct Executable {
+    function: FunctionName,
+    path: PathBuf,
+    tasks: Arc<Tasks>,
+}
+
+impl Executable {
+    /// The program at `path`, which runs as this function.
+    pub(crate) const fn new(function: FunctionName, path: PathBuf, tasks: Arc<Tasks>) -> Self {
+        Self { function, path, tasks }
+    }
+}
+
+impl Runner for Executable {
+    fn run(&self, job: Job) -> BoxFuture<'_, Result<Value, RunError>> {
+        let (function, path) = (self.function.clone(), self.path.clone());
+        let (answer, result) = oneshot::channel();
+        self.tasks.spawn(async move {
+            let outcome = run_once(function.as_str(), &path, &job).await;
+            // The slot is free before the caller knows, so that it can call again at once.
+            drop(job);
+            let _caller_gone = answer.send(outcome);
+        });
+        Box::pin(async { result.await.unwrap_or_else(|_| Err(stopped())) })
+    }
+}
+
+async fn run_once(function: &str, path: &Path, job: &Job) -> Result<Value, RunError> {
+    let failed = |what: &str| RunError::Failed(format!("{}: {what}", path.display()));
+    let mut group = Launch {
+        program: path,
+        arguments: &[],
+        folder: path.parent().unwrap_or(path),
+        variables: &[("MSP_FUNCTION", OsStr::new(function))],
+        input: None,
+    }
+    .start()
+    .map_err(|error| failed(&format!("cannot be started: {error}")))?;
+    let (Some(stdin), Some(stdout), Some(stderr)) = group.pipes() else {
+        return Err(failed("has no pipes"));
+    };
+    let mut feed = pin!(feed(stdin, job.args.as_ref()).fuse());
+    let mut log = pin!(log_lines(function, stderr).fuse());
+    let outcome = {
+        let mut run = pin!(timeout(job.limits.timeout, read_answer(&group, stdout, job.limits.max_output)));
+        loop {
+            tokio::select! {
+                outcome = &mut run => break outcome.unwrap_or(Err(RunError::Timeout)),
+                () = &mut log => {}
+                () = &mut feed => {}
+            }
+        }
+    };
+    let status = group.end().await;
+    let _cut_off = timeout(LAST_LINES, async {
+        if !log.is_terminated() {
+            log.await
+        }
+    })
+    .await;
+    let bytes = outcome?;
+    match status {
+        Ok(status) if status.success() => {}
+        Ok(status) => return Err(failed(&format!("ended with {status}"))),
+        Err(error) => return Err(failed(&format!("cannot be waited for: {error}"))),
+    }
+    String::from_utf8(bytes).map(Value::String).map_err(|_| failed("gave an answer that is not UTF-8"))
+}
+
+/// Writes the arguments; a program that does not read them is none the worse.
+async fn feed(mut stdin: ChildStdin, args: Option<&Value>) {
+    if let Some(args) = args {
+        let _unread = stdin.write_all(args.to_string().as_bytes()).await;
+    }
+}
+
+/// Reads until the program has ended and nothing it started holds its output any more.
+async fn read_answer(group: &Group, mut stdout: ChildStdout, max_output: usize) -> Result<Vec<u8>, RunError> {
+    let mut answer = Vec::new();
+    let (mut open, mut exited) = (true, false);
+    while open || !exited {
+        tokio::select! {
+            biased;
+            read = stdout.read_buf(&mut answer), if open => {
+                open = read.is_ok_and(|count| count > 0);
+                if answer.len() > max_output {
+                    return Err(RunError::TooLarge);
+                }
+            }
+            () = group.exited(), if !exited => {
+                exited = true;
+                group.kill();
+            }
+        }
+    }
+    Ok(answer)
+}

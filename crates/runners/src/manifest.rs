@@ -1,0 +1,119 @@
+//! From the lines of modules.ini to the catalogue.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use msp_core::clock::Clock;
+use msp_core::{Catalogue, Function, ModuleSpec, Origin, Runner, RunnerKind};
+use tokio::sync::Semaphore;
+
+use crate::discovery::{Found, find};
+use crate::executable::Executable;
+use crate::native;
+use crate::python::{Generation, Listed, Pool, PythonRunner};
+use crate::tasks::Tasks;
+
+/// One line of modules.ini and what it means now.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    spec: ModuleSpec,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Executable(PathBuf),
+    Native(Arc<dyn Runner>),
+    Python(Listed),
+}
+
+/// Looks each module up; what is nowhere is logged and left out. A Python module that is in use stays so when
+/// its file has gone.
+pub(crate) fn look_up(
+    folders: &[PathBuf],
+    specs: Vec<ModuleSpec>,
+    in_use: &Generation,
+    clock: &Arc<dyn Clock>,
+) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for spec in specs {
+        let what = match find(folders, &spec.module) {
+            Ok(Found::Python { path, package }) => {
+                What::Python(Listed { name: spec.module.clone(), path, package })
+            }
+            Ok(Found::Executable(path)) => What::Executable(path),
+            Err(error) => match (native::find(&spec.module, clock), in_use.listed(&spec.module)) {
+                (Some(runner), _) => What::Native(runner),
+                (None, Some(listed)) => What::Python(listed),
+                (None, None) => {
+                    tracing::warn!("function {} has no module, skipped: {error}", spec.function);
+                    continue;
+                }
+            },
+        };
+        entries.push(Entry { spec, what });
+    }
+    entries
+}
+
+/// The Python modules of the entries, each once, in the order of their names.
+pub(crate) fn python_modules(entries: &[Entry]) -> Vec<Listed> {
+    let modules = entries.iter().filter_map(|entry| match &entry.what {
+        What::Python(listed) => Some((listed.name.clone(), listed.clone())),
+        What::Executable(_) | What::Native(_) => None,
+    });
+    modules.collect::<std::collections::BTreeMap<_, _>>().into_values().collect()
+}
+
+/// What the functions of a catalogue run with.
+#[derive(Debug)]
+pub(crate) struct Means {
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) pool: Pool,
+    pub(crate) built_in: Vec<Arc<Function>>,
+}
+
+/// Makes the catalogue. A function that was in the one before keeps its slots, so that calls under way count.
+pub(crate) fn assemble(
+    entries: Vec<Entry>,
+    python: &Generation,
+    means: &Means,
+    before: &Catalogue,
+) -> Catalogue {
+    let mut functions = Vec::new();
+    for Entry { spec, what } in entries {
+        let (kind, runner): (_, Arc<dyn Runner>) = match what {
+            What::Native(runner) => (RunnerKind::Native, runner),
+            What::Executable(path) => {
+                let program = Executable::new(spec.function.clone(), path, means.tasks.clone());
+                (RunnerKind::Executable, Arc::new(program))
+            }
+            What::Python(listed) if python.has(&listed.name) => {
+                let runner = PythonRunner::new(listed.name.into(), means.pool.clone());
+                (RunnerKind::Python, Arc::new(runner))
+            }
+            // Its one line is in the log already.
+            What::Python(_) => continue,
+        };
+        if means.built_in.iter().any(|function| function.name == spec.function) {
+            tracing::warn!("function {} is built in, its line in modules.ini is skipped", spec.function);
+            continue;
+        }
+        let slots = before
+            .find(&spec.function)
+            .filter(|function| function.limits.max_concurrent == spec.limits.max_concurrent)
+            .map_or_else(|| Arc::new(Semaphore::new(spec.limits.max_concurrent)), |same| same.slots.clone());
+        functions.push(Arc::new(Function {
+            name: spec.function,
+            access: spec.access,
+            classic_write: spec.classic_write,
+            description: spec.description,
+            origin: Origin::Modules,
+            kind,
+            limits: spec.limits,
+            runner,
+            slots,
+        }));
+    }
+    functions.into_iter().chain(means.built_in.iter().cloned()).collect()
+}

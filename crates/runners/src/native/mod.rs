@@ -1,0 +1,68 @@
+//! Functions compiled into the server; each exists only when modules.ini lists it.
+
+mod echo;
+mod server_time;
+mod simple_time;
+
+use std::sync::Arc;
+
+use msp_core::clock::Clock;
+use msp_core::{BoxFuture, Job, RunError, Runner};
+use serde_json::Value;
+
+/// A function that answers at once.
+type Native = fn(Option<Value>, &dyn Clock) -> Value;
+
+/// The native module of this name.
+pub(crate) fn find(module: &str, clock: &Arc<dyn Clock>) -> Option<Arc<dyn Runner>> {
+    let native: Native = match module {
+        "echo" => echo::run,
+        "server_time" => server_time::run,
+        "simple_time" => simple_time::run,
+        _ => return None,
+    };
+    Some(Arc::new(NativeRunner { native, clock: clock.clone() }))
+}
+
+#[derive(Debug)]
+struct NativeRunner {
+    native: Native,
+    clock: Arc<dyn Clock>,
+}
+
+impl Runner for NativeRunner {
+    fn run(&self, job: Job) -> BoxFuture<'_, Result<Value, RunError>> {
+        Box::pin(async move { within((self.native)(job.args, &*self.clock), job.limits.max_output) })
+    }
+}
+
+/// Holds an answer against its limit: the bytes of a text, the JSON of anything else.
+pub(crate) fn within(answer: Value, max_output: usize) -> Result<Value, RunError> {
+    let size = answer.as_str().map_or_else(|| answer.to_string().len(), str::len);
+    if size > max_output { Err(RunError::TooLarge) } else { Ok(answer) }
+}
+
+#[cfg(test)]
+mod tests {
+    use msp_core::clock::ManualClock;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_compiled_in_is_found() {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(0));
+        for module in ["echo", "server_time", "simple_time"] {
+            assert!(find(module, &clock).is_some(), "{module}");
+        }
+        assert!(find("time_test", &clock).is_none());
+    }
+
+    #[test]
+    fn an_answer_is_measured_as_text_or_as_json() {
+        assert_eq!(within(json!("üx"), 3), Ok(json!("üx")));
+        assert_eq!(within(json!("üx"), 2), Err(RunError::TooLarge));
+        assert_eq!(within(json!({"a": 1}), 7), Ok(json!({"a": 1})));
+        assert_eq!(within(json!({"a": 1}), 6), Err(RunError::TooLarge));
+    }
+}

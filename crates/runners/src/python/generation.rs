@@ -1,0 +1,163 @@
+//! Sources that loaded together.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::PythonConfig;
+use super::worker::{Candidate, Helper, Report, Worker, start};
+
+/// The largest module file, in bytes.
+const LARGEST: u64 = 4 * 1024 * 1024;
+
+/// A Python module that modules.ini lists, where discovery has found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// Its dotted name.
+    pub(crate) name: String,
+    /// Its file.
+    pub(crate) path: PathBuf,
+    /// True for a package's `__init__.py`.
+    pub(crate) package: bool,
+}
+
+/// One module as it has loaded.
+#[derive(Debug)]
+pub(crate) struct Module {
+    listed: Listed,
+    source: Arc<str>,
+    /// True when its `entry_call` is an `async def`.
+    pub(super) asynchronous: bool,
+}
+
+/// Modules that loaded together, with everything of the search path they imported.
+#[derive(Debug, Default)]
+pub(crate) struct Generation {
+    modules: BTreeMap<String, Module>,
+    helpers: Vec<Helper>,
+}
+
+impl Generation {
+    /// The module of this name.
+    pub(super) fn module(&self, name: &str) -> Option<&Module> {
+        self.modules.get(name)
+    }
+
+    /// True when this module can be called.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.modules.contains_key(name)
+    }
+
+    /// Where the module of this name was found.
+    pub(crate) fn listed(&self, name: &str) -> Option<Listed> {
+        self.modules.get(name).map(|module| module.listed.clone())
+    }
+
+    /// True when there is nothing to run.
+    pub(super) fn is_empty(&self) -> bool {
+        self.modules.is_empty()
+    }
+
+    /// Starts another worker with these sources.
+    ///
+    /// # Errors
+    /// The reason, for the log, when there is no worker.
+    pub(super) async fn start_worker(&self, config: &PythonConfig) -> Result<Worker, String> {
+        let candidates = self
+            .modules
+            .values()
+            .map(|module| Candidate::new(&module.listed, vec![module.source.clone()]))
+            .collect();
+        let (worker, report) = start(config, candidates, &self.helpers).await?;
+        for (module, error) in report.first_failures() {
+            tracing::warn!(
+                "Python module {module} does not load in a new worker, the others run it: {error}"
+            );
+        }
+        Ok(worker)
+    }
+
+    /// Loads the listed modules from their files into a first worker. A module that does not load keeps the
+    /// source it has in this generation; when even that does not load any more, this generation stays as a
+    /// whole.
+    pub(crate) async fn next(
+        &self,
+        config: &PythonConfig,
+        listed: Vec<Listed>,
+    ) -> Option<(Self, Option<Worker>)> {
+        let mut candidates = Vec::new();
+        for module in &listed {
+            let mut sources = Vec::new();
+            match read(module) {
+                Ok(source) => sources.push(source),
+                Err(error) => self.warn(&module.name, &format!("{}: {error}", module.path.display())),
+            }
+            let kept = self.module(&module.name).map(|module| module.source.clone());
+            sources.extend(kept.filter(|kept| sources.first() != Some(kept)));
+            if !sources.is_empty() {
+                candidates.push(Candidate::new(module, sources));
+            }
+        }
+        if candidates.is_empty() {
+            return Some((Self::default(), None));
+        }
+        match start(config, candidates, &[]).await {
+            Ok((worker, report)) => {
+                let next = self.judge(listed, report)?;
+                Some((next, Some(worker)))
+            }
+            Err(error) => {
+                tracing::error!("no Python function can be loaded: {error}");
+                None
+            }
+        }
+    }
+
+    /// The next generation, unless it lacks what this one has.
+    fn judge(&self, listed: Vec<Listed>, mut report: Report) -> Option<Self> {
+        for (module, error) in report.first_failures() {
+            self.warn(module, error);
+        }
+        let lost =
+            listed.iter().find(|module| self.has(&module.name) && !report.loaded.contains_key(&module.name));
+        if let Some(module) = lost {
+            tracing::warn!("all Python modules stay as they were, because {} would be lost", module.name);
+            return None;
+        }
+        let mut modules = BTreeMap::new();
+        for listed in listed {
+            if let Some((source, asynchronous)) = report.loaded.remove(&listed.name) {
+                modules.insert(listed.name.clone(), Module { listed, source, asynchronous });
+            }
+        }
+        Some(Self { modules, helpers: report.helpers })
+    }
+
+    fn warn(&self, module: &str, error: &str) {
+        let then = if self.has(module) { "what loaded before stays in use" } else { "skipped" };
+        tracing::warn!("Python module {module} does not load, {then}: {error}");
+    }
+}
+
+/// A module's source, each byte as one character, so that any encoding survives JSON.
+fn read(module: &Listed) -> std::io::Result<Arc<str>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(&module.path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > LARGEST) {
+        return Err(std::io::Error::other(format!("larger than {LARGEST} bytes")));
+    }
+    Ok(bytes.into_iter().map(char::from).collect::<String>().into())
+}
+
+#[cfg(test)]
+impl Generation {
+    /// Modules by name, and whether they are asynchronous; without sources.
+    pub(super) fn of(modules: &[(&str, bool)]) -> Self {
+        let module = |(name, asynchronous): &(&str, bool)| {
+            let listed = Listed { name: (*name).to_owned(), path: PathBuf::new(), package: false };
+            ((*name).to_owned(), Module { listed, source: "".into(), asynchronous: *asynchronous })
+        };
+        Self { modules: modules.iter().map(module).collect(), helpers: Vec::new() }
+    }
+}

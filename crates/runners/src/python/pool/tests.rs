@@ -1,0 +1,129 @@
+use std::net::IpAddr;
+
+use msp_core::{Caller, Door, FunctionLimits, Grants, RequestId, Shape};
+use msp_protocol::Digest;
+
+use super::*;
+
+fn dispatcher(modules: &[(&str, bool)]) -> Dispatcher {
+    let config = PythonConfig { python: "python3".into(), folders: Vec::new(), workers: 1 };
+    let (events, _) = mpsc::unbounded_channel();
+    let tasks = Arc::new(Tasks::on_this_runtime());
+    let shop = Shop { config: Arc::new(config), tasks, events, keys: AtomicU64::new(0) };
+    let generation = Arc::new(Generation::of(modules));
+    Dispatcher { shop: Arc::new(shop), generation, members: Vec::new(), waiting: Default::default() }
+}
+
+fn call(module: &str) -> (Call, oneshot::Receiver<Result<Value, RunError>>) {
+    let caller = Caller {
+        id: Digest::of(b"a key"),
+        name: None,
+        grants: Grants::Standard,
+        door: Door::Sealed,
+        shape: Shape::Envelope,
+        address: IpAddr::from([127, 0, 0, 1]),
+        request: RequestId(1),
+    };
+    let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    let job = Job { caller: Arc::new(caller), args: None, limits: FunctionLimits::default(), slot };
+    let (answer, outcome) = oneshot::channel();
+    (Call { module: module.into(), job, answer, place: None, patience: None, lost: 0 }, outcome)
+}
+
+fn member(dispatcher: &mut Dispatcher, key: u64) -> UnboundedReceiver<Call> {
+    let (calls, receiver) = mpsc::unbounded_channel();
+    let generation = dispatcher.generation.clone();
+    dispatcher.take(Event::Ready { key, generation, calls });
+    receiver
+}
+
+fn submit(dispatcher: &mut Dispatcher, module: &str) -> oneshot::Receiver<Result<Value, RunError>> {
+    let (call, outcome) = call(module);
+    dispatcher.take(Event::Submitted(call));
+    dispatcher.hand_out();
+    outcome
+}
+
+fn count(receiver: &UnboundedReceiver<Call>) -> usize {
+    receiver.len()
+}
+
+#[test]
+fn the_pause_doubles_up_to_five_seconds() {
+    let pauses: Vec<_> = (0..9).map(|failures| pause(failures).as_millis()).collect();
+    assert_eq!(pauses, [0, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+    assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
+}
+
+#[tokio::test]
+async fn calls_go_to_the_worker_with_the_least_to_do_and_two_at_most_to_each() {
+    let mut dispatcher = dispatcher(&[("m", false)]);
+    let workers = [member(&mut dispatcher, 1), member(&mut dispatcher, 2)];
+    let _outcomes: Vec<_> = (0..5).map(|_| submit(&mut dispatcher, "m")).collect();
+    assert_eq!(workers.each_ref().map(count), [2, 2]);
+    assert!(dispatcher.is_waiting());
+    dispatcher.take(Event::Answered { key: 2, asynchronous: false });
+    dispatcher.hand_out();
+    assert_eq!(workers.each_ref().map(count), [2, 3]);
+    assert!(!dispatcher.is_waiting());
+}
+
+#[tokio::test]
+async fn asynchronous_calls_pass_the_ordinary_ones_that_wait() {
+    let mut dispatcher = dispatcher(&[("m", false), ("a", true)]);
+    let worker = member(&mut dispatcher, 1);
+    let _ordinary: Vec<_> = (0..3).map(|_| submit(&mut dispatcher, "m")).collect();
+    let _asynchronous: Vec<_> = (0..65).map(|_| submit(&mut dispatcher, "a")).collect();
+    assert_eq!(count(&worker), 2 + 64);
+}
+
+#[tokio::test]
+async fn a_call_whose_workers_die_before_it_starts_is_given_up_after_the_third() {
+    let mut dispatcher = dispatcher(&[("m", false)]);
+    let mut outcome = submit(&mut dispatcher, "m");
+    for key in 1..=3 {
+        assert!(outcome.try_recv().is_err(), "it still waits");
+        let mut worker = member(&mut dispatcher, key);
+        dispatcher.hand_out();
+        let unstarted = vec![worker.try_recv().unwrap()];
+        dispatcher.take(Event::Gone { key, unstarted });
+    }
+    assert!(matches!(outcome.try_recv(), Ok(Err(RunError::Failed(_)))));
+    assert!(dispatcher.members.is_empty());
+}
+
+#[tokio::test]
+async fn a_call_to_a_worker_that_has_just_gone_waits_for_another() {
+    let mut dispatcher = dispatcher(&[("m", false)]);
+    drop(member(&mut dispatcher, 1));
+    let _outcome = submit(&mut dispatcher, "m");
+    assert!(dispatcher.is_waiting() && dispatcher.members.is_empty());
+    let worker = member(&mut dispatcher, 2);
+    dispatcher.hand_out();
+    assert_eq!(count(&worker), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_has_waited_as_long_as_it_might_have_run_is_refused() {
+    let mut dispatcher = dispatcher(&[("m", false)]);
+    let mut outcome = submit(&mut dispatcher, "m");
+    let limit = FunctionLimits::default().timeout;
+    dispatcher.lose_patience(after(limit - Duration::from_secs(1)));
+    assert!(outcome.try_recv().is_err());
+    dispatcher.lose_patience(after(limit));
+    assert_eq!(outcome.try_recv().unwrap(), Err(RunError::Busy));
+}
+
+#[tokio::test]
+async fn a_worker_of_a_generation_before_gets_no_calls() {
+    let mut dispatcher = dispatcher(&[("m", false)]);
+    let old = dispatcher.generation.clone();
+    let worker = member(&mut dispatcher, 1);
+    dispatcher.take(Event::Switched(Arc::new(Generation::of(&[])), None));
+    assert!(worker.is_closed(), "it is told that no call comes any more");
+    let (calls, late) = mpsc::unbounded_channel();
+    dispatcher.take(Event::Ready { key: 2, generation: old, calls });
+    assert!(late.is_closed());
+    let mut outcome = submit(&mut dispatcher, "m");
+    assert!(matches!(outcome.try_recv(), Ok(Err(RunError::Failed(_)))));
+}

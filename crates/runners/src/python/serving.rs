@@ -1,0 +1,275 @@
+//! The calls of one worker: sending them, answering them, and deciding whose fault its end was.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use msp_core::{FunctionLimits, RunError};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::Call;
+use super::frame::{self, Inbox};
+use super::generation::Generation;
+use super::worker::Worker;
+
+/// How much longer than its limit an asynchronous call may take to end once it has been cancelled.
+const GRACE: Duration = Duration::from_secs(2);
+/// The longest message about a failure, in bytes; the worker cuts them shorter.
+const MESSAGE: usize = 16 * 1024;
+
+/// The moment `time` from now. The timer says it, so that tests which stop the timer stop this as well.
+pub(super) fn after(time: Duration) -> Instant {
+    sleep(time).deadline()
+}
+
+/// How a worker's service ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// Why, for the log; none when it had nothing more to do.
+    pub(super) reason: Option<String>,
+    /// True when it has answered a call.
+    pub(super) answered: bool,
+    /// True when a call was running, which then has ended it.
+    pub(super) running: bool,
+    /// The calls that had not started.
+    pub(super) unstarted: Vec<Call>,
+}
+
+/// Serves the calls that come, until none can come any more or the worker ends. `answered` is told of each
+/// answer: true for an asynchronous one.
+pub(super) async fn serve(
+    mut worker: Worker,
+    generation: Arc<Generation>,
+    mut calls: UnboundedReceiver<Call>,
+    answered: impl Fn(bool),
+) -> Ended {
+    let mut sent = Sent::new(generation);
+    let cause = attend(&mut worker, &mut sent, &mut calls, answered).await;
+    let how = worker.end().await;
+    let mut ended = sent.give_up(cause, &how);
+    calls.close();
+    while let Ok(call) = calls.try_recv() {
+        ended.unstarted.push(call);
+    }
+    ended
+}
+
+/// Why a worker serves no longer.
+enum Cause {
+    /// It broke off, by itself or because it sent what it may not.
+    Broken(&'static str),
+    /// This call has taken too long.
+    Overdue(u64),
+    /// No call can come any more, and all are answered.
+    Retired,
+}
+
+async fn attend(
+    worker: &mut Worker,
+    sent: &mut Sent,
+    calls: &mut UnboundedReceiver<Call>,
+    answered: impl Fn(bool),
+) -> Cause {
+    let Worker { group, stream, inbox, .. } = worker;
+    let (mut reader, mut writer) = stream.split();
+    let mut open = true;
+    while open || !sent.is_empty() {
+        let next = sent.next_deadline();
+        tokio::select! {
+            biased;
+            read = reader.read_buf(inbox.buffer()) => {
+                if !read.is_ok_and(|count| count > 0) {
+                    return Cause::Broken("it ended");
+                }
+                if let Err(what) = sent.take_answers(inbox, &answered) {
+                    return Cause::Broken(what);
+                }
+            }
+            written = writer.write(&sent.unwritten), if !sent.unwritten.is_empty() => match written {
+                Ok(count) if count > 0 => drop(sent.unwritten.drain(..count)),
+                _ => return Cause::Broken("it ended"),
+            },
+            call = calls.recv(), if open => match call {
+                Some(call) => sent.push(call),
+                None => open = false,
+            },
+            // Only when nothing is left to read: what a worker answered before it ended counts.
+            () = group.exited() => return Cause::Broken("it ended"),
+            number = overdue(next) => return Cause::Overdue(number),
+        }
+    }
+    Cause::Retired
+}
+
+/// Waits until the deadline of a call has passed, for ever if there is none.
+async fn overdue(next: Option<(u64, Instant)>) -> u64 {
+    match next {
+        Some((number, deadline)) => {
+            sleep_until(deadline).await;
+            number
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// The calls a worker has, in the order they were sent.
+struct Sent {
+    generation: Arc<Generation>,
+    /// The first one runs, the others wait in the worker; only the first has a deadline.
+    queue: VecDeque<(u64, Call)>,
+    head_deadline: Option<Instant>,
+    asynchronous: BTreeMap<u64, (Call, Instant)>,
+    unwritten: Vec<u8>,
+    number: u64,
+    answered: bool,
+}
+
+impl Sent {
+    const fn new(generation: Arc<Generation>) -> Self {
+        Self {
+            generation,
+            queue: VecDeque::new(),
+            head_deadline: None,
+            asynchronous: BTreeMap::new(),
+            unwritten: Vec::new(),
+            number: frame::CONTROL,
+            answered: false,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.asynchronous.is_empty()
+    }
+
+    fn push(&mut self, call: Call) {
+        self.number += 1;
+        let limits = call.job.limits;
+        let seconds = limits.timeout.as_secs_f64();
+        // A value of ours cannot fail to become JSON; if it did, the worker would end and the call with it.
+        let body = serde_json::to_vec(&(&*call.module, limits.max_output, seconds, &call.job.args));
+        frame::append(&mut self.unwritten, self.number, &body.unwrap_or_default());
+        if self.generation.module(&call.module).is_some_and(|module| module.asynchronous) {
+            let deadline = after(limits.timeout.saturating_add(GRACE));
+            self.asynchronous.insert(self.number, (call, deadline));
+        } else {
+            self.queue.push_back((self.number, call));
+            if self.queue.len() == 1 {
+                self.start_head();
+            }
+        }
+    }
+
+    fn start_head(&mut self) {
+        self.head_deadline = self.queue.front().map(|(_, call)| after(call.job.limits.timeout));
+    }
+
+    fn next_deadline(&self) -> Option<(u64, Instant)> {
+        let head = self.queue.front().map(|(number, _)| *number).zip(self.head_deadline);
+        let others = self.asynchronous.iter().map(|(number, (_, deadline))| (*number, *deadline));
+        others.chain(head).min_by_key(|(_, deadline)| *deadline)
+    }
+
+    /// The longest body that may come, in bytes.
+    fn longest_answer(&self) -> usize {
+        let queued = self.queue.iter().map(|(_, call)| call);
+        let calls = queued.chain(self.asynchronous.values().map(|(call, _)| call));
+        1 + calls.map(|call| call.job.limits.max_output).max().unwrap_or_default().max(MESSAGE)
+    }
+
+    fn take_answers(&mut self, inbox: &mut Inbox, answered: &impl Fn(bool)) -> Result<(), &'static str> {
+        loop {
+            let frame =
+                inbox.take(self.longest_answer()).map_err(|_| "it sent more than an answer may hold")?;
+            let Some((number, body)) = frame else { return Ok(()) };
+            let (call, asynchronous) = if self.queue.front().is_some_and(|(head, _)| *head == number) {
+                (self.queue.pop_front().map(|(_, call)| call), false)
+            } else {
+                (self.asynchronous.remove(&number).map(|(call, _)| call), true)
+            };
+            let call = call.ok_or("it answered what it was not asked")?;
+            if !asynchronous {
+                self.start_head();
+            }
+            self.answered = true;
+            let outcome = understand(body, &call.job.limits);
+            call.finish(outcome);
+            answered(asynchronous);
+        }
+    }
+
+    /// Answers the calls that had started and gives back the others.
+    fn give_up(self, cause: Cause, how: &str) -> Ended {
+        let running = !self.is_empty();
+        let (reason, overdue) = match cause {
+            Cause::Retired => (None, None),
+            Cause::Broken(what) => (Some(format!("{what} ({how})")), None),
+            Cause::Overdue(number) => {
+                (Some("it was killed for a call that was overdue".into()), Some(number))
+            }
+        };
+        let failure =
+            reason.as_ref().map_or_else(String::new, |reason| format!("its worker is gone: {reason}"));
+        let mut queue = self.queue;
+        let started = self.asynchronous.into_iter().map(|(number, (call, _))| (number, call));
+        for (number, call) in queue.pop_front().into_iter().chain(started) {
+            let overdue = overdue == Some(number);
+            call.finish(Err(if overdue { RunError::Timeout } else { RunError::Failed(failure.clone()) }));
+        }
+        let unstarted = queue.into_iter().map(|(_, call)| call).collect();
+        Ended { reason, answered: self.answered, running, unstarted }
+    }
+}
+
+/// Reads the body of an answer.
+fn understand(mut body: Vec<u8>, limits: &FunctionLimits) -> Result<Value, RunError> {
+    let kind = body.first().copied();
+    body.drain(..body.len().min(1));
+    let too_large = body.len() > limits.max_output;
+    let message = |body: &[u8]| crate::output::escaped(body.get(..MESSAGE).unwrap_or(body));
+    match kind {
+        Some(b'T' | b'V') if too_large => Err(RunError::TooLarge),
+        Some(b'T') => String::from_utf8(body)
+            .map(Value::String)
+            .map_err(|_| RunError::Failed("its worker sent text that is not UTF-8".into())),
+        Some(b'V') => serde_json::from_slice(&body)
+            .map_err(|error| RunError::Failed(format!("its answer is JSON beyond our limits: {error}"))),
+        Some(b'A') => Err(RunError::BadArguments(message(&body))),
+        Some(b'F') => Err(RunError::Failed(message(&body))),
+        Some(b'L') => Err(RunError::TooLarge),
+        Some(b'O') => Err(RunError::Timeout),
+        _ => Err(RunError::Failed("its worker sent an answer of no known kind".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_kind_of_answer_is_understood() {
+        let limits = FunctionLimits { max_output: 8, ..FunctionLimits::default() };
+        let read = |body: &[u8]| understand(body.to_vec(), &limits);
+        assert_eq!(read(b"Ttext"), Ok(json!("text")));
+        assert_eq!(read(b"T"), Ok(json!("")));
+        assert_eq!(read(b"V{\"a\":1}"), Ok(json!({"a": 1})));
+        assert_eq!(read(b"Amissing: a"), Err(RunError::BadArguments("missing: a".into())));
+        assert_eq!(read(b"Fx\ny"), Err(RunError::Failed("x\\ny".into())));
+        assert_eq!(read(b"L"), Err(RunError::TooLarge));
+        assert_eq!(read(b"O"), Err(RunError::Timeout));
+    }
+
+    #[test]
+    fn an_answer_that_a_worker_should_not_have_sent_is_refused() {
+        let limits = FunctionLimits { max_output: 8, ..FunctionLimits::default() };
+        let read = |body: &[u8]| understand(body.to_vec(), &limits);
+        assert_eq!(read(b"T123456789"), Err(RunError::TooLarge));
+        for bad in [&b""[..], b"?", b"T\xff", b"V{", b"V"] {
+            assert!(matches!(read(bad), Err(RunError::Failed(_))), "{bad:?}");
+        }
+    }
+}

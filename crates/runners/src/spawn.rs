@@ -1,0 +1,156 @@
+//! The only place where a process starts.
+//!
+//! Everything that runs a function in a process describes it as a [`Launch`]; whatever is to hold for all of
+//! them (environment, process group, descriptors) is said here and nowhere else.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use tokio::io::unix::AsyncFd;
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+
+/// A process that is to start: what it is, where, and with what beside the scrubbed environment.
+///
+/// It gets no descriptor but its three standard ones: all others of the server are closed on exec.
+#[derive(Debug)]
+pub(crate) struct Launch<'a> {
+    /// The program; without `/` it is looked up in PATH.
+    pub(crate) program: &'a Path,
+    /// Its arguments.
+    pub(crate) arguments: &'a [&'a OsStr],
+    /// Its working folder.
+    pub(crate) folder: &'a Path,
+    /// Variables added to the scrubbed environment.
+    pub(crate) variables: &'a [(&'a str, &'a OsStr)],
+    /// Its standard input; none gives a pipe. Standard output and error are always pipes.
+    pub(crate) input: Option<OwnedFd>,
+}
+
+impl Launch<'_> {
+    /// Starts the process as the leader of a group of its own.
+    ///
+    /// # Errors
+    /// What the system says when the program cannot be started.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    pub(crate) fn start(self) -> io::Result<Group> {
+        let mut command = Command::new(self.program);
+        command
+            .args(self.arguments)
+            .current_dir(self.folder)
+            .env_clear()
+            .envs(scrubbed(std::env::vars_os()))
+            .envs(self.variables.iter().copied())
+            .stdin(self.input.map_or_else(Stdio::piped, Stdio::from))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        Group::of(command.spawn()?)
+    }
+}
+
+/// The leader of a process group with everything it has started; all of it ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Group {
+    child: Child,
+    id: Pid,
+    /// Becomes readable when the leader has exited, without reaping it: so its number, which is the group's,
+    /// is not given to another process before the group has been killed.
+    exit: AsyncFd<OwnedFd>,
+}
+
+impl Group {
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe, for types that lie about their descriptor; OwnedFd never does"
+    )]
+    fn of(child: Child) -> io::Result<Self> {
+        let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or(io::ErrorKind::NotFound)?;
+        let exit = AsyncFd::new(pidfd_open(id, PidfdFlags::empty())?)?;
+        Ok(Self { child, id, exit })
+    }
+
+    /// Standard input, output and error, as far as they are pipes and not taken yet.
+    pub(crate) fn pipes(&mut self) -> (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>) {
+        (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take())
+    }
+
+    /// Waits until the leader has exited.
+    pub(crate) async fn exited(&self) {
+        // An error means that the runtime is shutting down; then the process is as good as gone.
+        let _ready = self.exit.readable().await;
+    }
+
+    /// Kills what is left of the group, at once.
+    pub(crate) fn kill(&self) {
+        if self.child.id().is_some() {
+            // Fails only when nothing is left to kill.
+            let _gone = kill_process_group(self.id, Signal::KILL);
+        }
+    }
+
+    /// Kills what is left of the group and says how the leader ended.
+    pub(crate) async fn end(mut self) -> io::Result<ExitStatus> {
+        self.kill();
+        self.child.wait().await
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The folder for private files of processes.
+pub(crate) fn temporary_folder() -> PathBuf {
+    std::env::temp_dir()
+}
+
+/// What is left of the server's environment: where programs are, language and time zone.
+fn scrubbed(all: impl Iterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
+    let mut kept: Vec<_> = all.filter(|(name, _)| is_harmless(name)).collect();
+    if !kept.iter().any(|(name, _)| name == "PATH") {
+        kept.push(("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into()));
+    }
+    kept.push(("HOME".into(), temporary_folder().into()));
+    kept
+}
+
+fn is_harmless(name: &OsStr) -> bool {
+    ["PATH", "LANG", "TZ"].iter().any(|kept| name == *kept)
+        || name.to_str().is_some_and(|name| name.starts_with("LC_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_keeps_path_language_and_time_zone_only() {
+        let all = [
+            ("PATH", "/bin"),
+            ("LANG", "C.UTF-8"),
+            ("LC_TIME", "C"),
+            ("TZ", "UTC"),
+            ("MSP_CONFIG_PATH", "secret"),
+            ("HOME", "/root"),
+            ("LD_PRELOAD", "x.so"),
+            ("PYTHONPATH", "/x"),
+        ];
+        let kept = scrubbed(all.into_iter().map(|(name, value)| (name.into(), value.into())));
+        let names: Vec<_> = kept.iter().map(|(name, _)| name.to_str().unwrap()).collect();
+        assert_eq!(names, ["PATH", "LANG", "LC_TIME", "TZ", "HOME"]);
+        assert_ne!(kept.last().unwrap().1, "/root");
+    }
+
+    #[test]
+    fn a_missing_path_is_replaced_by_the_usual_folders() {
+        let kept = scrubbed(std::iter::empty());
+        assert!(kept.iter().any(|(name, value)| name == "PATH" && value == "/usr/local/bin:/usr/bin:/bin"));
+    }
+}
