@@ -1,1 +1,21 @@
-//! The mini-share-point server
+//! The mini-share-point server: doors over one core.
+//!
+//! [`Server::build`] opens and binds what the settings name, [`Server::run`] serves until told to stop.
+
+mod background;
+mod cli;
+mod directory;
+mod doors;
+mod healthcheck;
+mod peer;
+mod problem;
+mod rates;
+mod refusals;
+mod startup;
+mod state;
+pub mod telemetry;
+mod uses;
+
+pub use cli::Cli;
+pub use healthcheck::healthcheck;
+pub use startup::{Server, ServerHandle, StartupError};

@@ -1,0 +1,162 @@
+//! Who may prove itself: an immutable picture of the registry, replaced as a whole.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use msp_core::{ClientRecord, Link, Reason, Snapshot};
+use msp_protocol::envelope::PairKeys;
+use msp_protocol::sealing::BoxKey;
+use msp_protocol::{Digest, PrivateKey, UnixSecond};
+
+/// A client with the keys derived for it, each computed at its first use and kept while the client exists.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) record: ClientRecord,
+    pub(crate) digest: Digest,
+    derived: Arc<Derived>,
+    /// Set at the first use of a rotated secret, before the registry knows of it.
+    previous_retired: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Derived {
+    boxed: OnceLock<BoxKey>,
+    pair: OnceLock<Option<PairKeys>>,
+}
+
+/// What a fitting secret means for the client.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// The secret it has.
+    Current,
+    /// The new secret of a rotation whose old one is still known: the old one ends now.
+    FirstUseAfterRotation,
+}
+
+impl Entry {
+    fn new(record: ClientRecord, derived: Arc<Derived>) -> Self {
+        Self { digest: record.key.digest(), record, derived, previous_retired: AtomicBool::new(false) }
+    }
+
+    /// The key of the classic shape.
+    pub(crate) fn box_key(&self, server: &PrivateKey) -> &BoxKey {
+        self.derived.boxed.get_or_init(|| BoxKey::agree(server, &self.record.key))
+    }
+
+    /// The keys of the envelope shape; none for a point that agrees on nothing, which is never registered.
+    pub(crate) fn pair(&self, server: &PrivateKey) -> Option<&PairKeys> {
+        self.derived.pair.get_or_init(|| PairKeys::of_server(server, &self.record.key)).as_ref()
+    }
+
+    /// How logs and `why` name it.
+    pub(crate) fn label(&self) -> String {
+        match &self.record.link {
+            Link::Linked(linked) => linked.name.to_string(),
+            Link::Unlinked => self.record.key.fingerprint(),
+        }
+    }
+
+    /// Judges the secret that came with this client's key.
+    pub(crate) fn judge(
+        &self,
+        secret: &Digest,
+        now: UnixSecond,
+        directory: &Directory,
+    ) -> Result<Fit, Reason> {
+        if self.record.disabled {
+            return Err(Reason::ClientDisabled);
+        }
+        if self.record.expires.is_some_and(|expires| now >= expires) {
+            return Err(Reason::ClientExpired);
+        }
+        let Link::Linked(linked) = &self.record.link else {
+            return directory.unlinked_secret(secret);
+        };
+        if linked.secret == *secret {
+            let first = linked.previous.is_some() && !self.previous_retired.swap(true, Ordering::AcqRel);
+            return Ok(if first { Fit::FirstUseAfterRotation } else { Fit::Current });
+        }
+        match &linked.previous {
+            Some((previous, until))
+                if previous == secret && now < *until && !self.previous_retired.load(Ordering::Acquire) =>
+            {
+                Ok(Fit::Current)
+            }
+            _ => Err(directory.foreign_secret(secret)),
+        }
+    }
+}
+
+/// All clients and unlinked secrets.
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    pub(crate) generation: u64,
+    clients: HashMap<Digest, Arc<Entry>>,
+    classic: Vec<Arc<Entry>>,
+    unlinked_secrets: HashSet<Digest>,
+    linked_secrets: HashSet<Digest>,
+}
+
+impl Directory {
+    /// Builds the picture of a snapshot, keeping what `before` has derived already.
+    pub(crate) fn of(snapshot: Snapshot, before: &Self) -> Self {
+        let mut directory = Self {
+            generation: snapshot.generation,
+            unlinked_secrets: snapshot.secrets.iter().map(|secret| secret.digest).collect(),
+            ..Self::default()
+        };
+        for record in snapshot.clients {
+            if let Link::Linked(linked) = &record.link {
+                directory.linked_secrets.insert(linked.secret);
+            }
+            let entry = match before.clients.get(&record.key.digest()) {
+                Some(known) if known.record == record => known.clone(),
+                Some(known) => Arc::new(Entry::new(record, known.derived.clone())),
+                None => Arc::new(Entry::new(record, Arc::default())),
+            };
+            if entry.record.classic {
+                directory.classic.push(entry.clone());
+            }
+            directory.clients.insert(entry.digest, entry);
+        }
+        directory
+    }
+
+    /// The client with this key.
+    pub(crate) fn by_key(&self, key: &[u8; 32]) -> Option<&Arc<Entry>> {
+        self.by_digest(&Digest::of(key))
+    }
+
+    /// The client whose key has this digest.
+    pub(crate) fn by_digest(&self, digest: &Digest) -> Option<&Arc<Entry>> {
+        self.clients.get(digest)
+    }
+
+    /// The clients that the classic search tries.
+    pub(crate) fn classic(&self) -> &[Arc<Entry>] {
+        &self.classic
+    }
+
+    /// How many clients there are.
+    pub(crate) fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    fn unlinked_secret(&self, secret: &Digest) -> Result<Fit, Reason> {
+        if self.unlinked_secrets.contains(secret) {
+            Ok(Fit::Current)
+        } else {
+            Err(self.foreign_secret(secret))
+        }
+    }
+
+    fn foreign_secret(&self, secret: &Digest) -> Reason {
+        if self.linked_secrets.contains(secret) || self.unlinked_secrets.contains(secret) {
+            Reason::SecretNotOfKey
+        } else {
+            Reason::SecretUnknown
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The ops door: health, readiness and metrics, on a listener of its own.
+
+use actix_web::http::header;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use metrics_exporter_prometheus::PrometheusHandle;
+use msp_core::Guard as _;
+
+use crate::state::State;
+
+/// Mounts the door.
+pub(crate) fn configure(config: &mut ServiceConfig) {
+    config
+        .route("/healthz", web::get().to(|| async { HttpResponse::Ok().body("ok\n") }))
+        .route("/readyz", web::get().to(ready))
+        .route("/metrics", web::get().to(metrics));
+}
+
+async fn ready(request: HttpRequest, state: Data<State>) -> HttpResponse {
+    if !may_look(&request, &state) {
+        return HttpResponse::Unauthorized().insert_header((header::WWW_AUTHENTICATE, "Bearer")).finish();
+    }
+    let reasons = state.not_ready();
+    if reasons.is_empty() {
+        return HttpResponse::Ok().body("ready\n");
+    }
+    HttpResponse::ServiceUnavailable().body(reasons.join("\n") + "\n")
+}
+
+async fn metrics(request: HttpRequest, state: Data<State>, metrics: Data<PrometheusHandle>) -> HttpResponse {
+    if !may_look(&request, &state) {
+        return HttpResponse::Unauthorized().insert_header((header::WWW_AUTHENTICATE, "Bearer")).finish();
+    }
+    let guard = state.guard.status();
+    metrics::gauge!("msp_clients").set(state.directory.load().len() as f64);
+    metrics::gauge!("msp_guard_entries").set(guard.entries as f64);
+    metrics::gauge!("msp_guard_max_entries").set(guard.max_entries as f64);
+    metrics::gauge!("msp_ready").set(if state.not_ready().is_empty() { 1.0 } else { 0.0 });
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(metrics.render())
+}
+
+/// With a token file, only its bearer may look; the start refuses a listener for others without one.
+fn may_look(request: &HttpRequest, state: &State) -> bool {
+    let settings = state.settings.load();
+    let Some(token) = &settings.ops.token else {
+        return true;
+    };
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    token.is(given.as_bytes())
+}

@@ -1,0 +1,96 @@
+//! The classic shape: four values, each a NaCl box of its own.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use msp_core::{Guard as _, Reason, Shape, Standing};
+use msp_protocol::OsRng;
+use msp_protocol::classic::{self, Request};
+use serde_json::Value;
+
+use super::proof::{Claim, Refused};
+use super::{Incoming, Outcome, refuse_malformed};
+use crate::directory::Entry;
+use crate::problem::CallRefusal;
+use crate::state::State;
+
+pub(super) async fn answer(state: &State, incoming: &Incoming, request: Request) -> Outcome {
+    let nonces = request.nonces();
+    if state.reply_tag.marks_any(&nonces) {
+        state.refuse_stranger(incoming, Reason::OwnAnswer);
+        return Outcome::Refused;
+    }
+    if request.holds_a_nonce_twice() {
+        state.refuse_stranger(incoming, Reason::NonceTwice);
+        return Outcome::Refused;
+    }
+    let (request, entry) = match find(state, incoming, request).await {
+        Ok(found) => found,
+        Err(reason) => {
+            state.refuse_stranger(incoming, reason);
+            return Outcome::Refused;
+        }
+    };
+    let opened = match request.open(entry.box_key(&state.key)) {
+        Ok(opened) => opened,
+        Err(error) => return refuse_malformed(state, incoming, error),
+    };
+    let claim = Claim { entry, secret: opened.secret, ts: opened.ts, items: nonces.to_vec() };
+    let refusal = match state.prove(&claim, &state.directory.load()).await {
+        Ok(()) => None,
+        Err(Refused::Unproven(reason)) => {
+            state.guard.note_failure(incoming.peer.address, Some(&claim.entry.digest));
+            Some(reason)
+        }
+        Err(Refused::Skewed { reason, .. } | Refused::Limited(reason)) => Some(reason),
+    };
+    if let Some(reason) = refusal {
+        state.refuse(incoming, Some(claim.entry.label()), "401", reason);
+        return Outcome::Refused;
+    }
+    let caller = state.caller(incoming, &claim.entry, Shape::Classic);
+    let refusal = match state.run(&caller, &opened.entry, None).await {
+        Ok(Value::String(text)) if text.len() <= state.settings.load().limits.answer => {
+            let key = claim.entry.box_key(&state.key);
+            return Outcome::Answer(
+                StatusCode::OK,
+                classic::seal_reply(key, &state.reply_tag, &text, &mut OsRng),
+            );
+        }
+        Ok(Value::String(_)) => CallRefusal::AnswerTooLarge,
+        Ok(_) => {
+            let reason = Reason::NotText(opened.entry.as_str().escape_debug().to_string());
+            state.refuse(incoming, Some(claim.entry.label()), "500", reason);
+            return Outcome::Failed;
+        }
+        Err(refusal) => refusal,
+    };
+    let failed = refusal.is_failure_of_the_function();
+    let (answer, outcome) = if failed { ("500", Outcome::Failed) } else { ("401", Outcome::Refused) };
+    state.refuse(incoming, Some(claim.entry.label()), answer, refusal.reason(&opened.entry));
+    outcome
+}
+
+/// Finds the client whose key opens the request: first those lately seen from the address, then all.
+async fn find(state: &State, incoming: &Incoming, request: Request) -> Result<(Request, Arc<Entry>), Reason> {
+    let address = incoming.peer.address;
+    let directory = state.directory.load();
+    let recent = state.guard.seen_from(address);
+    let known = recent
+        .iter()
+        .filter_map(|digest| directory.by_digest(digest))
+        .find(|entry| entry.record.classic && request.opens_with(entry.box_key(&state.key)));
+    if let Some(entry) = known {
+        return Ok((request, entry.clone()));
+    }
+    drop(directory);
+    match state.guard.standing(address) {
+        Standing::Free => {}
+        Standing::Slowed(_) | Standing::Banned(_) => return Err(Reason::Slowed),
+    }
+    match state.search.find(request).await {
+        Ok((request, Some(entry))) => Ok((request, entry)),
+        Ok((_, None)) => Err(Reason::Stranger),
+        Err(_) => Err(Reason::SearchQueueFull),
+    }
+}

@@ -1,0 +1,156 @@
+//! The sealed door: `POST /v1`, both shapes.
+//!
+//! Everything that is not proven gets the plain 401, on a tick, so that neither bytes nor time tell why.
+
+mod classic;
+mod envelope;
+mod proof;
+mod search;
+mod tick;
+
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use msp_core::{Guard as _, Reason, RequestId};
+use msp_protocol::{Body, DecodeError};
+
+use crate::peer::Peer;
+use crate::problem;
+use crate::refusals::Refusal;
+use crate::state::State;
+
+pub(crate) use search::ClassicSearch;
+pub(crate) use tick::RefusalTick;
+
+/// The methods of the two paths, for `Allow`.
+const ALLOW: &str = "OPTIONS, POST";
+
+/// Mounts the door.
+pub(crate) fn configure(config: &mut ServiceConfig) {
+    config.service(
+        web::resource(["/v1", "/v1/"])
+            .route(web::post().to(receive))
+            .route(web::method(Method::OPTIONS).to(|| async { allow(StatusCode::OK) }))
+            .default_service(web::to(|| async { allow(StatusCode::METHOD_NOT_ALLOWED) })),
+    );
+}
+
+fn allow(status: StatusCode) -> HttpResponse {
+    HttpResponse::build(status).insert_header((header::ALLOW, ALLOW)).finish()
+}
+
+/// What is known of a request before it is read.
+struct Incoming {
+    id: RequestId,
+    peer: Peer,
+}
+
+/// What a request comes to.
+enum Outcome {
+    /// A sealed answer, for whoever has proved itself.
+    Answer(StatusCode, String),
+    /// Classic's 500: the function failed.
+    Failed,
+    /// The plain 401.
+    Refused,
+}
+
+async fn receive(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+    let settings = state.settings.load();
+    let incoming = Incoming { id: state.next_request_id(), peer: Peer::of(&request, &settings.proxy) };
+    let Peer { address, scheme, host, port, prefix } = &incoming.peer;
+    tracing::debug!(req = %incoming.id, %address, ?scheme, ?host, ?port, ?prefix, "request");
+    let body = match read_body(&request, payload, &settings.limits).await {
+        Ok(body) => body,
+        Err(Reason::BodyTooLarge) => {
+            state.refuse(&incoming, None, "413", Reason::BodyTooLarge);
+            return problem::plain(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        Err(reason) => {
+            state.refuse_stranger(&incoming, reason);
+            return state.refusal_tick.refuse().await;
+        }
+    };
+    match answer(&state, &incoming, &body).await {
+        Outcome::Answer(status, body) => {
+            HttpResponse::build(status).content_type(header::ContentType::json()).body(body)
+        }
+        Outcome::Failed => problem::plain(StatusCode::INTERNAL_SERVER_ERROR),
+        Outcome::Refused => state.refusal_tick.refuse().await,
+    }
+}
+
+async fn answer(state: &State, incoming: &Incoming, body: &[u8]) -> Outcome {
+    if !state.rates.address_may(incoming.peer.address) {
+        state.refuse(incoming, None, "401", Reason::RateLimited);
+        return Outcome::Refused;
+    }
+    match Body::parse(body) {
+        Ok(Body::Classic(_)) if !state.settings.load().clients.classic => {
+            state.refuse(incoming, None, "401", Reason::ClassicOff);
+            Outcome::Refused
+        }
+        Ok(Body::Classic(request)) => classic::answer(state, incoming, *request).await,
+        Ok(Body::Envelope(sealed)) => envelope::answer(state, incoming, &sealed).await,
+        Err(error) => refuse_malformed(state, incoming, error),
+    }
+}
+
+fn refuse_malformed(state: &State, incoming: &Incoming, error: DecodeError) -> Outcome {
+    let reason = if error == DecodeError::Sealed { Reason::Stranger } else { Reason::Malformed(error) };
+    state.refuse_stranger(incoming, reason);
+    Outcome::Refused
+}
+
+/// Reads the body within its limits of type, size and time.
+async fn read_body(
+    request: &HttpRequest,
+    payload: Payload,
+    limits: &msp_settings::LimitSettings,
+) -> Result<Bytes, Reason> {
+    let announced =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > limits.body as u64) {
+        return Err(Reason::BodyTooLarge);
+    }
+    if !is_json(request) {
+        return Err(Reason::ContentType);
+    }
+    match tokio::time::timeout(limits.body_timeout, payload.to_bytes_limited(limits.body)).await {
+        Ok(Ok(Ok(body))) => Ok(body),
+        Ok(Ok(Err(_))) => Err(Reason::Malformed(DecodeError::Size)),
+        Ok(Err(_)) => Err(Reason::BodyTooLarge),
+        Err(_) => Err(Reason::BodyTooSlow),
+    }
+}
+
+/// `application/json` or `application/*+json`, with any parameters.
+fn is_json(request: &HttpRequest) -> bool {
+    let essence = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence =
+        essence.and_then(|value| value.split(';').next()).unwrap_or_default().trim().to_ascii_lowercase();
+    match essence.strip_prefix("application/") {
+        Some("json") => true,
+        Some(subtype) => subtype.len() > "+json".len() && subtype.ends_with("+json"),
+        None => false,
+    }
+}
+
+impl State {
+    /// Keeps the true reason of a refusal.
+    fn refuse(&self, incoming: &Incoming, client: Option<String>, answer: &'static str, reason: Reason) {
+        self.refusals.note(Refusal {
+            id: incoming.id,
+            address: incoming.peer.address,
+            client,
+            answer,
+            reason,
+        });
+    }
+
+    /// Keeps the reason, and counts a failure against the address.
+    fn refuse_stranger(&self, incoming: &Incoming, reason: Reason) {
+        self.guard.note_failure(incoming.peer.address, None);
+        self.refuse(incoming, None, "401", reason);
+    }
+}

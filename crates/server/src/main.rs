@@ -1,0 +1,66 @@
+//! `msp-server`: logging, settings, build, run.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser as _;
+use msp_core::clock::SystemClock;
+use msp_server::{Cli, Server, ServerHandle, telemetry};
+use msp_settings::{Settings, Sources};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+fn main() -> ExitCode {
+    keep_private();
+    let cli = Cli::parse();
+    match start(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if tracing::dispatcher::has_been_set() {
+                tracing::error!(critical = true, "msp-server: {error}");
+            } else {
+                eprintln!("msp-server: {error}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Files are for the server's user alone, and its memory for nobody.
+fn keep_private() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let _old_kernel = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    let _not_permitted = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+}
+
+fn start(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
+    let sources = Sources::from_process(cli.config.clone(), cli.modules.clone(), cli.overrides());
+    let settings = Settings::load(&sources)?;
+    if cli.healthcheck {
+        return Ok(msp_server::healthcheck(&settings.ops)?);
+    }
+    let clock = Arc::new(SystemClock::start());
+    telemetry::init(&settings.log, clock.clone())?;
+    let metrics = telemetry::metrics();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let server = Server::build(settings, sources, clock, metrics).await?;
+        tokio::spawn(obey(
+            server.handle(),
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::hangup())?,
+        ));
+        Ok(server.run().await?)
+    })
+}
+
+async fn obey(server: ServerHandle, mut terminate: Signal, mut interrupt: Signal, mut hangup: Signal) {
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => server.stop(),
+            _ = interrupt.recv() => server.stop(),
+            _ = hangup.recv() => server.reload(),
+        }
+    }
+}

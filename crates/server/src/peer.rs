@@ -1,0 +1,92 @@
+//! Where a request comes from, as far as trusted proxies say.
+
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::HeaderMap;
+use msp_settings::ProxySettings;
+
+/// What the socket and the trusted part of the `X-Forwarded-…` headers say of a request.
+///
+/// Each header is believed only as far as the operator counted hops for it: of all its values the N-th from the
+/// right was written by the outermost trusted proxy, everything left of it by anybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    pub(crate) scheme: Option<String>,
+    pub(crate) host: Option<String>,
+    pub(crate) port: Option<u16>,
+    pub(crate) prefix: Option<String>,
+}
+
+impl Peer {
+    /// Reads socket and headers; `unspecified` stands for a peer that has gone already.
+    pub(crate) fn of(request: &HttpRequest, proxy: &ProxySettings) -> Self {
+        let socket = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
+        Self::from_headers(socket, request.headers(), proxy)
+    }
+
+    fn from_headers(socket: IpAddr, headers: &HeaderMap, proxy: &ProxySettings) -> Self {
+        let trusted = |name, hops| nth_from_the_right(headers, name, hops);
+        let forwarded = trusted("x-forwarded-for", proxy.forward_for).and_then(|text| address(&text));
+        Self {
+            address: forwarded.unwrap_or(socket).to_canonical(),
+            scheme: trusted("x-forwarded-proto", proxy.forward_proto),
+            host: trusted("x-forwarded-host", proxy.forward_host),
+            port: trusted("x-forwarded-port", proxy.forward_port).and_then(|text| text.parse().ok()),
+            prefix: trusted("x-forwarded-prefix", proxy.forward_prefix),
+        }
+    }
+}
+
+fn nth_from_the_right(headers: &HeaderMap, name: &str, hops: u8) -> Option<String> {
+    if hops == 0 {
+        return None;
+    }
+    let joined: Vec<&str> = headers.get_all(name).filter_map(|value| value.to_str().ok()).collect();
+    let values: Vec<&str> = joined.iter().flat_map(|value| value.split(',')).map(str::trim).collect();
+    let nth = values.len().checked_sub(usize::from(hops))?;
+    values.get(nth).filter(|value| !value.is_empty()).map(|value| (*value).to_owned())
+}
+
+/// An address as proxies write it: bare, with a port, or an IPv6 address in brackets.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare =
+        text.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or(text, |(inside, _)| inside);
+    bare.parse().ok().or_else(|| text.parse::<std::net::SocketAddr>().ok().map(|socket| socket.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn seen(hops: u8, values: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(HeaderName::from_static("x-forwarded-for"), HeaderValue::from_str(value).unwrap());
+        }
+        let defaults = msp_settings::Settings::load(&msp_settings::Sources::default()).unwrap();
+        let proxy = ProxySettings { forward_for: hops, ..defaults.proxy };
+        Peer::from_headers("192.0.2.9".parse().unwrap(), &headers, &proxy).address.to_string()
+    }
+
+    #[test]
+    fn share_point_20_the_nth_value_from_the_right_counts_when_there_are_n() {
+        assert_eq!(seen(2, &["10.0.0.1, 10.0.0.2, 10.0.0.3"]), "10.0.0.2");
+        assert_eq!(seen(2, &["10.0.0.1", "10.0.0.2,10.0.0.3"]), "10.0.0.2");
+        assert_eq!(seen(2, &["10.0.0.1"]), "192.0.2.9");
+        assert_eq!(seen(0, &["10.0.0.1"]), "192.0.2.9");
+        assert_eq!(seen(1, &[]), "192.0.2.9");
+    }
+
+    #[test]
+    fn what_is_no_address_is_ignored_and_every_way_to_write_one_is_read() {
+        assert_eq!(seen(1, &["unknown"]), "192.0.2.9");
+        assert_eq!(seen(1, &["10.0.0.1:4711"]), "10.0.0.1");
+        assert_eq!(seen(1, &["[2001:db8::1]:4711"]), "2001:db8::1");
+        assert_eq!(seen(1, &["2001:db8::1"]), "2001:db8::1");
+        assert_eq!(seen(1, &["::ffff:10.0.0.1"]), "10.0.0.1");
+    }
+}

@@ -1,0 +1,102 @@
+//! From a refusal to what each door answers; the only place that knows both.
+
+use actix_web::HttpResponse;
+use actix_web::body::{BodyStream, BoxBody};
+use actix_web::http::StatusCode;
+use msp_core::{CallError, Denied, Reason};
+use msp_protocol::envelope::Failure;
+use msp_protocol::{ErrorCode, FunctionName};
+
+/// Why a proven caller's call brought no answer.
+#[derive(Debug)]
+pub(crate) enum CallRefusal {
+    Call(CallError),
+    Denied(Denied),
+    /// The call worked, but its answer is larger than `[Limits] Answer`.
+    AnswerTooLarge,
+    /// This caller's rate, the guard or its share of it is at its limit.
+    Limited(Reason),
+}
+
+impl CallRefusal {
+    /// The code of the envelope shape.
+    pub(crate) const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Call(error) => error.code(),
+            Self::Denied(Denied::Unknown) => ErrorCode::UnknownFunction,
+            Self::Denied(Denied::Forbidden | Denied::ClassicWrite | Denied::EnvelopeOnly) => {
+                ErrorCode::Forbidden
+            }
+            Self::AnswerTooLarge => ErrorCode::TooLarge,
+            Self::Limited(_) => ErrorCode::Busy,
+        }
+    }
+
+    /// What the envelope shape tells the caller; details of a failure stay in the log.
+    pub(crate) fn failure(&self) -> Failure {
+        let message = match (self, self.code()) {
+            (Self::Call(CallError::BadArguments(message)), _) => message.clone(),
+            (_, code) => message(code).to_owned(),
+        };
+        Failure { code: self.code().into(), message, not_before: None }
+    }
+
+    /// True where the classic shape answers 500 and not the plain 401.
+    pub(crate) const fn is_failure_of_the_function(&self) -> bool {
+        match self.code() {
+            ErrorCode::FunctionFailed | ErrorCode::Timeout => true,
+            ErrorCode::BadArguments
+            | ErrorCode::Busy
+            | ErrorCode::ClockSkew
+            | ErrorCode::Forbidden
+            | ErrorCode::TooLarge
+            | ErrorCode::UnknownFunction => false,
+        }
+    }
+
+    /// The true reason, for the ring.
+    pub(crate) fn reason(self, function: &FunctionName) -> Reason {
+        let name = function.as_str().escape_debug().to_string();
+        match self {
+            Self::Denied(denied) => Reason::Denied(denied, name),
+            Self::AnswerTooLarge | Self::Call(CallError::TooLarge) => Reason::TooLarge(name),
+            Self::Limited(reason) => reason,
+            Self::Call(CallError::Busy) => Reason::Busy,
+            Self::Call(CallError::Timeout) => Reason::Timeout(name),
+            Self::Call(error) => Reason::FunctionFailed(name, error.to_string().escape_debug().to_string()),
+        }
+    }
+}
+
+/// One sentence for the caller.
+const fn message(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::BadArguments => "the function refused its arguments",
+        ErrorCode::Busy => "at its limit; try again later",
+        ErrorCode::ClockSkew => "the time of the request is outside what the server accepts",
+        ErrorCode::Forbidden => "no grant of this caller covers the function",
+        ErrorCode::FunctionFailed => "the function failed",
+        ErrorCode::Timeout => "the function took longer than its limit",
+        ErrorCode::TooLarge => "the answer is larger than the limit",
+        ErrorCode::UnknownFunction => "no function of this name",
+    }
+}
+
+/// What `clock_skew` tells.
+pub(crate) fn clock_skew(not_before: msp_protocol::UnixSecond) -> Failure {
+    let code = ErrorCode::ClockSkew;
+    Failure { code: code.into(), message: message(code).to_owned(), not_before: Some(not_before) }
+}
+
+/// A status with an empty body: the plain 401, 404, 405, 413 and classic's 500.
+pub(crate) fn plain(status: StatusCode) -> HttpResponse {
+    HttpResponse::new(status)
+}
+
+/// Closes the connection without an answer: the body fails before the head is flushed.
+pub(crate) fn close_unanswered() -> HttpResponse {
+    let failing = futures_util::stream::once(async {
+        Err::<actix_web::web::Bytes, _>(std::io::Error::other("closed unanswered"))
+    });
+    HttpResponse::new(StatusCode::UNAUTHORIZED).set_body(BoxBody::new(BodyStream::new(Box::pin(failing))))
+}

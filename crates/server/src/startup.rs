@@ -1,0 +1,376 @@
+//! Builds a server from its settings, binds it, then runs it until it is stopped.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix_web::web::Data;
+use actix_web::{App, HttpServer, dev};
+use arc_swap::ArcSwap;
+use metrics_exporter_prometheus::PrometheusHandle;
+use msp_core::clock::Clock;
+use msp_core::{Guard, Registry, RegistryError};
+use msp_guard::{MemoryGuard, MemoryGuardConfig};
+use msp_keyfile::{KeyFileError, ServerKeys};
+use msp_protocol::classic::ReplyTag;
+use msp_protocol::envelope::PairKeys;
+use msp_protocol::{OsRng, PrivateKey, RngCore as _};
+use msp_registry::{ServerLock, SqlRegistry};
+use msp_runners::{Runners, RunnersConfig};
+use msp_settings::{Settings, Sources};
+use tokio::net::UnixListener;
+use tokio::sync::mpsc;
+
+use crate::background;
+use crate::directory::Directory;
+use crate::doors::sealed::{ClassicSearch, RefusalTick};
+use crate::doors::{control, ops, sealed};
+use crate::rates::Rates;
+use crate::refusals::Refusals;
+use crate::state::State;
+use crate::uses::Uses;
+
+/// Why a server cannot start; one line for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartupError {
+    /// An address cannot be listened on.
+    #[error("[{section}] {address}: cannot listen: {error} (is another server running? choose another port)")]
+    Bind {
+        /// The section of config.ini.
+        section: &'static str,
+        /// The address and port.
+        address: SocketAddr,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// A folder or the control socket cannot be made.
+    #[error("{place}: {error}")]
+    Io {
+        /// The path.
+        place: String,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The server's key is gone while clients know it.
+    #[error(
+        "[Server] Keypath {0}: server.key is missing, but the registry knows {1} clients that were given its public \
+         half: restore server.key from a backup, or purge the clients first (msp-admin client purge)"
+    )]
+    KeyGone(String, usize),
+    /// A key file is missing, damaged or of the wrong form.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// The registry cannot be used.
+    #[error("[Registry] Url: {0}")]
+    Registry(#[from] RegistryError),
+}
+
+/// A server that is bound but does not serve yet.
+pub struct Server {
+    state: Arc<State>,
+    address: SocketAddr,
+    ops_address: Option<SocketAddr>,
+    listeners: Vec<dev::Server>,
+    control: UnixListener,
+    commands: (mpsc::UnboundedSender<Command>, mpsc::UnboundedReceiver<Command>),
+    _lock: ServerLock,
+}
+
+/// Steers a running server.
+#[derive(Debug, Clone)]
+pub struct ServerHandle(mpsc::UnboundedSender<Command>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Command {
+    Reload,
+    Stop,
+}
+
+impl ServerHandle {
+    /// Ends what is under way, then stops; said twice, stops at once.
+    pub fn stop(&self) {
+        let _stopped_already = self.0.send(Command::Stop);
+    }
+
+    /// Reads configuration and modules again.
+    pub fn reload(&self) {
+        let _stopped_already = self.0.send(Command::Reload);
+    }
+}
+
+impl Server {
+    /// Opens everything the settings name and binds the listeners.
+    ///
+    /// # Errors
+    /// [`StartupError`]; nothing is served then.
+    pub async fn build(
+        settings: Settings,
+        sources: Sources,
+        clock: Arc<dyn Clock>,
+        metrics: PrometheusHandle,
+    ) -> Result<Self, StartupError> {
+        for warning in &settings.warnings {
+            tracing::warn!("{warning}");
+        }
+        make_folder(&settings.server.keypath)?;
+        make_folder(&settings.clients.keypath)?;
+        let registry = SqlRegistry::open(&settings.registry.url, clock.clone()).await?;
+        let lock = registry.lock_for_server()?;
+        import(&registry, &settings).await;
+        let directory = Directory::of(registry.snapshot().await?, &Directory::default());
+        let key = server_key(&settings.server.keypath, directory.len())?;
+        let (main, address) =
+            listen("network", SocketAddr::new(settings.network.bindto, settings.network.port))?;
+        let ops = match settings.doors.ops {
+            true => Some(listen("Ops", SocketAddr::new(settings.ops.bindto, settings.ops.port))?),
+            false => None,
+        };
+        let control = control::bind(&settings.server.keypath)
+            .map_err(|error| io(&settings.server.keypath.join(msp_core::control::SOCKET), error))?;
+        let state = Arc::new(assemble(settings, sources, clock, registry, directory, key).await?);
+        let ops_address = ops.as_ref().map(|(_, address)| *address);
+        let mut listeners = vec![serve_main(main, &state)?];
+        if let Some((listener, _)) = ops {
+            listeners.push(serve_ops(listener, &state, metrics)?);
+        }
+        Ok(Self {
+            state,
+            address,
+            ops_address,
+            listeners,
+            control,
+            commands: mpsc::unbounded_channel(),
+            _lock: lock,
+        })
+    }
+
+    /// Where the doors are, with the real port.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where the ops door is, with the real port.
+    #[must_use]
+    pub const fn ops_address(&self) -> Option<SocketAddr> {
+        self.ops_address
+    }
+
+    /// A handle to steer it with while it runs.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle(self.commands.0.clone())
+    }
+
+    /// Serves until [`ServerHandle::stop`].
+    ///
+    /// # Errors
+    /// [`StartupError::Io`] when a listener fails.
+    pub async fn run(self) -> Result<(), StartupError> {
+        let Self { state, address, ops_address, listeners, control, commands: (_keep, mut commands), _lock } =
+            self;
+        tracing::info!(public_key = %state.key.public(), "serving on {address}");
+        if let Some(ops) = ops_address {
+            tracing::info!("ops door on {ops}");
+        }
+        let beside = [
+            tokio::spawn(background::run(state.clone())),
+            tokio::spawn(control::serve(control, state.clone())),
+        ];
+        let handles: Vec<_> = listeners.iter().map(dev::Server::handle).collect();
+        let mut serving = tokio::spawn(futures_util::future::try_join_all(listeners));
+        let served = loop {
+            tokio::select! {
+                ended = &mut serving => break ended,
+                command = commands.recv() => match command {
+                    Some(Command::Reload) => background::reload(&state, "asked to").await,
+                    Some(Command::Stop) | None => {
+                        let graceful = !state.draining.swap(true, Ordering::Relaxed);
+                        tracing::info!(graceful, "stopping");
+                        for handle in &handles {
+                            // Resolved by the listener itself; waiting here would miss a second stop.
+                            drop(handle.stop(graceful));
+                        }
+                    }
+                },
+            }
+        };
+        beside.iter().for_each(tokio::task::JoinHandle::abort);
+        finish(&state).await;
+        match served {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(StartupError::Io { place: address.to_string(), error }),
+            Err(error) => {
+                Err(StartupError::Io { place: address.to_string(), error: std::io::Error::other(error) })
+            }
+        }
+    }
+}
+
+/// Leaves the registry so that the next start refuses nothing without need.
+async fn finish(state: &State) {
+    if let Err(error) = state.guard.close().await {
+        tracing::warn!("the mark stays ahead, so the next start refuses for about two seconds: {error}");
+    }
+    background::write_uses(state).await;
+    state.runners.stop().await;
+    let socket = state.settings.load().server.keypath.join(msp_core::control::SOCKET);
+    let _gone_already = std::fs::remove_file(socket);
+    tracing::info!("stopped");
+}
+
+async fn assemble(
+    settings: Settings,
+    sources: Sources,
+    clock: Arc<dyn Clock>,
+    registry: SqlRegistry,
+    directory: Directory,
+    key: PrivateKey,
+) -> Result<State, StartupError> {
+    let key = Arc::new(key);
+    let directory = Arc::new(ArcSwap::from_pointee(directory));
+    let guard =
+        MemoryGuard::start(guard_config(&settings), clock.clone(), Arc::new(registry.clone())).await?;
+    let runners = Runners::start(
+        RunnersConfig {
+            search_path: settings.search_path.clone(),
+            python: settings.runners.python.clone(),
+            python_workers: settings.runners.python_workers,
+            version: env!("CARGO_PKG_VERSION"),
+        },
+        settings.modules.clone(),
+        clock.clone(),
+    )
+    .await;
+    let search = ClassicSearch::start(key.clone(), directory.clone())
+        .map_err(|error| StartupError::Io { place: "thread of the classic search".to_owned(), error })?;
+    Ok(State {
+        reply_tag: ReplyTag::new(&key),
+        dummy: PairKeys::dummy(&mut OsRng),
+        refusals: Refusals::new(clock.clone()),
+        refusal_tick: RefusalTick::new(clock.clone()),
+        rates: Rates::new(&settings.limits),
+        settings: ArcSwap::from_pointee(settings),
+        uses: Uses::default(),
+        draining: AtomicBool::new(false),
+        registry_problem: ArcSwap::from_pointee(None),
+        background: tokio::runtime::Handle::current(),
+        next_id: AtomicU64::new(OsRng.next_u64()),
+        clock,
+        sources,
+        key,
+        directory,
+        registry,
+        guard,
+        runners,
+        search,
+    })
+}
+
+pub(crate) fn guard_config(settings: &Settings) -> MemoryGuardConfig {
+    MemoryGuardConfig {
+        request_ttl: settings.clients.request_ttl,
+        address_ttl: settings.server.address_ttl,
+        max_entries: settings.guard.max_entries,
+        caller_share: settings.guard.caller_share,
+    }
+}
+
+/// Takes in the original's loose files; what is faulty is logged and skipped.
+pub(crate) async fn import(registry: &SqlRegistry, settings: &Settings) {
+    match registry.import(&settings.clients.keypath, &settings.clients.register, false).await {
+        Ok(report) => {
+            for (file, why) in &report.skipped {
+                tracing::error!("{} skipped: {why}", file.display());
+            }
+            if report.keys_added + report.secrets_added > 0 {
+                tracing::info!(
+                    keys = report.keys_added,
+                    secrets = report.secrets_added,
+                    "imported the original's files"
+                );
+            }
+        }
+        Err(error) => tracing::error!("the original's files were not imported: {error}"),
+    }
+}
+
+/// Reads the server's key, or makes one when nobody can miss it.
+fn server_key(folder: &Path, clients: usize) -> Result<PrivateKey, StartupError> {
+    match msp_keyfile::server_keys(folder)? {
+        ServerKeys::Found(key) => {
+            let file = folder.join("server.key");
+            if !msp_keyfile::is_private(&file) {
+                tracing::warn!("{} can be read by others: chmod 600 it", file.display());
+            }
+            Ok(key)
+        }
+        ServerKeys::Missing if clients > 0 => {
+            Err(StartupError::KeyGone(folder.display().to_string(), clients))
+        }
+        ServerKeys::Missing => {
+            let key = PrivateKey::generate(&mut OsRng);
+            msp_keyfile::create_server_keys(folder, &key)?;
+            tracing::info!(public_key = %key.public(), "made a new pair of server keys in {}", folder.display());
+            Ok(key)
+        }
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<(), StartupError> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| io(folder, error))
+}
+
+fn io(place: &Path, error: std::io::Error) -> StartupError {
+    StartupError::Io { place: place.display().to_string(), error }
+}
+
+fn listen(section: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartupError> {
+    let failed = |error| StartupError::Bind { section, address, error };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+fn serve_main(listener: TcpListener, state: &Arc<State>) -> Result<dev::Server, StartupError> {
+    let settings = state.settings.load();
+    let limits = &settings.limits;
+    let data = Data::from(state.clone());
+    let sealed = settings.doors.sealed;
+    let server = HttpServer::new(move || {
+        App::new().app_data(data.clone()).configure(|config| {
+            if sealed {
+                sealed::configure(config);
+            }
+        })
+    })
+    .disable_signals()
+    .client_request_timeout(limits.head_timeout)
+    .client_disconnect_timeout(Duration::from_secs(1))
+    .keep_alive(limits.idle_timeout)
+    .max_connections(limits.connections)
+    .shutdown_timeout(limits.drain_timeout.as_secs())
+    .listen(listener)
+    .map_err(|error| StartupError::Io { place: "[network]".to_owned(), error })?;
+    Ok(server.run())
+}
+
+fn serve_ops(
+    listener: TcpListener,
+    state: &Arc<State>,
+    metrics: PrometheusHandle,
+) -> Result<dev::Server, StartupError> {
+    let (data, metrics) = (Data::from(state.clone()), Data::new(metrics));
+    let server = HttpServer::new(move || {
+        App::new().app_data(data.clone()).app_data(metrics.clone()).configure(ops::configure)
+    })
+    .disable_signals()
+    .workers(1)
+    .max_connections(256)
+    .listen(listener)
+    .map_err(|error| StartupError::Io { place: "[Ops]".to_owned(), error })?;
+    Ok(server.run())
+}

@@ -1,0 +1,113 @@
+//! A registered client that packs its requests by hand.
+
+use std::net::SocketAddr;
+
+use msp_protocol::envelope::{Answer, PairKeys, RequestParts, Rid};
+use msp_protocol::sealing::BoxKey;
+use msp_protocol::{FunctionName, OsRng, PrivateKey, PublicKey, Secret, classic};
+use serde_json::Value;
+
+use super::TestServer;
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    /// All headers but `Date`, sorted, one a line.
+    pub(crate) headers: String,
+    pub(crate) body: String,
+}
+
+impl Answered {
+    pub(crate) async fn of(response: reqwest::Response) -> Self {
+        let mut headers: Vec<String> = response
+            .headers()
+            .iter()
+            .filter(|(name, _)| *name != "date")
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect();
+        headers.sort();
+        Self {
+            status: response.status().as_u16(),
+            headers: headers.join("\n"),
+            body: response.text().await.unwrap(),
+        }
+    }
+
+    /// The plain 401: nothing but the status.
+    pub(crate) fn assert_plain(&self) {
+        assert_eq!((self.status, self.headers.as_str(), self.body.as_str()), (401, "content-length: 0", ""));
+    }
+}
+
+/// A client's keys and secret, and the server it calls.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub(crate) key: PrivateKey,
+    pub(crate) secret: Secret,
+    pub(crate) server: PublicKey,
+    pub(crate) address: SocketAddr,
+}
+
+impl Caller {
+    pub(crate) fn new(server: &TestServer, key: PrivateKey, secret: Secret) -> Self {
+        Self { key, secret, server: *server.public(), address: server.address }
+    }
+
+    /// The same client with another's secret.
+    pub(crate) fn with_secret_of(&self, other: &Self) -> Self {
+        Self { secret: other.secret.clone(), ..self.clone() }
+    }
+
+    fn pair(&self) -> PairKeys {
+        PairKeys::of_client(&self.key, &self.server).unwrap()
+    }
+
+    /// A classic body.
+    pub(crate) fn classic(&self, ts: u64, function: &str) -> String {
+        let key = BoxKey::agree(&self.key, &self.server);
+        classic::Request::build(&key, &self.secret, ts, &name(function), &mut OsRng)
+    }
+
+    /// The text of a classic answer.
+    pub(crate) fn open_classic(&self, answered: &Answered) -> String {
+        assert_eq!(answered.status, 200, "{answered:?}");
+        let key = BoxKey::agree(&self.key, &self.server);
+        classic::open_reply(&key, answered.body.as_bytes()).unwrap()
+    }
+
+    /// An envelope body with its `rid`.
+    pub(crate) fn envelope(&self, ts: u64, function: &str, args: Option<&Value>) -> (Rid, String) {
+        let rid = Rid::generate(&mut OsRng);
+        let entry = name(function);
+        let parts = RequestParts { secret: &self.secret, ts, entry: &entry, rid: &rid, args };
+        let body = self.pair().request(&parts, &mut OsRng).unwrap();
+        (rid, body)
+    }
+
+    /// What an envelope answer holds.
+    pub(crate) fn open(&self, rid: &Rid, answered: &Answered) -> Answer {
+        self.pair().open_answer(rid, answered.body.as_bytes()).unwrap()
+    }
+
+    /// Calls in the envelope shape and gives status and outcome: the value, or the error's code.
+    pub(crate) async fn call(
+        &self,
+        server: &TestServer,
+        ts: u64,
+        function: &str,
+        args: Option<Value>,
+    ) -> (u16, Result<Value, String>) {
+        let (rid, body) = self.envelope(ts, function, args.as_ref());
+        let answered = server.post(body).await;
+        if answered.body.is_empty() {
+            return (answered.status, Err(String::new()));
+        }
+        let answer = self.open(&rid, &answered);
+        (answered.status, answer.outcome.map_err(|failure| failure.code.to_string()))
+    }
+}
+
+fn name(function: &str) -> FunctionName {
+    function.parse().unwrap()
+}

@@ -1,0 +1,12 @@
+//! The real server on a port of its own, driven by raw requests and by our client.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+mod harness;
+mod programs;
+mod sealed;

@@ -1,0 +1,147 @@
+//! Four clients, two shapes, one server.
+
+use crate::harness::program::{Bench, Program, stdout};
+
+/// A server, and a client in the folder `client` that was registered as the README says.
+fn registered(bench: &Bench, options: &[&str]) -> Program {
+    let server = bench.serve();
+    std::fs::create_dir(bench.path("client")).unwrap();
+    stdout(
+        &bench
+            .command("gen_key")
+            .args(["pair", "client"])
+            .current_dir(bench.path("client"))
+            .output()
+            .unwrap(),
+    );
+    let key = std::fs::read_to_string(bench.path("client/client.pub")).unwrap();
+    let mut arguments = vec![key.as_str()];
+    arguments.extend(options);
+    let output = bench.run("appendclient", &arguments);
+    let (printed, told) = (stdout(&output), String::from_utf8(output.stderr).unwrap());
+    let secret = told.split_once("Client Hex Secret: ").unwrap().1.lines().next().unwrap();
+    let public = printed.strip_prefix("Server public key:\n\t").unwrap().trim_end();
+    bench.write("client/client.secret", secret);
+    bench.write("client/server.pub", public);
+    server
+}
+
+/// Runs a client until the server knows it: a registration is taken up within a second.
+fn call(bench: &Bench, program: &str, arguments: &[&str]) -> String {
+    for _ in 0..200 {
+        let output =
+            bench.command(program).args(arguments).current_dir(bench.path("client")).output().unwrap();
+        if output.status.success() {
+            return String::from_utf8_lossy(&output.stdout).into_owned()
+                + &String::from_utf8_lossy(&output.stderr);
+        }
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains("401") || told.contains("refused"), "{told}");
+    }
+    panic!("{program} {arguments:?} was refused for as long as we tried");
+}
+
+fn script(name: &str) -> String {
+    format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn share_point_27_every_client_gets_its_answer_from_one_server() {
+    for options in [&[][..], &["--name", "laptop", "--classic"]] {
+        let bench = Bench::new();
+        let server = registered(&bench, options);
+        let url = server.url("/v1");
+        let original = script("tests/python/classic_client.py");
+        let reference = script("../../util/client.py");
+        for (program, arguments) in [
+            ("python3", &[original.as_str(), &url][..]),
+            ("python3", &[reference.as_str(), &url, "time_test"]),
+            ("msp-client", &[&url]),
+            ("msp-client", &["call", &url, "time_test"]),
+            ("msp-client", &["call", &url, "time_test", "--classic"]),
+        ] {
+            let told = call(&bench, program, arguments);
+            assert!(told.contains("It is currently: \n\t"), "{program} {arguments:?}: {told}");
+        }
+        assert!(server.stop().success());
+    }
+}
+
+#[test]
+fn share_point_27_our_client_gets_its_answer_from_a_server_like_the_original() {
+    let bench = Bench::new();
+    let server = registered(&bench, &[]);
+    assert!(server.stop().success());
+    std::fs::copy(bench.path("sec/server.key"), bench.path("client/server.key")).unwrap();
+    let mut command = bench.command("python3");
+    command.args([script("tests/python/classic_server.py"), bench.path("client").display().to_string()]);
+    let mut original = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut port = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(original.stdout.take().unwrap()), &mut port)
+        .unwrap();
+    let url = format!("http://127.0.0.1:{}", port.trim());
+    let told = call(&bench, "msp-client", &["call", &url, "time_test", "--classic"]);
+    assert!(told.contains("It is currently: \n\t"), "{told}");
+    original.kill().unwrap();
+    original.wait().unwrap();
+}
+
+#[test]
+fn an_enrolment_line_takes_the_place_of_copying_secrets() {
+    let bench = Bench::new();
+    let server = bench.serve();
+    std::fs::create_dir(bench.path("client")).unwrap();
+    let client = |arguments: &[&str]| {
+        bench.command("msp-client").args(arguments).current_dir(bench.path("client")).output().unwrap()
+    };
+    stdout(&client(&["gen_key", "pair", "client"]));
+    let key = std::fs::read_to_string(bench.path("client/client.pub")).unwrap();
+    let url = server.url("");
+    let output = bench.run("appendclient", &[&key, "--name", "laptop", "--url", &url]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let line =
+        told.split_whitespace().find(|word| word.starts_with("msp1:")).unwrap_or_else(|| panic!("{told}"));
+    stdout(&client(&["join", line, "--yes"]));
+    let told = call(&bench, "msp-client", &["call", "time_test"]);
+    assert!(told.starts_with("It is currently: \n\t"), "{told}");
+    assert!(stdout(&client(&["functions"])).contains("time_test"));
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_server_moved_from_the_originals_folders_answers_the_old_clients_at_the_first_start() {
+    let bench = Bench::new();
+    assert!(registered(&bench, &[]).stop().success());
+    let moved = Bench::new();
+    for (from, to) in [("sec/server.key", "sec/server.key"), ("client/client.pub", "sec/client_1.pub")] {
+        moved.write(to, &std::fs::read_to_string(bench.path(from)).unwrap());
+    }
+    moved.write("sec/server.pub", &std::fs::read_to_string(bench.path("client/server.pub")).unwrap());
+    moved.write(
+        "sec/clients.dev",
+        &(std::fs::read_to_string(bench.path("client/client.secret")).unwrap() + "\n"),
+    );
+    moved.write(
+        "config/config.ini",
+        "[Server]\nKeypath = sec\nIPAddressTTL = 300\n\n[Clients]\nKeypath = sec\nRegister = sec/clients.dev\n\
+         RequestTTL = 30\n\n[Proxy]\nForwardFor = 0\nForwardHost = 0\nForwardPort = 0\nForwardPrefix = 0\n\
+         ForwardProto = 0\n",
+    );
+    moved.write("config/modules.ini", "[Modules]\ntime_test=simple_time\n");
+    moved.write(
+        "modules/simple_time.py",
+        "import time\n\ndef entry_call() -> str:\n    return f\"It is currently: \\n\\t{time.ctime()}\"\n",
+    );
+    let server = moved.serve_with(|command| {
+        command.env("PYTHONPATH", moved.path("modules"));
+    });
+    let original = script("tests/python/classic_client.py");
+    let told = bench
+        .command("python3")
+        .args([&original, &server.url("/v1")])
+        .current_dir(bench.path("client"))
+        .output()
+        .unwrap();
+    assert!(stdout(&told).contains("It is currently: \n\t"));
+    assert!(server.stop().success());
+}

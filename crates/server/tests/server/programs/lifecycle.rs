@@ -1,0 +1,215 @@
+//! Signals, kills, restarts, and what the log may hold.
+
+use msp_core::clock::{Clock as _, SystemClock};
+use msp_core::{Grants, NewClient};
+use msp_protocol::{OsRng, PrivateKey, Secret};
+use msp_registry::SqlRegistry;
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::harness::program::{Bench, Program};
+use crate::harness::{Answered, Caller, until};
+
+/// Registers a linked client behind the server's back.
+async fn client(bench: &Bench, server: &Program) -> Caller {
+    let (key, secret) = (PrivateKey::generate(&mut OsRng), Secret::generate(&mut OsRng));
+    let url = format!("sqlite:{}", bench.path("sec/registry.db").display());
+    let registry = SqlRegistry::open(&url, std::sync::Arc::new(SystemClock::start())).await.unwrap();
+    let new = NewClient {
+        key: *key.public(),
+        secret: secret.digest(),
+        name: Some("laptop".parse().unwrap()),
+        grants: Grants::Standard,
+        expires: None,
+        classic: true,
+        revive: false,
+    };
+    registry.add_client(&new, "test").await.unwrap();
+    let public = msp_keyfile::read_public_key(&bench.path("sec/server.pub")).unwrap();
+    let caller = Caller { key, secret, server: public, address: server.address };
+    until("the server knows the client", async || {
+        post(server, envelope(&caller, "time_test")).await.status == 200
+    })
+    .await;
+    caller
+}
+
+fn now() -> u64 {
+    SystemClock::start().unix()
+}
+
+fn envelope(caller: &Caller, function: &str) -> String {
+    caller.envelope(now(), function, None).1
+}
+
+async fn post(server: &Program, body: String) -> Answered {
+    let _set_already = rustls::crypto::ring::default_provider().install_default();
+    let http =
+        reqwest::Client::builder().timeout(std::time::Duration::from_secs(20)).no_proxy().build().unwrap();
+    let request = http.post(server.url("/v1")).header("Content-Type", "application/json").body(body);
+    Answered::of(request.send().await.unwrap()).await
+}
+
+/// A function that runs until the file `go` exists, and says that it began in the file `began`.
+fn waiting_module(bench: &Bench) {
+    let (began, go) = (bench.path("began"), bench.path("go"));
+    bench.write(
+        "modules/waiting.py",
+        &format!(
+            "import os, time\n\ndef entry_call():\n    open({began:?}, 'w').close()\n    \
+             while not os.path.exists({go:?}):\n        time.sleep(0.01)\n    return 'done'\n"
+        ),
+    );
+    bench.write("config/modules.ini", "[Modules]\ntime_test=simple_time\nwaiting=waiting\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sigterm_ends_what_is_under_way_first() {
+    let bench = Bench::new();
+    waiting_module(&bench);
+    let server = bench.serve();
+    let caller = client(&bench, &server).await;
+    let (rid, body) = caller.envelope(now(), "waiting", None);
+    let url = server.url("/v1");
+    let call = tokio::spawn(async move {
+        let http = reqwest::Client::builder()
+            .timeout(std::time::Duration::from_secs(20))
+            .no_proxy()
+            .build()
+            .unwrap();
+        let request = http.post(url).header("Content-Type", "application/json").body(body);
+        Answered::of(request.send().await.unwrap()).await
+    });
+    until("the function began", async || bench.path("began").exists()).await;
+    server.signal(Signal::TERM);
+    until("the stop was heard", async || server.log.lock().unwrap().contains("stopping")).await;
+    bench.write("go", "");
+    let answered = call.await.unwrap();
+    assert_eq!(caller.open(&rid, &answered).outcome, Ok(json!("done")));
+    assert!(server.wait().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_sigterm_quits_at_once() {
+    let bench = Bench::new();
+    waiting_module(&bench);
+    let server = bench.serve();
+    let caller = client(&bench, &server).await;
+    let body = envelope(&caller, "waiting");
+    let url = server.url("/v1");
+    tokio::spawn(async move {
+        let http = reqwest::Client::builder()
+            .timeout(std::time::Duration::from_secs(20))
+            .no_proxy()
+            .build()
+            .unwrap();
+        http.post(url).header("Content-Type", "application/json").body(body).send().await
+    });
+    until("the function began", async || bench.path("began").exists()).await;
+    server.signal(Signal::TERM);
+    until("the stop was heard", async || server.log.lock().unwrap().contains("stopping")).await;
+    server.signal(Signal::TERM);
+    assert!(server.wait().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sighup_takes_up_a_new_function_and_a_faulty_file_changes_nothing() {
+    let bench = Bench::new();
+    bench.write("config/modules.ini", "[Modules]\ntime_test=simple_time\n");
+    let server = bench.serve();
+    let caller = client(&bench, &server).await;
+    let outcome = async |function: &str| {
+        let (rid, body) = caller.envelope(now(), function, None);
+        caller.open(&rid, &post(&server, body).await).outcome.map_err(|failure| failure.code.to_string())
+    };
+    assert_eq!(outcome("echo").await, Err("unknown_function".to_owned()));
+    bench.write("config/modules.ini", "[Modules]\ntime_test=simple_time\necho=echo\n");
+    server.signal(Signal::HUP);
+    until("echo is known", async || outcome("echo").await.is_ok()).await;
+    bench.write("config/modules.ini", "rubbish\n");
+    server.signal(Signal::HUP);
+    until("the fault is logged", async || server.log.lock().unwrap().contains("not reloaded")).await;
+    assert!(outcome("echo").await.is_ok());
+    assert!(server.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_kill_nothing_accepted_is_accepted_again_and_callers_are_back_within_seconds() {
+    let bench = Bench::new();
+    let mut server = bench.serve();
+    let mut caller = client(&bench, &server).await;
+    let mut accepted = Vec::new();
+    for _ in 0..5 {
+        let body = envelope(&caller, "time_test");
+        until("a fresh request is accepted", async || {
+            let body = envelope(&caller, "time_test");
+            let status = post(&server, body.clone()).await.status;
+            if status == 200 {
+                accepted.push(body);
+            }
+            status == 200
+        })
+        .await;
+        drop(body);
+        assert!(!server.kill().success());
+        server = bench.serve();
+        caller.address = server.address;
+        for body in &accepted {
+            assert_eq!(post(&server, body.clone()).await.status, 401);
+        }
+    }
+    assert!(server.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_on_one_registry_ends_with_one_line() {
+    let bench = Bench::new();
+    let server = bench.serve();
+    let second = bench.run("msp-server", &["--port", "0"]);
+    assert_eq!(second.status.code(), Some(1));
+    let told = String::from_utf8(second.stderr).unwrap();
+    assert!(told.contains("in use by another msp-server"), "{told}");
+    assert!(server.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn share_point_19_no_secret_key_or_result_is_in_the_log_at_debug() {
+    let bench = Bench::new();
+    bench.write("modules/marked.py", "def entry_call():\n    return 'RESULT-OF-THE-FUNCTION'\n");
+    bench.write("modules/shout.py", "def entry_call():\n    raise ValueError('x')\n");
+    bench.write(
+        "config/modules.ini",
+        "[Modules]\ntime_test=simple_time\nmarked=marked\nshout=shout\necho=echo\n",
+    );
+    let server = bench.serve_with(|command| {
+        command.env("MSP_LOGLEVEL", "DEBUG");
+    });
+    let caller = client(&bench, &server).await;
+    for function in ["marked", "shout", "evil\u{202e}name", "echo"] {
+        let args = json!({"argument": "ARGUMENT-OF-THE-CALL"});
+        post(&server, caller.envelope(now(), function, Some(&args)).1).await;
+        post(&server, caller.envelope(now(), function, None).1).await;
+        post(&server, caller.classic(now(), function)).await;
+    }
+    let stranger = Secret::generate(&mut OsRng);
+    let wrong = Caller { secret: stranger.clone(), ..caller.clone() };
+    assert_eq!(post(&server, envelope(&wrong, "time_test")).await.status, 401);
+    assert_eq!(post(&server, wrong.classic(now(), "time_test")).await.status, 401);
+    let key = msp_keyfile::read_private_key(&bench.path("sec/server.key")).unwrap();
+    let log = server.log.clone();
+    assert!(server.stop().success());
+    let logged =
+        log.lock().unwrap().clone() + &std::fs::read_to_string(bench.path("log/latest.log")).unwrap();
+    assert!(logged.contains("DEBUG in"), "{logged}");
+    for (what, secret) in [
+        ("secret", caller.secret.dangerously_as_str().to_owned()),
+        ("digest of the secret", caller.secret.digest().to_string()),
+        ("foreign secret", stranger.dangerously_as_str().to_owned()),
+        ("client key", caller.key.dangerously_to_base64().to_string()),
+        ("server key", key.dangerously_to_base64().to_string()),
+        ("result", "RESULT-OF-THE-FUNCTION".to_owned()),
+        ("argument", "ARGUMENT-OF-THE-CALL".to_owned()),
+    ] {
+        assert!(!logged.contains(&secret), "{what} in the log");
+    }
+}

@@ -1,0 +1,5 @@
+//! The real programs against each other.
+
+mod clients;
+mod lifecycle;
+mod start;

@@ -1,0 +1,8 @@
+//! The sealed door, as clients and strangers see it.
+
+mod classic;
+mod clients;
+mod freshness;
+mod http;
+mod vectors;
+mod why;
