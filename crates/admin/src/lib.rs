@@ -1,1 +1,19 @@
-//! The operator's command line: msp-admin, gen_key, appendclient, purgeclients
+//! The operator's command line: `msp-admin`, and the original's `gen_key`, `appendclient` and `purgeclients`.
+//!
+//! Each binary is one call into this library, and each command one file under `commands`. The registry is
+//! changed directly, whether or not a server runs, which takes up the change within a second; what only the
+//! server knows or may do goes over its control socket.
+
+mod checks;
+mod cli;
+mod commands;
+mod context;
+mod control;
+mod error;
+mod hand_over;
+mod log_search;
+mod output;
+mod prompt;
+mod times;
+
+pub use cli::{appendclient, definitions, gen_key, msp_admin, purgeclients};

@@ -1,0 +1,7 @@
+//! `appendclient`; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    msp_admin::appendclient()
+}

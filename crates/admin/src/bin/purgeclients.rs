@@ -1,0 +1,7 @@
+//! `purgeclients`; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    msp_admin::purgeclients()
+}

@@ -1,0 +1,214 @@
+//! The command lines: what may be written, the words that explain it, and the way from there to a command.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::commands::{
+    Audit, Backup, Bans, CheckConfig, Client, Completions, Doctor, Floor, GenKey, Import, Man, Restore, Why,
+    client,
+};
+use crate::context::Context;
+use crate::error::AdminError;
+use crate::output;
+
+/// Runs `msp-admin`.
+#[must_use]
+pub fn msp_admin() -> ExitCode {
+    match parse::<Cli>(USAGE) {
+        Ok(cli) => run(cli.common, cli.command),
+        Err(code) => code,
+    }
+}
+
+/// Runs `gen_key`.
+#[must_use]
+pub fn gen_key() -> ExitCode {
+    match parse::<GenKeyCli>(USAGE) {
+        Ok(cli) => run(Common::default(), Command::GenKey(cli.options)),
+        Err(code) => code,
+    }
+}
+
+/// Runs `appendclient`, whose exit code for a wrong command line is the original's.
+#[must_use]
+pub fn appendclient() -> ExitCode {
+    match parse::<AppendClientCli>(APPENDCLIENT_USAGE) {
+        Ok(cli) => run(cli.common, Command::AppendClient(cli.options)),
+        Err(code) => code,
+    }
+}
+
+/// Runs `purgeclients`.
+#[must_use]
+pub fn purgeclients() -> ExitCode {
+    match parse::<PurgeClientsCli>(USAGE) {
+        Ok(cli) => run(cli.common, Command::PurgeClients(cli.options)),
+        Err(code) => code,
+    }
+}
+
+/// The definitions of all four command lines, from which help, completions and manual pages are made.
+#[must_use]
+pub fn definitions() -> [clap::Command; 4] {
+    [Cli::command(), GenKeyCli::command(), AppendClientCli::command(), PurgeClientsCli::command()]
+}
+
+fn parse<P: Parser>(usage: u8) -> Result<P, ExitCode> {
+    P::try_parse().map_err(|error| {
+        // Help that nobody reads to its end is no failure.
+        let _nobody_listens = error.print();
+        if error.use_stderr() { ExitCode::from(usage) } else { ExitCode::SUCCESS }
+    })
+}
+
+fn run(common: Common, command: Command) -> ExitCode {
+    let done = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| AdminError::io("start", cause))
+        .and_then(|runtime| runtime.block_on(command.run(common)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if let Some(line) = error.line() {
+                output::note(&line);
+            }
+            error.exit_code()
+        }
+    }
+}
+
+/// Runs a mini-share-point server: its clients, its registry, and what it refuses
+#[derive(Debug, Parser)]
+#[command(name = "msp-admin", version, disable_help_subcommand = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    common: Common,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Generate key files
+#[derive(Debug, Parser)]
+#[command(name = "gen_key", version, after_help = crate::commands::gen_key::EXAMPLES)]
+struct GenKeyCli {
+    #[command(flatten)]
+    options: GenKey,
+}
+
+/// Register a client's public key, and print its new secret and the server's public key
+#[derive(Debug, Parser)]
+#[command(name = "appendclient", version, after_help = client::add::EXAMPLES)]
+struct AppendClientCli {
+    #[command(flatten)]
+    common: Common,
+
+    #[command(flatten)]
+    options: client::Add,
+}
+
+/// Delete all clients
+#[derive(Debug, Parser)]
+#[command(name = "purgeclients", version, after_help = client::purge::EXAMPLES)]
+struct PurgeClientsCli {
+    #[command(flatten)]
+    common: Common,
+
+    #[command(flatten)]
+    options: client::Purge,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Common {
+    /// Read this config.ini (else MSP_CONFIG_PATH, else config/config.ini if there is one)
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Read this modules.ini (else MSP_MODCONF_PATH, else config/modules.ini if there is one)
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) modules: Option<PathBuf>,
+
+    /// Print results as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Register a client as the original's appendclient does; the same as client add
+    #[command(name = "appendclient", after_help = client::add::EXAMPLES)]
+    AppendClient(client::Add),
+    Audit(Audit),
+    Backup(Backup),
+    Bans(Bans),
+    CheckConfig(CheckConfig),
+    /// Add, list, change and remove clients
+    #[command(subcommand)]
+    Client(Client),
+    Completions(Completions),
+    Doctor(Doctor),
+    #[command(subcommand)]
+    Floor(Floor),
+    #[command(name = "gen_key", visible_alias = "gen-key", after_help = crate::commands::gen_key::EXAMPLES)]
+    GenKey(GenKey),
+    Import(Import),
+    Man(Man),
+    /// Delete all clients as the original's purgeclients does; the same as client purge
+    #[command(name = "purgeclients", after_help = client::purge::EXAMPLES)]
+    PurgeClients(client::Purge),
+    Restore(Restore),
+    Why(Why),
+}
+
+impl Command {
+    async fn run(self, common: Common) -> Result<(), AdminError> {
+        let context = |url: Option<&str>| Context::load(&common, url);
+        match self {
+            Self::AppendClient(options) => options.run(&context(options.url.as_deref())?).await,
+            Self::Audit(options) => options.run(&context(None)?).await,
+            Self::Backup(options) => options.run(&context(None)?).await,
+            Self::Bans(options) => options.run(&context(None)?),
+            Self::CheckConfig(options) => options.run(&common).await,
+            Self::Client(command) => command.run(&context(command.url())?).await,
+            Self::Completions(options) => options.run(),
+            Self::Doctor(options) => options.run(&common).await,
+            Self::Floor(command) => command.run(&context(None)?).await,
+            Self::GenKey(options) => options.run(),
+            Self::Import(options) => options.run(&context(None)?).await,
+            Self::Man(options) => options.run(),
+            Self::PurgeClients(options) => options.run(&context(None)?).await,
+            Self::Restore(options) => options.run(&context(None)?).await,
+            Self::Why(options) => options.run(&context(None)?),
+        }
+    }
+}
+
+/// Reads how many lines are wanted.
+pub(crate) fn count(text: &str) -> Result<usize, &'static str> {
+    text.parse().ok().filter(|count| (1..=10_000).contains(count)).ok_or("a number from 1 to 10000 is right")
+}
+
+/// The exit code for a wrong command line.
+const USAGE: u8 = 2;
+
+/// The same for appendclient.
+const APPENDCLIENT_USAGE: u8 = 1;
+
+const EXAMPLES: &str = "\
+Examples:
+  msp-admin client add iSQhxAx4b3IqGZv0sT7n8zK07ugSYe697WSWDg/fb1Q= --name laptop
+  msp-admin client list                  who may call what, and when each was last used
+  msp-admin client rotate laptop         a new secret; the old one works until the new one is used
+  msp-admin why --last 5                 the true reasons of the last refusals
+  msp-admin doctor                       is everything as it should be?
+  msp-admin backup /safe/msp.backup      while the server runs
+
+Exit codes:
+  0  done
+  1  not done, nothing found, or a problem found
+  2  a wrong command line (appendclient alone: 1)";

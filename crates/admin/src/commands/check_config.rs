@@ -1,0 +1,99 @@
+//! `check-config`: whether the server would start, and serve what it should.
+
+use clap::Args;
+use msp_settings::Effective;
+use serde::Serialize;
+
+use crate::checks::{self, Check, Verdict};
+use crate::cli::Common;
+use crate::context::Context;
+use crate::error::AdminError;
+use crate::output::{self, Output};
+
+/// Check configuration, key files, registry and modules, a line for each problem
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct CheckConfig {
+    /// Also list every setting that is in force, and where it comes from
+    #[arg(long)]
+    show: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    checks: Vec<Check>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    settings: Vec<Setting>,
+}
+
+/// One setting that is in force.
+#[derive(Debug, Serialize)]
+struct Setting {
+    section: &'static str,
+    key: &'static str,
+    value: String,
+    origin: String,
+}
+
+impl CheckConfig {
+    pub(crate) async fn run(&self, common: &Common) -> Result<(), AdminError> {
+        let report = match Context::load(common, None) {
+            Ok(context) => self.look(&context).await,
+            Err(error) => Report {
+                checks: vec![Check::problem("configuration", error.to_string())],
+                settings: Vec::new(),
+            },
+        };
+        let output = Output::new(common.json);
+        output.result(&report, || report.text(output))?;
+        checks::verdict(&report.checks)
+    }
+
+    async fn look(&self, context: &Context) -> Report {
+        let settings = &context.settings;
+        let mut checks = checks::configuration(settings);
+        checks.push(checks::server_keys(settings));
+        checks.push(checks::registry(context).await.0);
+        checks.push(checks::log_folder(settings));
+        checks.extend(checks::modules(settings));
+        let show = if self.show { settings.effective.as_slice() } else { &[] };
+        Report { checks, settings: show.iter().cloned().map(Setting::from).collect() }
+    }
+}
+
+impl Report {
+    fn text(&self, output: Output) -> String {
+        let wanting = self.checks.iter().filter(|check| check.verdict != Verdict::Ok);
+        let mut lines: Vec<_> = wanting
+            .map(|check| {
+                output::printable(&format!("{}: {}: {}", check.verdict.as_str(), check.name, check.detail))
+            })
+            .collect();
+        if !self.settings.is_empty() {
+            let rows = self.settings.iter().map(|setting| {
+                [
+                    setting.section.into(),
+                    setting.key.into(),
+                    setting.value.as_str().into(),
+                    setting.origin.as_str().into(),
+                ]
+            });
+            lines.insert(0, output.table(["SECTION", "KEY", "VALUE", "FROM"], rows.collect()));
+        }
+        if self.checks.iter().all(|check| check.verdict == Verdict::Ok) {
+            lines.push("No problems".to_owned());
+        }
+        lines.join("\n")
+    }
+}
+
+impl From<Effective> for Setting {
+    fn from(Effective { section, key, value, origin }: Effective) -> Self {
+        Self { section, key, value, origin }
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  msp-admin check-config
+  msp-admin check-config --config /etc/msp/config.ini --show";

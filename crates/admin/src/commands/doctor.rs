@@ -1,0 +1,109 @@
+//! `doctor`: whether everything is as it should be.
+
+use clap::Args;
+use msp_core::FreshnessStore as _;
+use msp_core::control::Status;
+use msp_protocol::UnixSecond;
+
+use crate::checks::{self, Check, Verdict};
+use crate::cli::Common;
+use crate::context::Context;
+use crate::error::AdminError;
+use crate::output::Output;
+use crate::times;
+
+/// Check everything: configuration, keys, registry, log, Python, the running server, clock and disk
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Doctor {}
+
+impl Doctor {
+    pub(crate) async fn run(&self, common: &Common) -> Result<(), AdminError> {
+        let checks = match Context::load(common, None) {
+            Ok(context) => look(&context).await,
+            Err(error) => vec![Check::problem("configuration", error.to_string())],
+        };
+        let output = Output::new(common.json);
+        output.result(&checks, || {
+            let rows = checks
+                .iter()
+                .map(|check| [check.name.into(), check.verdict.cell(), check.detail.as_str().into()]);
+            output.table(["CHECK", "STATE", "DETAIL"], rows.collect())
+        })?;
+        checks::verdict(&checks)
+    }
+}
+
+async fn look(context: &Context) -> Vec<Check> {
+    let settings = &context.settings;
+    let mut checks = checks::configuration(settings);
+    checks.push(checks::server_keys(settings));
+    let (registry, opened) = checks::registry(context).await;
+    checks.push(registry);
+    checks.push(checks::log_folder(settings));
+    checks.extend(checks::modules(settings));
+    checks.push(checks::python(settings));
+    let now = context.clock.unix();
+    match context.server().status() {
+        Ok(Some(status)) => {
+            checks.extend(server(context, &status));
+            checks.push(floor(now, status.guard.floor.max(status.guard.accepted_until)));
+        }
+        Ok(None) => {
+            checks.push(Check::new("server", Verdict::Warning, "not running"));
+            if let Some(registry) = opened {
+                checks.push(match registry.marks().await {
+                    Ok(marks) => floor(now, marks.accepted_until),
+                    Err(error) => Check::problem("clock", error.to_string()),
+                });
+            }
+        }
+        Err(error) => checks.push(Check::problem("server", error.to_string())),
+    }
+    checks.extend(checks::disk_space(settings));
+    checks
+}
+
+fn server(context: &Context, status: &Status) -> Vec<Check> {
+    let name = "server";
+    let row = |verdict: Verdict| move |line: &String| Check::new(name, verdict, line);
+    let running = format!(
+        "version {}, process {}, up {}, {} clients, {} functions",
+        status.version,
+        status.pid,
+        times::spoken(status.uptime_sec),
+        status.clients,
+        status.functions.len()
+    );
+    let served = |function: &str| status.functions.iter().any(|(name, _)| name == function);
+    let missing =
+        context.settings.modules.iter().filter(|spec| !served(spec.function.as_str())).map(|spec| {
+            Check::problem(name, format!("{}={} is not served: see the log", spec.function, spec.module))
+        });
+    std::iter::once(Check::new(name, Verdict::Ok, running))
+        .chain(status.not_ready.iter().map(row(Verdict::Problem)))
+        .chain(missing)
+        .chain(status.notes.iter().map(row(Verdict::Ok)))
+        .collect()
+}
+
+/// Nothing is accepted until the clock has passed the floor; two seconds ahead are usual.
+fn floor(now: UnixSecond, floor: UnixSecond) -> Check {
+    let clock = times::local(now);
+    match floor.saturating_sub(now) {
+        0..=2 => Check::new("clock", Verdict::Ok, clock),
+        ahead => Check::problem(
+            "clock",
+            format!(
+                "{clock}; the floor is {} ahead: nothing is accepted until then. Set the clock right, or see \
+                 `msp-admin floor show`",
+                times::spoken(ahead)
+            ),
+        ),
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  msp-admin doctor
+  msp-admin doctor --json | jq '.[] | select(.verdict != \"ok\")'";

@@ -1,0 +1,107 @@
+//! What most commands need: the settings, the clock, the registry, the way to the server.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use msp_core::clock::{Clock, SystemClock};
+use msp_keyfile::ServerKeys;
+use msp_protocol::PublicKey;
+use msp_registry::SqlRegistry;
+use msp_settings::{Settings, SettingsError, Sources};
+
+use crate::cli::Common;
+use crate::control::Control;
+use crate::error::AdminError;
+use crate::output::Output;
+
+/// Everything around one command.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) output: Output,
+}
+
+impl Context {
+    /// Reads the configuration; `url` stands for `[Server] PublicUrl`.
+    pub(crate) fn load(common: &Common, url: Option<&str>) -> Result<Self, AdminError> {
+        Ok(Self {
+            settings: settings(common, url)?,
+            clock: Arc::new(SystemClock::start()),
+            output: Output::new(common.json),
+        })
+    }
+
+    /// Opens the registry, which must exist.
+    pub(crate) async fn registry(&self) -> Result<SqlRegistry, AdminError> {
+        Ok(SqlRegistry::open_existing(&self.settings.registry.url, self.clock.clone()).await?)
+    }
+
+    /// Opens the registry if there is one.
+    pub(crate) async fn registry_if_any(&self) -> Result<Option<SqlRegistry>, AdminError> {
+        let file = self.settings.registry.url.strip_prefix("sqlite:").unwrap_or_default();
+        let missing = !Path::new(file.strip_prefix("//").unwrap_or(file)).exists();
+        if missing { Ok(None) } else { self.registry().await.map(Some) }
+    }
+
+    /// Opens the registry, and makes it where it is missing, as a starting server does.
+    pub(crate) async fn registry_or_new(&self) -> Result<SqlRegistry, AdminError> {
+        msp_keyfile::create_private_folder(&self.settings.clients.keypath)?;
+        Ok(SqlRegistry::open(&self.settings.registry.url, self.clock.clone()).await?)
+    }
+
+    /// The running server, if one runs.
+    pub(crate) fn server(&self) -> Control {
+        Control::new(&self.settings.server.keypath)
+    }
+
+    /// The server's public key, which every new client must be told.
+    pub(crate) fn server_key(&self) -> Result<PublicKey, AdminError> {
+        let folder = &self.settings.server.keypath;
+        match msp_keyfile::server_keys(folder)? {
+            ServerKeys::Found(key) => Ok(*key.public()),
+            ServerKeys::Missing => Err(AdminError::ServerKeysMissing(folder.clone())),
+        }
+    }
+}
+
+/// Reads the configuration as the server would.
+pub(crate) fn settings(common: &Common, url: Option<&str>) -> Result<Settings, SettingsError> {
+    let overrides = url.map(|url| ("server.publicurl".to_owned(), url.to_owned()));
+    let sources =
+        Sources::from_process(common.config.clone(), common.modules.clone(), overrides.into_iter().collect());
+    Settings::load(&sources)
+}
+
+/// Who does it, for the audit: `admin:` and the name of this process's user, or its number.
+pub(crate) fn actor() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    let users = msp_keyfile::read_text(Path::new("/etc/passwd"), MAX_USERS_BYTES).ok();
+    let name = users.as_ref().and_then(|users| user_name(users, uid));
+    name.map_or_else(|| format!("admin:{uid}"), |name| format!("admin:{name}"))
+}
+
+/// Finds the name of a uid in the lines of passwd(5).
+fn user_name(users: &str, uid: u32) -> Option<&str> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
+    })
+}
+
+/// More than any list of local users, in bytes.
+const MAX_USERS_BYTES: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_named_as_in_passwd() {
+        let users = "root:x:0:0:root:/root:/bin/bash\nbroken\n\nmsp:x:1000:100::/app:/bin/sh\n";
+        assert_eq!(user_name(users, 0), Some("root"));
+        assert_eq!(user_name(users, 1000), Some("msp"));
+        assert_eq!(user_name(users, 100), None);
+    }
+}
