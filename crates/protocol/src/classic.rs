@@ -11,7 +11,7 @@ use subtle::{Choice, ConstantTimeEq as _};
 use zeroize::Zeroizing;
 
 use crate::UnixSecond;
-use crate::body::object;
+use crate::body::{Body, object};
 use crate::checksum::{crc32, from_bytes, least_bytes};
 use crate::encoding::{decode_lenient, encode_url};
 use crate::error::DecodeError;
@@ -237,13 +237,25 @@ pub fn seal_reply_from(key: &BoxKey, nonce: [u8; NONCE], text: &str) -> String {
     ValueBody::line(&[&value.nonce, value.boxed.as_slice()].concat())
 }
 
+fn parse_reply(body: &[u8]) -> Result<Value, DecodeError> {
+    let body: ValueBody = object(body)?;
+    Value::parse(&body.value)
+}
+
+/// True when a reply is one of the request's own values, sent back: one key serves both directions, so it would open.
+#[must_use]
+pub fn is_reflection(request: &str, reply: &[u8]) -> bool {
+    let Ok(Body::Classic(request)) = Body::parse(request.as_bytes()) else { return false };
+    let reply = parse_reply(reply);
+    reply.is_ok_and(|value| request.nonces().contains(&value.nonce))
+}
+
 /// Opens an answer on the client's side.
 ///
 /// # Errors
 /// [`DecodeError::Json`], [`DecodeError::Base64`], [`DecodeError::Size`], [`DecodeError::Sealed`] or
 /// [`DecodeError::Utf8`].
 pub fn open_reply(key: &BoxKey, body: &[u8]) -> Result<String, DecodeError> {
-    let body: ValueBody = object(body)?;
-    let text = Value::parse(&body.value)?.open(key)?;
+    let text = parse_reply(body)?.open(key)?;
     String::from_utf8(text.to_vec()).map_err(|_| DecodeError::Utf8)
 }

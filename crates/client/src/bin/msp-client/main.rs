@@ -1,0 +1,118 @@
+//! The command line for clients of a mini-share-point server.
+
+mod arguments;
+mod cli;
+mod commands;
+mod demo;
+mod error;
+mod gen_key;
+mod join;
+mod keys;
+mod output;
+mod profile;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use msp_client::Client;
+
+use crate::cli::{Cli, Command, Common};
+use crate::commands::PreparedCall;
+use crate::error::CliError;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Where nobody reads it, nobody is told.
+            let _ = error.print();
+            return if error.use_stderr() { usage_exit_code() } else { ExitCode::SUCCESS };
+        }
+    };
+    let is_demo = cli.command.is_none();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error.print();
+            if is_demo { ExitCode::FAILURE } else { error.exit_code() }
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), CliError> {
+    let Cli { url, classic, common, command } = cli;
+    let Some(command) = command else {
+        return with_client(&common, url, async |client| demo::run(client, classic).await);
+    };
+    if url.is_some() || classic {
+        return Err(CliError::usage("the URL and --classic go behind the command's name"));
+    }
+    match command {
+        Command::Call(call) => {
+            let mut call = PreparedCall::new(call)?;
+            with_client(&common, call.url.take(), async move |client| call.run(client).await)
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "msp-client", &mut script);
+            output::print(&String::from_utf8_lossy(&script))
+        }
+        Command::Functions(query) => {
+            with_client(&common, query.url, async |client| commands::functions(client, query.json).await)
+        }
+        Command::GenKey(options) => gen_key::run(&options),
+        Command::Join(join) => {
+            join::run(&join, common.profile.as_deref(), profile::path(environment).as_deref())
+        }
+        Command::Man { command } => manual(command.as_deref()),
+        Command::Ping(query) => {
+            with_client(&common, query.url, async |client| commands::ping(client, query.json).await)
+        }
+    }
+}
+
+/// Makes the client that the command line asks for and runs one command with it.
+fn with_client(
+    common: &Common,
+    url: Option<String>,
+    command: impl AsyncFnOnce(&Client) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    let profiles = profile::path(environment);
+    let identity = keys::choose(common.profile.as_deref(), Path::new(""), profiles.as_deref())?;
+    let url = identity.url(url)?;
+    let client = Client::builder(&url).keys(identity.keys).timeout(common.timeout).build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| CliError::Io { action: "start the network", cause })?;
+    runtime.block_on(command(&client))
+}
+
+fn manual(command: Option<&str>) -> Result<(), CliError> {
+    let mut all = Cli::command();
+    all.build();
+    let page = match command {
+        None => all,
+        Some(name) => all
+            .find_subcommand(name)
+            .cloned()
+            .ok_or_else(|| CliError::usage(format!("no command {name:?}; see msp-client --help")))?,
+    };
+    let mut text = Vec::new();
+    clap_mangen::Man::new(page)
+        .render(&mut text)
+        .map_err(|cause| CliError::Io { action: "write the manual page", cause })?;
+    output::print(&String::from_utf8_lossy(&text))
+}
+
+/// 2, but 1 where no command is named: so the original's demo client ends.
+fn usage_exit_code() -> ExitCode {
+    let commands = Cli::command();
+    let names_command = std::env::args_os().skip(1).any(|word| commands.find_subcommand(word).is_some());
+    if names_command { ExitCode::from(2) } else { ExitCode::FAILURE }
+}
+
+fn environment(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
+}

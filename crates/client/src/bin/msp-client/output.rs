@@ -1,0 +1,75 @@
+//! Results go to standard output, everything else to standard error.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::ProgressBar;
+use msp_client::FunctionInfo;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::CliError;
+
+/// Prints a text and ends its last line.
+///
+/// A reader that has gone away has read what it wanted: no error.
+pub(crate) fn print(text: &str) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    match write!(stdout, "{text}{end}").and_then(|()| stdout.flush()) {
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CliError::Io { action: "write to standard output", cause })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints an answer: a text as it is, anything else as JSON; with `json` a text too.
+pub(crate) fn print_answer(answer: &Value, json: bool) -> Result<(), CliError> {
+    match answer {
+        Value::String(text) if !json => print(text),
+        other if !json && io::stdout().is_terminal() => print(&format!("{other:#}")),
+        other => print(&other.to_string()),
+    }
+}
+
+/// Prints one line of JSON.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), CliError> {
+    let text = serde_json::to_string(value)
+        .map_err(|error| CliError::Io { action: "write JSON", cause: error.into() })?;
+    print(&text)
+}
+
+/// Prints the functions as a table for a person.
+pub(crate) fn print_functions(functions: &[FunctionInfo]) -> Result<(), CliError> {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["FUNCTION", "ACCESS", "DESCRIPTION"]);
+    for function in functions {
+        let description = function.description.as_deref().unwrap_or_default();
+        table.add_row([function.name.as_str(), &function.access, description].map(printable));
+    }
+    print(&table.trim_fmt())
+}
+
+/// Shows on a terminal that something is under way, until it has ended.
+pub(crate) async fn while_waiting<T>(something: impl Future<Output = T>) -> T {
+    let spinner = ProgressBar::new_spinner().with_message("waiting for the server");
+    spinner.enable_steady_tick(SPINNER_TICK);
+    let result = something.await;
+    spinner.finish_and_clear();
+    result
+}
+
+/// Prints one line on standard error; where that is closed there is nobody to tell.
+pub(crate) fn note(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// A text from the server that cannot steer the terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+const SPINNER_TICK: Duration = Duration::from_millis(100);
