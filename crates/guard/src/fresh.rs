@@ -93,7 +93,6 @@ impl Fresh {
             return refuse(Rejection::TooOld { not_before, tell: self.tell(items, ts, now) });
         }
         if ts <= floor {
-            let not_before = floor.saturating_add(1);
             return refuse(Rejection::BelowFloor { not_before, tell: self.tell(items, ts, now) });
         }
         if !self.has_room(client, items.len()) {
@@ -210,7 +209,7 @@ impl Fresh {
         let (floor, has_room) = (self.floor_of(id), self.has_room(id, items.len()));
         let Some(client) = self.clients.get_mut(id) else { return refuse(Rejection::Full) };
         if ts <= client.floor {
-            return refuse(Rejection::BelowFloor { not_before: floor.saturating_add(1), tell });
+            return refuse(Rejection::BelowFloor { not_before: now.max(floor.saturating_add(1)), tell });
         }
         let answer = Err(Rejection::TooNew { not_before: now.max(floor.saturating_add(1)), tell });
         // Counted so that 64 requests fit, whether they have one item or four.

@@ -121,7 +121,7 @@ impl Judge {
         self.accepted.insert(named);
         let entry = message.entry.as_str();
         Some(if self.functions.iter().any(|name| name == entry) {
-            json!({"status": 200, "entry": entry, "value": message.args})
+            json!({"status": 200, "entry": entry, "value": message.args.clone().unwrap_or_else(|| json!(""))})
         } else {
             json!({"status": 200, "entry": entry, "error": "unknown_function"})
         })

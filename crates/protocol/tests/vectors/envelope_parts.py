@@ -151,7 +151,7 @@ class Call:
 
 def ran(call, now=NOW, body=None, **more):
     """A step that the server answers, with the answer it may give."""
-    outcome = {"value": call.args.get("args")}
+    outcome = {"value": call.args.get("args", "")}
     if call.entry != "echo":
         outcome = {"error": {"code": "unknown_function", "message": "no such function"}}
     expect = {"status": 200, "entry": call.entry}

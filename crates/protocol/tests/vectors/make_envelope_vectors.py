@@ -8,7 +8,7 @@ from envelope_parts import ATTIC, CELLAR, LAPTOP, SERVER, STRANGER, TABLET
 
 FORMAT = """Known answers of the envelope shape (docs/PROTOCOL.md). Keys are standard base64, `rid` is base64url.
 `clients` are registered, `stranger` is not; a linked key works only with its own secret, an unlinked one with every
-unlinked secret. The functions of `functions` exist and may be called by all; echo returns its args, or null.
+unlinked secret. The functions of `functions` exist and may be called by all; echo returns its args, or the empty text.
 Each of `cases` is for a fresh server: its steps are POST /v1 in order, `body` sent as it stands with the clock at
 `server_now` (Unix second) and, where given, the guard's `floor` at that second. A step with `truncate` = "every" stands
 for one POST for each shorter length of its sealed bytes. `client` and `rid` name the keys that open a sealed answer.

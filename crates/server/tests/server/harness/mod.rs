@@ -153,29 +153,11 @@ impl TestServer {
     pub(crate) async fn add(&self, name: Option<&str>, change: impl FnOnce(&mut NewClient)) -> Caller {
         let key = PrivateKey::generate(&mut OsRng);
         let secret = Secret::generate(&mut OsRng);
-        self.add_known(&key, &secret, name, change).await;
-        Caller::new(self, key, secret)
-    }
-
-    pub(crate) async fn add_known(
-        &self,
-        key: &PrivateKey,
-        secret: &Secret,
-        name: Option<&str>,
-        change: impl FnOnce(&mut NewClient),
-    ) {
-        let mut new = NewClient {
-            key: *key.public(),
-            secret: secret.digest(),
-            name: name.map(|name| name.parse().unwrap()),
-            grants: Grants::Standard,
-            expires: None,
-            classic: name.is_none(),
-            revive: false,
-        };
+        let mut new = new_client(&key, &secret, name);
         change(&mut new);
         self.registry.add_client(&new, "test").await.unwrap();
         self.up_to_date().await;
+        Caller::new(self, key, secret)
     }
 
     /// An unlinked client, as `appendclient KEY` makes it.
@@ -241,6 +223,19 @@ impl TestServer {
 
     pub(crate) fn public(&self) -> &PublicKey {
         self.key.public()
+    }
+}
+
+/// A client as `appendclient` would register it.
+pub(crate) fn new_client(key: &PrivateKey, secret: &Secret, name: Option<&str>) -> NewClient {
+    NewClient {
+        key: *key.public(),
+        secret: secret.digest(),
+        name: name.map(|name| name.parse().unwrap()),
+        grants: Grants::Standard,
+        expires: None,
+        classic: name.is_none(),
+        revive: false,
     }
 }
 

@@ -1,29 +1,21 @@
 //! Signals, kills, restarts, and what the log may hold.
 
 use msp_core::clock::{Clock as _, SystemClock};
-use msp_core::{Grants, NewClient};
 use msp_protocol::{OsRng, PrivateKey, Secret};
 use msp_registry::SqlRegistry;
 use rustix::process::Signal;
 use serde_json::json;
 
 use crate::harness::program::{Bench, Program};
-use crate::harness::{Answered, Caller, until};
+use crate::harness::{Answered, Caller, new_client, until};
 
 /// Registers a linked client behind the server's back.
 async fn client(bench: &Bench, server: &Program) -> Caller {
     let (key, secret) = (PrivateKey::generate(&mut OsRng), Secret::generate(&mut OsRng));
     let url = format!("sqlite:{}", bench.path("sec/registry.db").display());
     let registry = SqlRegistry::open(&url, std::sync::Arc::new(SystemClock::start())).await.unwrap();
-    let new = NewClient {
-        key: *key.public(),
-        secret: secret.digest(),
-        name: Some("laptop".parse().unwrap()),
-        grants: Grants::Standard,
-        expires: None,
-        classic: true,
-        revive: false,
-    };
+    let mut new = new_client(&key, &secret, Some("laptop"));
+    new.classic = true;
     registry.add_client(&new, "test").await.unwrap();
     let public = msp_keyfile::read_public_key(&bench.path("sec/server.pub")).unwrap();
     let caller = Caller { key, secret, server: public, address: server.address };

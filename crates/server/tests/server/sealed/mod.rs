@@ -2,6 +2,7 @@
 
 mod classic;
 mod clients;
+mod envelope_vectors;
 mod freshness;
 mod http;
 mod vectors;
