@@ -1,5 +1,6 @@
 //! The sealed door, as clients and strangers see it.
 
+mod addresses;
 mod classic;
 mod clients;
 mod envelope_vectors;
