@@ -217,8 +217,7 @@ impl TestServer {
     }
 
     pub(crate) fn http(&self) -> reqwest::Client {
-        let _set_already = rustls::crypto::ring::default_provider().install_default();
-        reqwest::Client::builder().timeout(Duration::from_secs(20)).no_proxy().build().unwrap()
+        http()
     }
 
     pub(crate) fn public(&self) -> &PublicKey {
@@ -237,6 +236,12 @@ pub(crate) fn new_client(key: &PrivateKey, secret: &Secret, name: Option<&str>) 
         classic: name.is_none(),
         revive: false,
     }
+}
+
+/// A client for raw requests.
+pub(crate) fn http() -> reqwest::Client {
+    let _set_already = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().timeout(Duration::from_secs(20)).no_proxy().build().unwrap()
 }
 
 /// Waits for an event, at most 10 seconds.

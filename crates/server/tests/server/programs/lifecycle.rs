@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::harness::program::{Bench, Program};
-use crate::harness::{Answered, Caller, new_client, until};
+use crate::harness::{Answered, Caller, http, new_client, until};
 
 /// Registers a linked client behind the server's back.
 async fn client(bench: &Bench, server: &Program) -> Caller {
@@ -35,10 +35,7 @@ fn envelope(caller: &Caller, function: &str) -> String {
 }
 
 async fn post(server: &Program, body: String) -> Answered {
-    let _set_already = rustls::crypto::ring::default_provider().install_default();
-    let http =
-        reqwest::Client::builder().timeout(std::time::Duration::from_secs(20)).no_proxy().build().unwrap();
-    let request = http.post(server.url("/v1")).header("Content-Type", "application/json").body(body);
+    let request = http().post(server.url("/v1")).header("Content-Type", "application/json").body(body);
     Answered::of(request.send().await.unwrap()).await
 }
 
@@ -64,12 +61,7 @@ async fn a_sigterm_ends_what_is_under_way_first() {
     let (rid, body) = caller.envelope(now(), "waiting", None);
     let url = server.url("/v1");
     let call = tokio::spawn(async move {
-        let http = reqwest::Client::builder()
-            .timeout(std::time::Duration::from_secs(20))
-            .no_proxy()
-            .build()
-            .unwrap();
-        let request = http.post(url).header("Content-Type", "application/json").body(body);
+        let request = http().post(url).header("Content-Type", "application/json").body(body);
         Answered::of(request.send().await.unwrap()).await
     });
     until("the function began", async || bench.path("began").exists()).await;
@@ -90,12 +82,7 @@ async fn a_second_sigterm_quits_at_once() {
     let body = envelope(&caller, "waiting");
     let url = server.url("/v1");
     tokio::spawn(async move {
-        let http = reqwest::Client::builder()
-            .timeout(std::time::Duration::from_secs(20))
-            .no_proxy()
-            .build()
-            .unwrap();
-        http.post(url).header("Content-Type", "application/json").body(body).send().await
+        http().post(url).header("Content-Type", "application/json").body(body).send().await
     });
     until("the function began", async || bench.path("began").exists()).await;
     server.signal(Signal::TERM);

@@ -1,5 +1,6 @@
 //! The real programs against each other.
 
+mod admin;
 mod clients;
 mod lifecycle;
 mod start;

@@ -44,7 +44,11 @@ async fn a_slowed_address_loses_only_the_search_through_all_keys() {
     garbage(&server, &stranger(&server), "198.51.100.1", 30).await;
     from(&server, "198.51.100.1", new.classic(NOW, "time_test")).await.assert_plain();
     assert!(server.why().await.contains("slowed or banned"));
-    assert_eq!(from(&server, "198.51.100.1", known.classic(NOW, "time_test")).await.status, 200, "seen from it");
+    assert_eq!(
+        from(&server, "198.51.100.1", known.classic(NOW, "time_test")).await.status,
+        200,
+        "seen from it"
+    );
     let (_, envelope) = new.envelope(NOW, "time_test", None);
     assert_eq!(from(&server, "198.51.100.1", envelope).await.status, 200, "a ban never refuses proof");
     assert_eq!(from(&server, "198.51.100.2", new.classic(NOW, "time_test")).await.status, 200);
@@ -70,13 +74,13 @@ async fn a_banned_address_is_listed_and_can_be_lifted_and_loopback_is_never_bann
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_30_with_1000_clients_a_request_with_the_last_key_takes_less_than_5_ms_of_cpu() {
     let server = Wanted::new().start().await;
-    let keys: Vec<_> = (0..1000)
-        .map(|_| msp_protocol::PrivateKey::generate(&mut msp_protocol::OsRng))
-        .collect();
+    let keys: Vec<_> =
+        (0..1000).map(|_| msp_protocol::PrivateKey::generate(&mut msp_protocol::OsRng)).collect();
     for (n, key) in keys.iter().enumerate() {
         std::fs::write(server.path(&format!("sec/client_{n}.pub")), key.public().to_string()).unwrap();
     }
-    let report = server.registry.import(&server.path("sec"), &server.path("sec/clients.dev"), false).await.unwrap();
+    let report =
+        server.registry.import(&server.path("sec"), &server.path("sec/clients.dev"), false).await.unwrap();
     assert_eq!(report.keys_added, 1000);
     let caller = server.unlinked().await;
     let stranger = stranger(&server);
