@@ -134,6 +134,8 @@ pub trait Guard: Send + Sync {
     fn reload_marks(&self) -> BoxFuture<'_, Result<(), RegistryError>>;
     /// Lowers floor and mark to the clock, giving up protection for the seconds between (`msp-admin floor reset`).
     fn reset_floor(&self) -> BoxFuture<'_, Result<(), RegistryError>>;
+    /// Takes up that a client was given a new secret, which lifts its own floor and mark to what can have been accepted.
+    fn client_rotated(&self, client: &Digest);
     /// Sets the mark to the highest time accepted, before a graceful stop ends.
     fn close(&self) -> BoxFuture<'_, Result<(), RegistryError>>;
 }

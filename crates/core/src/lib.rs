@@ -24,8 +24,8 @@ pub use guard::{Admission, Ban, Guard, GuardStatus, Item, Rejection, Sighting, S
 pub use limits::FunctionLimits;
 pub use refusal::{Reason, Severity};
 pub use registry::{
-    AuditEvent, AuditRow, ClientRecord, FreshnessStore, KeptAhead, Link, Linked, Marks, NewClient, Registry,
-    RegistryError, Revoked, SecretRecord, Snapshot, Use,
+    AuditEvent, AuditRow, ClientRecord, FreshnessStore, KeptAhead, Link, Linked, MAX_REQUEST_TTL_SEC, Marks,
+    NewClient, Registry, RegistryError, Revoked, SecretRecord, Snapshot, Use,
 };
 pub use runner::{Job, RunError, Runner};
 

@@ -133,6 +133,9 @@ pub struct AuditRow {
     pub detail: String,
 }
 
+/// The longest RequestTTL, in seconds: no request with a time further ahead was ever accepted.
+pub const MAX_REQUEST_TTL_SEC: u64 = 300;
+
 /// What must outlive the server so that an accepted request is never accepted again (docs/PROTOCOL.md, Freshness).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Marks {

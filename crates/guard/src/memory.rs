@@ -183,6 +183,10 @@ impl Guard for MemoryGuard {
         Box::pin(self.ask(Intervention::Reset))
     }
 
+    fn client_rotated(&self, client: &Digest) {
+        lock(&self.fresh).rotated(client, self.clock.unix());
+    }
+
     /// Refuses everything from now on, and sets the mark to the highest time accepted under it.
     fn close(&self) -> BoxFuture<'_, Result<(), RegistryError>> {
         Box::pin(async move {

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use msp_core::{Access, AuditEvent, ClientRecord, Grants, Link, NewClient, RegistryError};
+use msp_core::{
+    Access, AuditEvent, ClientRecord, Grants, Link, MAX_REQUEST_TTL_SEC, NewClient, RegistryError,
+};
 use msp_protocol::{ClientName, Digest, UnixSecond};
 use sqlx::Executor as _;
 use sqlx::Row as _;
 
 use crate::open::{Change, SqlRegistry};
 use crate::rows;
-
-/// No RequestTTL is longer.
-const MAX_REQUEST_TTL_SEC: u64 = 300;
 
 impl SqlRegistry {
     /// Registers a client: linked when it has a name, else its key and its secret apart from each other.

@@ -48,7 +48,9 @@ pub(crate) async fn follow_registry(state: &State) {
     let result = async {
         if state.registry.generation().await? != state.directory.load().generation {
             let snapshot = state.registry.snapshot().await?;
-            let directory = Directory::of(snapshot, &state.directory.load());
+            let before = state.directory.load_full();
+            let directory = Directory::of(snapshot, &before);
+            directory.rotated_since(&before).for_each(|client| state.guard.client_rotated(client));
             tracing::info!(clients = directory.len(), generation = directory.generation, "registry changed");
             state.directory.store(Arc::new(directory));
             state.search.warm();

@@ -144,6 +144,18 @@ impl Directory {
         self.clients.len()
     }
 
+    /// The linked clients that have another secret than before.
+    pub(crate) fn rotated_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a Digest> {
+        let secret = |entry: &Entry| match &entry.record.link {
+            Link::Linked(linked) => Some(linked.secret),
+            Link::Unlinked => None,
+        };
+        self.clients.values().filter_map(move |entry| {
+            let known = before.clients.get(&entry.digest)?;
+            (!Arc::ptr_eq(known, entry) && secret(known) != secret(entry)).then_some(&entry.digest)
+        })
+    }
+
     fn unlinked_secret(&self, secret: &Digest) -> Result<Fit, Reason> {
         if self.unlinked_secrets.contains(secret) {
             Ok(Fit::Current)

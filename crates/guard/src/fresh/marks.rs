@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use msp_core::{Item, KeptAhead, Marks};
+use msp_core::{Item, KeptAhead, MAX_REQUEST_TTL_SEC, Marks};
 use msp_protocol::{Digest, UnixSecond};
 
 use super::{Client, Fresh, STEP};
@@ -127,6 +127,17 @@ impl Fresh {
     /// Lowers the floor to the clock.
     pub(crate) fn lower_floor(&mut self, now: UnixSecond) {
         self.floor = self.floor.min(now);
+    }
+
+    /// Lowers a client's own floor and mark to the highest time that can have been accepted, as the registry did when
+    /// the client was given a new secret. The old secret ends, and with it every request that was refused as ahead.
+    pub(crate) fn rotated(&mut self, key: &Digest, now: UnixSecond) {
+        let highest = now.saturating_add(MAX_REQUEST_TTL_SEC);
+        let id = self.clients.id(key);
+        if let Some(client) = self.clients.get_mut(id) {
+            client.floor = client.floor.min(now.saturating_add(self.config.request_ttl.as_secs()));
+            client.mark = client.mark.min(highest);
+        }
     }
 
     /// Notes whether the registry could be written, and says whether that is news.

@@ -168,3 +168,19 @@ async fn there_is_room_again_for_a_client_whose_kept_requests_have_passed() {
     assert_eq!(world.store.marks().ahead.len(), 1);
     assert_eq!(world.send(65, START + 73).await, Ok(()));
 }
+
+#[tokio::test]
+async fn a_rotation_lifts_what_binds_a_client_that_was_too_far_ahead() {
+    let world = World::new().await;
+    for n in 0..65 {
+        assert!(world.send(n, START + 5000).await.is_err());
+    }
+    world.pass(31).await;
+    assert!(matches!(world.send(65, START + 31).await, Err(Rejection::BelowFloor { .. })));
+
+    world.guard.client_rotated(&key(1));
+
+    world.pass(31).await;
+    assert_eq!(world.send(66, START + 62).await, Ok(()));
+    assert!(matches!(world.send(0, START + 5000).await, Err(Rejection::TooNew { tell: false, .. })));
+}
