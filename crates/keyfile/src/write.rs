@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
+use rustix::fs::{CWD, Gid, Mode, OFlags, RenameFlags, Uid};
 use rustix::io::Errno;
 
 use crate::error::KeyFileError;
@@ -18,6 +18,21 @@ use crate::error::KeyFileError;
 /// missing, or [`KeyFileError::Io`].
 pub fn create_private(path: &Path) -> Result<File, KeyFileError> {
     create(path).map_err(|cause| KeyFileError::io(path, "create", cause))
+}
+
+/// Opens a file to lock, which holds nothing, and creates it 0600 where it is missing.
+///
+/// # Errors
+/// [`KeyFileError::NotFound`] when the folder is missing, or [`KeyFileError::Io`].
+pub fn open_lock(path: &Path) -> Result<File, KeyFileError> {
+    let failed = |cause| KeyFileError::io(path, "open", cause);
+    match create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            rustix::fs::open(path, flags, Mode::empty()).map(File::from).map_err(|error| failed(error.into()))
+        }
+        created => created.map_err(failed),
+    }
 }
 
 /// Creates a folder and those above it where they are missing, 0700; an existing one is left as it is.
@@ -85,7 +100,22 @@ fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
 
 fn create(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?))
+    let file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?);
+    give_to_owner_of_folder(path, &file)?;
+    Ok(file)
+}
+
+/// What root makes in the folder of another user belongs to that user: a server that runs as it must get at the file.
+fn give_to_owner_of_folder(path: &Path, file: &File) -> io::Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let owner = rustix::fs::stat(folder)?;
+    if owner.st_uid != 0 {
+        rustix::fs::fchown(file, Some(Uid::from_raw(owner.st_uid)), Some(Gid::from_raw(owner.st_gid)))?;
+    }
+    Ok(())
 }
 
 /// Gives the file its name unless something has it already.

@@ -104,7 +104,7 @@ impl SqlRegistry {
     /// # Errors
     /// [`RegistryError::InUse`] while another process holds it.
     pub fn lock_for_server(&self) -> Result<ServerLock, RegistryError> {
-        let file = lock_file(&self.path, "lock").map_err(|error| cannot_lock(&self.place, &error))?;
+        let file = lock_file(&self.path, "lock")?;
         match file.try_lock() {
             Ok(()) => Ok(ServerLock { _file: file }),
             Err(std::fs::TryLockError::WouldBlock) => Err(RegistryError::InUse(self.place.to_string())),
@@ -174,17 +174,17 @@ fn cannot_lock(place: &str, error: &io::Error) -> RegistryError {
 }
 
 /// A file beside the registry that holds nothing and exists to be locked.
-fn lock_file(path: &Path, ending: &str) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
+fn lock_file(path: &Path, ending: &str) -> Result<File, RegistryError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(ending);
-    File::options().create(true).truncate(false).write(true).mode(0o600).open(name)
+    msp_keyfile::open_lock(Path::new(&name))
+        .map_err(|error| RegistryError::Unavailable(path.display().to_string(), error.to_string()))
 }
 
 /// Brings the schema up to date under a file lock: SQLite's own locks do not cover first migrations that race.
 async fn migrate(url: &str, path: &Path, place: &str) -> Result<(), RegistryError> {
-    let lock = lock_file(path, "migrating").map_err(|error| cannot_lock(place, &error))?;
+    let lock = lock_file(path, "migrating")?;
     // Waiting for another process must not hold up this one's other tasks, one of which may be who holds the lock.
     let locked = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await;
     let _lock = locked.map_err(io::Error::other).flatten().map_err(|error| cannot_lock(place, &error))?;

@@ -1,7 +1,6 @@
 //! Builds a server from its settings, binds it, then runs it until it is stopped.
 
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -115,8 +114,8 @@ impl Server {
         for warning in &settings.warnings {
             tracing::warn!("{warning}");
         }
-        make_folder(&settings.server.keypath)?;
-        make_folder(&settings.clients.keypath)?;
+        msp_keyfile::create_private_folder(&settings.server.keypath)?;
+        msp_keyfile::create_private_folder(&settings.clients.keypath)?;
         let registry = SqlRegistry::open(&settings.registry.url, clock.clone()).await?;
         let lock = registry.lock_for_server()?;
         import(&registry, &settings).await;
@@ -318,10 +317,6 @@ fn server_key(folder: &Path, clients: usize) -> Result<PrivateKey, StartupError>
             Ok(key)
         }
     }
-}
-
-fn make_folder(folder: &Path) -> Result<(), StartupError> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| io(folder, error))
 }
 
 fn io(place: &Path, error: std::io::Error) -> StartupError {

@@ -1,8 +1,9 @@
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::path::Path;
 
-use msp_keyfile::{KeyFileError, create_private, create_private_folder, replace, write_new};
+use msp_keyfile::{KeyFileError, create_private, create_private_folder, open_lock, replace, write_new};
 
 use crate::{folder, message, mode, names};
 
@@ -91,4 +92,25 @@ fn an_existing_folder_is_left_as_it_is_and_a_file_in_its_place_is_told() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     assert!(matches!(create_private_folder(&file), Err(KeyFileError::Exists { .. })));
+}
+
+#[test]
+fn a_file_belongs_to_the_owner_of_its_folder_even_when_root_makes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(folder.path(), Some(12_345), Some(12_346)).unwrap();
+    }
+    let owner = |path: &Path| {
+        let metadata = fs::metadata(path).unwrap();
+        (metadata.uid(), metadata.gid())
+    };
+
+    write_new(&folder.path().join("a"), b"x").unwrap();
+    create_private(&folder.path().join("b")).unwrap();
+    open_lock(&folder.path().join("c")).unwrap().lock().unwrap();
+    open_lock(&folder.path().join("c")).unwrap();
+
+    for name in ["a", "b", "c"] {
+        assert_eq!(owner(&folder.path().join(name)), owner(folder.path()), "{name}");
+    }
 }
