@@ -83,3 +83,9 @@ fn every_key_is_documented_with_its_default_and_range() {
     insta::assert_snapshot!(text.lines().find(|line| line.starts_with("| RequestTTL")).unwrap(), @"| RequestTTL | `30` | a whole number of seconds from 1 to 300 | How far a request's time may be from the server's, before or after. |");
     insta::assert_snapshot!(text.lines().find(|line| line.starts_with("| MaxFiles")).unwrap(), @"| MaxFiles | `5` | a whole number of files from 0 to 1000 | Rotated files that are kept, 10 MiB each; 0 means never rotate. Variable `MSP_MAXLOGS`. |");
 }
+
+#[test]
+fn the_page_on_configuration_shows_the_table_of_keys_as_it_is() {
+    let page = include_str!("../../../../docs/CONFIG.md");
+    assert!(page.contains(&msp_settings::key_documentation()), "{}", msp_settings::key_documentation());
+}
