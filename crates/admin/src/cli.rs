@@ -169,19 +169,31 @@ impl Command {
     async fn run(self, common: Common) -> Result<(), AdminError> {
         let context = |url: Option<&str>| Context::load(&common, url);
         match self {
-            Self::AppendClient(options) => options.run(&context(options.url.as_deref())?).await,
+            Self::AppendClient(options) => {
+                let context = context(options.url.as_deref())?;
+                context.change(options.run(&context)).await
+            }
             Self::Audit(options) => options.run(&context(None)?).await,
             Self::Backup(options) => options.run(&context(None)?).await,
             Self::Bans(options) => options.run(&context(None)?),
             Self::CheckConfig(options) => options.run(&common).await,
-            Self::Client(command) => command.run(&context(command.url())?).await,
+            Self::Client(command) => {
+                let context = context(command.url())?;
+                context.change(command.run(&context)).await
+            }
             Self::Completions(options) => options.run(),
             Self::Doctor(options) => options.run(&common).await,
             Self::Floor(command) => command.run(&context(None)?).await,
             Self::GenKey(options) => options.run(),
-            Self::Import(options) => options.run(&context(None)?).await,
+            Self::Import(options) => {
+                let context = context(None)?;
+                context.change(options.run(&context)).await
+            }
             Self::Man(options) => options.run(),
-            Self::PurgeClients(options) => options.run(&context(None)?).await,
+            Self::PurgeClients(options) => {
+                let context = context(None)?;
+                context.change(options.run(&context)).await
+            }
             Self::Restore(options) => options.run(&context(None)?).await,
             Self::Why(options) => options.run(&context(None)?),
         }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use msp_core::clock::{Clock, SystemClock};
+use msp_core::control::Request;
 use msp_keyfile::ServerKeys;
 use msp_protocol::PublicKey;
 use msp_registry::SqlRegistry;
@@ -48,6 +49,17 @@ impl Context {
     pub(crate) async fn registry_or_new(&self) -> Result<SqlRegistry, AdminError> {
         msp_keyfile::create_private_folder(&self.settings.clients.keypath)?;
         Ok(SqlRegistry::open(&self.settings.registry.url, self.clock.clone()).await?)
+    }
+
+    /// Makes a change of the registry, then has a running server take it up at once.
+    pub(crate) async fn change(
+        &self,
+        change: impl Future<Output = Result<(), AdminError>>,
+    ) -> Result<(), AdminError> {
+        change.await?;
+        // A server that does not answer finds the change by itself within a second.
+        let _found_by_itself = self.server().try_ask(&Request::Follow);
+        Ok(())
     }
 
     /// The running server, if one runs.

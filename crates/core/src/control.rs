@@ -30,6 +30,8 @@ pub enum Request {
     Bans,
     /// Asks for the floor.
     Floor,
+    /// Has the server take up what has changed in the registry, now.
+    Follow,
     /// Lowers the floor to the clock.
     FloorReset {
         /// Who asks, for the audit.

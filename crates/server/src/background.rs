@@ -1,6 +1,6 @@
 //! What goes on beside the requests: following the registry and the files, forgetting, writing behind.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +21,7 @@ const USES_EVERY: u64 = 60;
 
 /// Runs until dropped.
 pub(crate) async fn run(state: Arc<State>) {
-    let mut files = Files::of(&state.settings.load());
+    let mut files = Files::of(&state);
     let mut beats = interval(BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for beat in 0_u64.. {
@@ -29,7 +29,7 @@ pub(crate) async fn run(state: Arc<State>) {
         state.guard.tick().await;
         follow_registry(&state).await;
         if beat % FILES_EVERY == 0 {
-            let now = Files::of(&state.settings.load());
+            let now = Files::of(&state);
             if now != files {
                 files = now;
                 reload(&state, "a file has changed").await;
@@ -45,6 +45,7 @@ pub(crate) async fn run(state: Arc<State>) {
 
 /// Takes up what another process changed in the registry.
 pub(crate) async fn follow_registry(state: &State) {
+    let _alone = state.following.lock().await;
     let result = async {
         if state.registry.generation().await? != state.directory.load().generation {
             let snapshot = state.registry.snapshot().await?;
@@ -117,14 +118,14 @@ fn fixed(settings: &Settings) -> impl PartialEq {
 struct Files(Vec<Option<(SystemTime, u64)>>);
 
 impl Files {
-    fn of(settings: &Settings) -> Self {
-        let paths: [Option<&PathBuf>; 3] =
-            [settings.config_path.as_ref(), settings.modules_path.as_ref(), Some(&settings.clients.register)];
-        Self(paths.into_iter().map(|path| stamp(path?)).collect())
+    fn of(state: &State) -> Self {
+        let [config, modules] = state.sources.files();
+        let register = state.settings.load().clients.register.clone();
+        Self([config, modules, register].iter().map(|path| stamp(path)).collect())
     }
 }
 
-fn stamp(path: &PathBuf) -> Option<(SystemTime, u64)> {
+fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }

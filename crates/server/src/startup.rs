@@ -255,6 +255,7 @@ async fn assemble(
         settings: ArcSwap::from_pointee(settings),
         uses: Uses::default(),
         draining: AtomicBool::new(false),
+        following: tokio::sync::Mutex::default(),
         registry_problem: ArcSwap::from_pointee(None),
         background: tokio::runtime::Handle::current(),
         next_id: AtomicU64::new(OsRng.next_u64()),

@@ -45,6 +45,8 @@ pub(crate) struct State {
     pub(crate) uses: Uses,
     /// Set at a graceful stop.
     pub(crate) draining: AtomicBool,
+    /// Held while the directory is replaced, so that an older picture never follows a newer one.
+    pub(crate) following: tokio::sync::Mutex<()>,
     /// Why the registry could not be read lately.
     pub(crate) registry_problem: ArcSwap<Option<String>>,
     /// The runtime of the background work, which outlives the workers'.

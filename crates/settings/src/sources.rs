@@ -31,6 +31,12 @@ impl Sources {
         Self { config, modules, overrides, environment }
     }
 
+    /// The config.ini and the modules.ini to read, which may not exist (yet).
+    #[must_use]
+    pub fn files(&self) -> [PathBuf; 2] {
+        [self.config_file().path, self.modules_file().path]
+    }
+
     /// The config.ini to read: the one that is named and by what, else the default path.
     pub(crate) fn config_file(&self) -> NamedFile {
         self.file(self.config.as_ref(), "--config", "MSP_CONFIG_PATH", "config/config.ini")

@@ -78,6 +78,10 @@ async fn answer(state: &State, request: Request) -> Reply {
         Request::Backup { to } => done(state.registry.backup(&to).await),
         Request::Bans => Reply::Bans { bans: state.guard.bans() },
         Request::Floor => Reply::Floor { guard: state.guard.status(), now: state.clock.unix() },
+        Request::Follow => {
+            background::follow_registry(state).await;
+            Reply::Done
+        }
         Request::FloorReset { actor } => reset_floor(state, actor).await,
         Request::LiftBan { address } => {
             if state.guard.lift_ban(address) {

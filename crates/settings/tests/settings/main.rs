@@ -1,5 +1,5 @@
 //! The configuration from files, environment and command line.
-#![allow(clippy::disallowed_methods, clippy::expect_used, reason = "tests")]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 mod layers;
 mod modules;

@@ -26,7 +26,7 @@ fn the_token_is_read_trimmed_and_never_printed() {
     assert!(!format!("{settings:?}").contains(TOKEN));
     let token = settings.ops.token.unwrap();
     assert!(token.is(TOKEN.as_bytes()));
-    assert!(!token.is(b"") && !token.is(TOKEN[1..].as_bytes()));
+    assert!(!token.is(b"") && !token.is(&TOKEN.as_bytes()[1..]));
 }
 
 #[test]

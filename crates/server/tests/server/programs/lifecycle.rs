@@ -94,7 +94,6 @@ async fn a_second_sigterm_quits_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sighup_takes_up_a_new_function_and_a_faulty_file_changes_nothing() {
     let bench = Bench::new();
-    bench.write("config/modules.ini", "[Modules]\ntime_test=simple_time\n");
     let server = bench.serve();
     let caller = client(&bench, &server).await;
     let outcome = async |function: &str| {
