@@ -43,9 +43,6 @@ pub enum Reason {
     /// No permit.
     #[error("{0}: {1}")]
     Denied(Denied, String),
-    /// The server is stopping.
-    #[error("the server is stopping")]
-    Draining,
     /// The function failed.
     #[error("the function {0} failed: {1}")]
     FunctionFailed(String, String),
@@ -108,11 +105,7 @@ impl Reason {
     pub const fn severity(&self) -> Severity {
         match self {
             Self::Malformed(DecodeError::Sealed) => Severity::Warning,
-            Self::Malformed(_)
-            | Self::ContentType
-            | Self::BodyTooLarge
-            | Self::BodyTooSlow
-            | Self::Draining => Severity::Info,
+            Self::Malformed(_) | Self::ContentType | Self::BodyTooLarge | Self::BodyTooSlow => Severity::Info,
             _ => Severity::Warning,
         }
     }

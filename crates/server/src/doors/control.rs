@@ -27,7 +27,12 @@ pub(crate) fn bind(folder: &Path) -> io::Result<UnixListener> {
         _ => {}
     }
     // The folder is 0700 and main sets the umask, so nobody gets in before the mode is set.
-    let listener = UnixListener::bind(&path)?;
+    let listener = UnixListener::bind(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => {
+            io::Error::other("too long for a socket; choose a shorter [Server] Keypath")
+        }
+        _ => error,
+    })?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }

@@ -36,7 +36,7 @@ pub(super) async fn answer(state: &State, incoming: &Incoming, request: Request)
         Err(error) => return refuse_malformed(state, incoming, error),
     };
     let claim = Claim { entry, secret: opened.secret, ts: opened.ts, items: nonces.to_vec() };
-    let refusal = match state.prove(&claim, &state.directory.load()).await {
+    let refusal = match state.prove(&claim, &state.directory.load_full()).await {
         Ok(()) => None,
         Err(Refused::Unproven(reason)) => {
             state.guard.note_failure(incoming.peer.address, Some(&claim.entry.digest));
