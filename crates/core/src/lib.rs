@@ -1,7 +1,7 @@
 //! What every door, runner and store agrees on: callers, grants, the catalogue, one call, the clock.
 //!
-//! One request's way: a door authenticates and makes a [`Caller`]; [`permit`] says whether it may, and gives a
-//! [`Permit`]; [`call`] runs it within its limits through the function's [`Runner`]. The traits [`Registry`],
+//! One request's way: a door authenticates and makes a [`Caller`]; [`permit()`] says whether it may, and gives a
+//! [`Permit`]; [`call()`] runs it within its limits through the function's [`Runner`]. The traits [`Registry`],
 //! [`Guard`] and [`Runner`] are implemented by the crates above this one.
 
 mod call;

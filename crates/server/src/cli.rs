@@ -25,11 +25,11 @@ pub struct Cli {
     /// Read this modules.ini (else MSP_MODCONF_PATH, else config/modules.ini if there is one)
     #[arg(long, value_name = "FILE")]
     pub modules: Option<PathBuf>,
-    /// Listen on this address, before [network] bindto
-    #[arg(long, value_name = "ADDRESS")]
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDRESS", help = "Listen on this address, before [network] bindto")]
     pub bindto: Option<String>,
-    /// Listen on this port, before [network] port; 0 picks one
-    #[arg(long)]
+    /// The port to listen on.
+    #[arg(long, help = "Listen on this port, before [network] port; 0 picks one")]
     pub port: Option<String>,
     /// Ask the ops door of the running server for its health, and exit 0 or 1
     #[arg(long)]
