@@ -26,15 +26,6 @@ struct Derived {
     pair: OnceLock<Option<PairKeys>>,
 }
 
-/// What a fitting secret means for the client.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Fit {
-    /// The secret it has.
-    Current,
-    /// The new secret of a rotation whose old one is still known: the old one ends now.
-    FirstUseAfterRotation,
-}
-
 impl Entry {
     fn new(record: ClientRecord, derived: Arc<Derived>) -> Self {
         Self { digest: record.key.digest(), record, derived, previous_retired: AtomicBool::new(false) }
@@ -64,7 +55,7 @@ impl Entry {
         secret: &Digest,
         now: UnixSecond,
         directory: &Directory,
-    ) -> Result<Fit, Reason> {
+    ) -> Result<(), Reason> {
         if self.record.disabled {
             return Err(Reason::ClientDisabled);
         }
@@ -75,16 +66,25 @@ impl Entry {
             return directory.unlinked_secret(secret);
         };
         if linked.secret == *secret {
-            let first = linked.previous.is_some() && !self.previous_retired.swap(true, Ordering::AcqRel);
-            return Ok(if first { Fit::FirstUseAfterRotation } else { Fit::Current });
+            return Ok(());
         }
         match &linked.previous {
             Some((previous, until))
                 if previous == secret && now < *until && !self.previous_retired.load(Ordering::Acquire) =>
             {
-                Ok(Fit::Current)
+                Ok(())
             }
             _ => Err(directory.foreign_secret(secret)),
+        }
+    }
+
+    /// Ends the old secret of a rotation when an accepted request brought the new one; true when that is news.
+    pub(crate) fn retires_previous(&self, secret: &Digest) -> bool {
+        match &self.record.link {
+            Link::Linked(linked) if linked.previous.is_some() && linked.secret == *secret => {
+                !self.previous_retired.swap(true, Ordering::AcqRel)
+            }
+            _ => false,
         }
     }
 }
@@ -156,12 +156,8 @@ impl Directory {
         })
     }
 
-    fn unlinked_secret(&self, secret: &Digest) -> Result<Fit, Reason> {
-        if self.unlinked_secrets.contains(secret) {
-            Ok(Fit::Current)
-        } else {
-            Err(self.foreign_secret(secret))
-        }
+    fn unlinked_secret(&self, secret: &Digest) -> Result<(), Reason> {
+        if self.unlinked_secrets.contains(secret) { Ok(()) } else { Err(self.foreign_secret(secret)) }
     }
 
     fn foreign_secret(&self, secret: &Digest) -> Reason {

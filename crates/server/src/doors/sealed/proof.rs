@@ -7,7 +7,7 @@ use msp_protocol::{Digest, FunctionName, UnixSecond};
 use serde_json::Value;
 
 use super::Incoming;
-use crate::directory::{Directory, Entry, Fit};
+use crate::directory::{Directory, Entry};
 use crate::problem::CallRefusal;
 use crate::state::State;
 
@@ -34,10 +34,10 @@ impl State {
     pub(super) async fn prove(&self, claim: &Claim, directory: &Directory) -> Result<(), Refused> {
         let now = self.clock.unix();
         let entry = &claim.entry;
-        let fit = entry.judge(&claim.secret, now, directory).map_err(Refused::Unproven)?;
+        entry.judge(&claim.secret, now, directory).map_err(Refused::Unproven)?;
         let admission = Admission { client: entry.digest, items: claim.items.clone(), ts: claim.ts };
         self.guard.admit(admission).await.map_err(|rejection| refused(rejection, claim.ts, now))?;
-        if fit == Fit::FirstUseAfterRotation {
+        if entry.retires_previous(&claim.secret) {
             self.retire_previous_secret(entry.digest);
         }
         Ok(())

@@ -92,6 +92,7 @@ async fn after_a_rotation_the_old_secret_works_until_the_new_one_is_used() {
     let overlap = std::time::Duration::from_secs(3600);
     server.registry.rotate(&"laptop".parse().unwrap(), &new.secret.digest(), overlap, "test").await.unwrap();
     server.up_to_date().await;
+    assert_eq!(new.call(&server, NOW - 40, "time_test", None).await.0, 401, "a refused request is no use");
     assert_eq!(old.call(&server, NOW, "time_test", None).await.0, 200);
     assert_eq!(new.call(&server, NOW, "time_test", None).await.0, 200);
     assert_eq!(old.call(&server, NOW, "time_test", None).await, (401, Err(String::new())));
