@@ -150,3 +150,23 @@ async fn the_day_of_use_is_written_behind() {
     let msp_core::Link::Linked(linked) = &clients[0].link else { panic!("{clients:?}") };
     assert_eq!(linked.last_used, Some(NOW - NOW % 86_400));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_callers_at_once_are_all_answered_each_with_its_own() {
+    let server = Wanted::new()
+        .module("double.py", "def entry_call(n):\n    return n * 2\n")
+        .modules("double=double\n")
+        .start()
+        .await;
+    let mut callers = Vec::new();
+    for n in 0..8 {
+        callers.push(server.linked(&format!("client-{n}")).await);
+    }
+    let calls = (0..400_u64).map(|n| {
+        let (caller, server) = (&callers[n as usize % callers.len()], &server);
+        async move { (n, caller.call(server, NOW, "double", Some(json!({ "n": n }))).await) }
+    });
+    for (n, answered) in futures_util::future::join_all(calls).await {
+        assert_eq!(answered, (200, Ok(json!(n * 2))));
+    }
+}
