@@ -186,12 +186,17 @@ impl Server {
                 ended = &mut serving => break ended,
                 command = commands.recv() => match command {
                     Some(Command::Reload) => background::reload(&state, "asked to").await,
+                    Some(Command::Stop) | None if state.draining.swap(true, Ordering::Relaxed) => {
+                        // What is still under way is given up; the listeners end with the process.
+                        tracing::info!("stopping at once");
+                        serving.abort();
+                        break Ok(Ok(Vec::new()));
+                    }
                     Some(Command::Stop) | None => {
-                        let graceful = !state.draining.swap(true, Ordering::Relaxed);
-                        tracing::info!(graceful, "stopping");
+                        tracing::info!("stopping when all that is under way has ended");
                         for handle in &handles {
                             // Resolved by the listener itself; waiting here would miss a second stop.
-                            drop(handle.stop(graceful));
+                            drop(handle.stop(true));
                         }
                     }
                 },

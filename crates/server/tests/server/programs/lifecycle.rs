@@ -77,6 +77,8 @@ async fn a_sigterm_ends_what_is_under_way_first() {
 async fn a_second_sigterm_quits_at_once() {
     let bench = Bench::new();
     waiting_module(&bench);
+    // Longer than this test may take.
+    bench.write("config/config.ini", "[Limits]\nDrainTimeout=300\n");
     let server = bench.serve();
     let caller = client(&bench, &server).await;
     let body = envelope(&caller, "waiting");
