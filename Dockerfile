@@ -9,11 +9,14 @@ ARG BUILD_BASE=${BASE}
 ARG BINARIES=build
 
 FROM ${BUILD_BASE} AS build
-ENV PATH=/root/.cargo/bin:$PATH RUSTUP_TOOLCHAIN=1.95.0
-RUN command -v cc cargo >/dev/null && exit 0; \
-    apt-get update && apt-get install -y --no-install-recommends ca-certificates curl gcc libc6-dev && \
-    curl -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal --default-toolchain $RUSTUP_TOOLCHAIN
+ENV PATH=/root/.cargo/bin:$PATH
 WORKDIR /src
+COPY rust-toolchain.toml .
+# The toolchain is the one that rust-toolchain.toml names.
+RUN command -v cc >/dev/null && command -v cargo >/dev/null && exit 0; \
+    apt-get update && apt-get install -y --no-install-recommends ca-certificates curl gcc libc6-dev && \
+    curl -sSf https://sh.rustup.rs -o /tmp/rustup.sh && \
+    sh /tmp/rustup.sh -y --profile minimal --default-toolchain none && rustup toolchain install
 COPY . .
 # An environment RUSTFLAGS overrides .cargo/config.toml, so the flag stands here too.
 ENV RUSTFLAGS="--cfg poly1305_force_soft"
@@ -28,7 +31,8 @@ COPY docker/binaries/ /out/
 FROM ${BINARIES} AS binaries
 
 FROM ${BASE}
-RUN command -v python3 setpriv >/dev/null && python3 -c 'import ensurepip, venv' && exit 0; \
+RUN command -v setpriv >/dev/null && python3 -c 'import ensurepip, venv' && [ -d /usr/share/zoneinfo ] && \
+        [ -s /etc/ssl/certs/ca-certificates.crt ] && exit 0; \
     apt-get update && \
     apt-get install -y --no-install-recommends ca-certificates python3 python3-venv tzdata util-linux && \
     rm -rf /var/lib/apt/lists/*
@@ -41,6 +45,7 @@ RUN ln -s ../lib/msp/msp-server /usr/local/bin/msp-server && \
     for tool in msp-admin gen_key appendclient purgeclients; do \
         ln -s ../lib/msp/as-server-user /usr/local/bin/$tool; \
     done && \
+    touch /defaults/modules/__init__.py /defaults/modules/module-requirements.txt && \
     mkdir -p /config /app/modules /log /sec
 ENV MSP_CONFIG_PATH=/config/config.ini MSP_MODCONF_PATH=/config/modules.ini MSP_LOGFILE_PATH=/log
 WORKDIR /app
