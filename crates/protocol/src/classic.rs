@@ -17,7 +17,7 @@ use crate::encoding::{decode_lenient, encode_url};
 use crate::error::DecodeError;
 use crate::keys::{Digest, PrivateKey, Secret};
 use crate::names::FunctionName;
-use crate::sealing::{BoxKey, NONCE, TAG, kdf};
+use crate::sealing::{BoxKey, NONCE, TAG, TRIED, kdf};
 
 /// The personalisation of the key that marks our own answers' nonces.
 const REPLY_TAG: &[u8] = b"msp1 replytag";
@@ -98,12 +98,24 @@ impl Request {
         nonces.windows(2).any(|pair| matches!(pair, [a, b] if a == b))
     }
 
+    /// True when its values are no longer than values may be; nothing else is worth a search.
+    ///
+    /// A function's name has at most 128 bytes, so the shortest of the four has no more, and a key is tried on that one.
+    #[must_use]
+    pub fn may_open(&self) -> bool {
+        self.shortest().boxed.len() <= TRIED + TAG
+    }
+
     /// Tries a key on the shortest of the four values, which costs least.
     #[must_use]
     pub fn opens_with(&self, key: &BoxKey) -> bool {
-        let shortest =
-            [&self.check, &self.ts, &self.entry, &self.id].into_iter().min_by_key(|value| value.boxed.len());
-        shortest.is_some_and(|value| value.open(key).is_ok())
+        let shortest = self.shortest();
+        key.fits(&shortest.nonce, &shortest.boxed)
+    }
+
+    fn shortest(&self) -> &Value {
+        let rest = [&self.ts, &self.entry, &self.id];
+        rest.into_iter().fold(&self.check, |least, value| if value.boxed.len() < least.boxed.len() { value } else { least })
     }
 
     /// Opens all four values and checks them against each other.

@@ -8,7 +8,7 @@ use blake2::{Blake2b, Blake2bMac, Digest as _};
 use crypto_box::aead::generic_array::GenericArray;
 use crypto_box::aead::rand_core::CryptoRngCore;
 use crypto_secretbox::XSalsa20Poly1305;
-use crypto_secretbox::aead::{Aead as _, KeyInit as _};
+use crypto_secretbox::aead::{Aead as _, AeadInPlace as _, KeyInit as _};
 use salsa20::cipher::consts::U10;
 use x25519_dalek::SharedSecret;
 use zeroize::{Zeroize as _, Zeroizing};
@@ -20,6 +20,8 @@ use crate::keys::{PrivateKey, PublicKey};
 pub const NONCE: usize = 24;
 /// The bytes of an authentication tag.
 pub const TAG: usize = 16;
+/// The most bytes of plaintext that keys are tried on.
+pub const TRIED: usize = 128;
 /// What a sealed box is longer than its plaintext: ephemeral key and tag.
 pub const SEAL_OVERHEAD: usize = 32 + TAG;
 
@@ -51,6 +53,19 @@ impl BoxKey {
     #[must_use]
     pub fn open(&self, nonce: &[u8; NONCE], boxed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         self.0.decrypt(GenericArray::from_slice(nonce), boxed).ok().map(Zeroizing::new)
+    }
+
+    /// True when tag and ciphertext were made with this key and nonce; costs less than opening, above all when not.
+    ///
+    /// False for anything longer than [`TRIED`], which nothing that is tried may be.
+    #[must_use]
+    pub fn fits(&self, nonce: &[u8; NONCE], boxed: &[u8]) -> bool {
+        let Some((tag, sealed)) = boxed.split_first_chunk::<TAG>() else { return false };
+        let mut plain = Zeroizing::new([0; TRIED]);
+        let Some(plain) = plain.get_mut(..sealed.len()) else { return false };
+        plain.copy_from_slice(sealed);
+        let (nonce, tag) = (GenericArray::from_slice(nonce), GenericArray::from_slice(tag));
+        self.0.decrypt_in_place_detached(nonce, &[], plain, tag).is_ok()
     }
 
     /// Seals a plaintext as tag and ciphertext. A nonce must never be used twice with one key.

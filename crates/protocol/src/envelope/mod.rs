@@ -113,7 +113,8 @@ impl PairKeys {
     }
 
     /// The key of the one answer to this request.
-    fn answer_key(&self, rid: &Rid) -> BoxKey {
+    #[must_use]
+    pub fn answer_key(&self, rid: &Rid) -> BoxKey {
         let [server, client] = &self.parties;
         BoxKey::of_secretbox(&kdf(&self.dh, b"msp1 answer", &[server, client, rid.as_bytes()]))
     }
