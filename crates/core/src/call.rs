@@ -1,6 +1,6 @@
 //! One call: limits, metrics, and the function itself.
 
-use msp_protocol::ErrorCode;
+use msp_protocol::{ErrorCode, FunctionName};
 use serde_json::Value;
 
 use crate::grant::Permit;
@@ -23,13 +23,22 @@ impl RunError {
     }
 }
 
+/// The counter of a function's calls that brought an answer, to be looked up once and not with each call.
+#[must_use]
+pub fn successes(function: &FunctionName) -> metrics::Counter {
+    counter(function, "ok")
+}
+
+fn counter(function: &FunctionName, outcome: &'static str) -> metrics::Counter {
+    metrics::counter!("msp_calls_total", "function" => function.to_string(), "outcome" => outcome)
+}
+
 /// Runs the permitted function once, within its limits.
 ///
 /// # Errors
 /// [`CallError::Busy`] when all of the function's slots are taken, else what the runner says.
 pub async fn call(permit: Permit, args: Option<Value>) -> Result<Value, CallError> {
     let function = permit.function();
-    let name = function.name.to_string();
     let result = match function.slots.clone().try_acquire_owned() {
         Err(_) => Err(CallError::Busy),
         Ok(slot) => {
@@ -37,7 +46,9 @@ pub async fn call(permit: Permit, args: Option<Value>) -> Result<Value, CallErro
             function.runner.run(job).await
         }
     };
-    let outcome = result.as_ref().map_or_else(|error| error.code().as_str(), |_| "ok");
-    metrics::counter!("msp_calls_total", "function" => name, "outcome" => outcome).increment(1);
+    match &result {
+        Ok(_) => function.succeeded.increment(1),
+        Err(error) => counter(&function.name, error.code().as_str()).increment(1),
+    }
     result
 }

@@ -75,6 +75,8 @@ pub struct Function {
     pub runner: Arc<dyn Runner>,
     /// One slot for each call under way.
     pub slots: Arc<Semaphore>,
+    /// Counts the calls that brought an answer; see [`crate::call::successes`].
+    pub succeeded: metrics::Counter,
 }
 
 /// One line of modules.ini with its section: a function that is to exist.

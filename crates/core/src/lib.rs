@@ -16,7 +16,7 @@ mod refusal;
 mod registry;
 mod runner;
 
-pub use call::{CallError, call};
+pub use call::{CallError, call, successes};
 pub use caller::{Caller, Door, RequestId, Shape};
 pub use catalogue::{Access, Catalogue, Function, ModuleSpec, Origin, RunnerKind};
 pub use grant::{Denied, Grants, Pattern, PatternError, Permit, permit};

@@ -50,9 +50,11 @@ impl Sightings {
             }
             Some(seen) => {
                 let unseen_for = now.saturating_sub(seen.at);
-                self.longest_unseen.remove(&(seen.at, seen.serial));
-                self.longest_unseen.insert((now, seen.serial), address);
-                seen.at = now;
+                if unseen_for >= NOTED_EVERY {
+                    self.longest_unseen.remove(&(seen.at, seen.serial));
+                    self.longest_unseen.insert((now, seen.serial), address);
+                    seen.at = now;
+                }
                 seen.put_first(client);
                 if unseen_for > self.ttl { Sighting::Returned } else { Sighting::Known }
             }
@@ -101,6 +103,8 @@ impl Seen {
 const MAX_ADDRESSES: usize = 100_000;
 /// Keys known of one address.
 const KEYS: usize = 8;
+/// How exactly it is known when an address was seen; one that calls all the time is not moved with every call.
+const NOTED_EVERY: Duration = Duration::from_secs(1);
 /// How long an address is remembered at least, when there is room.
 const RETURNS_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
 /// Addresses forgotten with each sighting.

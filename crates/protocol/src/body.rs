@@ -1,6 +1,9 @@
 //! What a `POST /v1` carries: one of the two shapes.
 
-use serde::Deserialize;
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::classic::{Request, Value};
 use crate::encoding;
@@ -16,19 +19,29 @@ pub enum Body {
 }
 
 /// The members that matter; others are ignored, doubles of these refused.
-#[derive(Deserialize)]
-struct Members {
-    #[serde(default, deserialize_with = "present")]
-    sealed: Option<serde_json::Value>,
-    id: Option<serde_json::Value>,
-    check: Option<serde_json::Value>,
-    ts: Option<serde_json::Value>,
-    entry: Option<serde_json::Value>,
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Members<'a> {
+    #[serde(borrow)]
+    sealed: Member<'a>,
+    #[serde(borrow)]
+    id: Member<'a>,
+    #[serde(borrow)]
+    check: Member<'a>,
+    #[serde(borrow)]
+    ts: Member<'a>,
+    #[serde(borrow)]
+    entry: Member<'a>,
 }
 
-/// Keeps a `null` apart from a missing member: a body with `sealed` is never read as classic.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
-    serde_json::Value::deserialize(deserializer).map(Some)
+/// A member's text, borrowed from the body where it has no escapes.
+#[derive(Default)]
+enum Member<'a> {
+    #[default]
+    Absent,
+    /// Anything but text, `null` included: a body with `sealed` is never read as classic.
+    NoText,
+    Text(Cow<'a, str>),
 }
 
 impl Body {
@@ -37,28 +50,87 @@ impl Body {
     /// # Errors
     /// [`DecodeError::Json`], [`DecodeError::Base64`] or [`DecodeError::Size`].
     pub fn parse(body: &[u8]) -> Result<Self, DecodeError> {
-        let members: Members = object(body)?;
-        if let Some(sealed) = members.sealed {
-            return encoding::decode_url(text(Some(&sealed))?).map(Self::Envelope);
+        let members: Members<'_> = object(body)?;
+        if !matches!(members.sealed, Member::Absent) {
+            return encoding::decode_url(&members.sealed.text()?).map(Self::Envelope);
         }
-        let value = |member: Option<&serde_json::Value>| Value::parse(text(member)?);
+        let value = |member: Member<'_>| Value::parse(&member.text()?);
         Ok(Self::Classic(Box::new(Request {
-            id: value(members.id.as_ref())?,
-            check: value(members.check.as_ref())?,
-            ts: value(members.ts.as_ref())?,
-            entry: value(members.entry.as_ref())?,
+            id: value(members.id)?,
+            check: value(members.check)?,
+            ts: value(members.ts)?,
+            entry: value(members.entry)?,
         })))
     }
 }
 
+impl<'a> Member<'a> {
+    fn text(self) -> Result<Cow<'a, str>, DecodeError> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::Absent | Self::NoText => Err(DecodeError::Json),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Member<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MemberVisitor)
+    }
+}
+
+struct MemberVisitor;
+
+impl<'de> Visitor<'de> for MemberVisitor {
+    type Value = Member<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Member::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Member::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Member::NoText)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Member::NoText)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Member::NoText)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Member::NoText)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Member::NoText)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Member::NoText)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Member::NoText)
+    }
+}
+
 /// Reads a JSON object; serde alone would take a list of its values for one too.
-pub(crate) fn object<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, DecodeError> {
+pub(crate) fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, DecodeError> {
     if !json.trim_ascii_start().starts_with(b"{") {
         return Err(DecodeError::Json);
     }
     serde_json::from_slice(json).map_err(|_| DecodeError::Json)
-}
-
-fn text(member: Option<&serde_json::Value>) -> Result<&str, DecodeError> {
-    member.and_then(serde_json::Value::as_str).ok_or(DecodeError::Json)
 }

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::UnixSecond;
 use crate::body::{Body, object};
 use crate::checksum::{crc32, from_bytes, least_bytes};
-use crate::encoding::{decode_lenient, encode_url};
+use crate::encoding::{decode_lenient, encode_url, encode_url_onto};
 use crate::error::DecodeError;
 use crate::keys::{Digest, PrivateKey, Secret};
 use crate::names::FunctionName;
@@ -34,12 +34,14 @@ pub struct Value {
 
 impl Value {
     pub(crate) fn parse(text: &str) -> Result<Self, DecodeError> {
-        let bytes = decode_lenient(text)?;
+        let mut bytes = decode_lenient(text)?;
         let (nonce, boxed) = bytes.split_first_chunk::<NONCE>().ok_or(DecodeError::Size)?;
         if boxed.len() < TAG {
             return Err(DecodeError::Size);
         }
-        Ok(Self { nonce: *nonce, boxed: boxed.to_vec() })
+        let nonce = *nonce;
+        bytes.drain(..NONCE);
+        Ok(Self { nonce, boxed: bytes })
     }
 
     fn seal(key: &BoxKey, nonce: [u8; NONCE], plaintext: &[u8]) -> Self {
@@ -231,9 +233,17 @@ pub(crate) struct ValueBody {
 }
 
 impl ValueBody {
-    /// `{"value":"…"}` and a newline, as the original writes it.
-    pub(crate) fn line(bytes: &[u8]) -> String {
-        format!("{{\"value\":\"{}\"}}\n", encode_url(bytes))
+    /// `{"value":"…"}` and a newline, as the original writes it, of nonce, tag and ciphertext.
+    pub(crate) fn sealed(key: &BoxKey, nonce: &[u8; NONCE], plaintext: &[u8]) -> String {
+        let mut bytes = Vec::with_capacity(NONCE + TAG + plaintext.len());
+        bytes.extend_from_slice(nonce);
+        key.seal_onto(&mut bytes, nonce, plaintext);
+        let (before, after) = ("{\"value\":\"", "\"}\n");
+        let mut line = String::with_capacity(before.len() + bytes.len().div_ceil(3) * 4 + after.len());
+        line.push_str(before);
+        encode_url_onto(&mut line, &bytes);
+        line.push_str(after);
+        line
     }
 }
 
@@ -245,8 +255,7 @@ pub fn seal_reply(key: &BoxKey, tag: &ReplyTag, text: &str, rng: &mut impl Crypt
 /// Makes the body of an answer with a given nonce, for known-answer vectors.
 #[must_use]
 pub fn seal_reply_from(key: &BoxKey, nonce: [u8; NONCE], text: &str) -> String {
-    let value = Value::seal(key, nonce, text.as_bytes());
-    ValueBody::line(&[&value.nonce, value.boxed.as_slice()].concat())
+    ValueBody::sealed(key, &nonce, text.as_bytes())
 }
 
 fn parse_reply(body: &[u8]) -> Result<Value, DecodeError> {

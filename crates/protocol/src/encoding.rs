@@ -19,6 +19,11 @@ pub fn encode_url(bytes: &[u8]) -> String {
     URL_SAFE.encode(bytes)
 }
 
+/// Appends the URL-safe encoding with padding.
+pub(crate) fn encode_url_onto(to: &mut String, bytes: &[u8]) {
+    URL_SAFE.encode_string(bytes, to);
+}
+
 /// Reads a key's text form: strict standard base64 of exactly 32 bytes.
 ///
 /// # Errors
@@ -41,6 +46,10 @@ pub fn decode_url(text: &str) -> Result<Vec<u8>, DecodeError> {
 /// # Errors
 /// [`DecodeError::Base64`] for any other character and for missing padding.
 pub fn decode_lenient(text: &str) -> Result<Vec<u8>, DecodeError> {
+    // What clients really send is strict already.
+    if let Ok(bytes) = decode_url(text) {
+        return Ok(bytes);
+    }
     let strict: String = text
         .chars()
         .filter(|c| !c.is_ascii_whitespace())

@@ -71,8 +71,24 @@ impl BoxKey {
     /// Seals a plaintext as tag and ciphertext. A nonce must never be used twice with one key.
     #[must_use]
     pub fn seal(&self, nonce: &[u8; NONCE], plaintext: &[u8]) -> Vec<u8> {
-        // Only associated data makes the cipher fail, and none is given; an empty box would open nowhere.
-        self.0.encrypt(GenericArray::from_slice(nonce), plaintext).unwrap_or_default()
+        let mut boxed = Vec::with_capacity(TAG + plaintext.len());
+        self.seal_onto(&mut boxed, nonce, plaintext);
+        boxed
+    }
+
+    /// Appends tag and ciphertext.
+    pub(crate) fn seal_onto(&self, to: &mut Vec<u8>, nonce: &[u8; NONCE], plaintext: &[u8]) {
+        let start = to.len();
+        to.extend_from_slice(&[0; TAG]);
+        to.extend_from_slice(plaintext);
+        let Some((tag, text)) = to.get_mut(start..).and_then(|boxed| boxed.split_first_chunk_mut::<TAG>()) else {
+            return;
+        };
+        match self.0.encrypt_in_place_detached(GenericArray::from_slice(nonce), &[], text) {
+            Ok(made) => tag.copy_from_slice(&made),
+            // Only associated data makes the cipher fail, and none is given; zeros would open nowhere.
+            Err(_) => text.fill(0),
+        }
     }
 }
 

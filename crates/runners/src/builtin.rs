@@ -34,8 +34,10 @@ pub(crate) fn functions(
 
 fn function(name: &str, description: &str, runner: Arc<dyn Runner>) -> Option<Arc<Function>> {
     let limits = FunctionLimits::default();
+    let name = name.parse().ok()?;
     Some(Arc::new(Function {
-        name: name.parse().ok()?,
+        succeeded: msp_core::successes(&name),
+        name,
         access: Access::Read,
         classic_write: false,
         description: description.to_owned(),

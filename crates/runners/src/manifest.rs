@@ -104,6 +104,7 @@ pub(crate) fn assemble(
             .filter(|function| function.limits.max_concurrent == spec.limits.max_concurrent)
             .map_or_else(|| Arc::new(Semaphore::new(spec.limits.max_concurrent)), |same| same.slots.clone());
         functions.push(Arc::new(Function {
+            succeeded: msp_core::successes(&spec.function),
             name: spec.function,
             access: spec.access,
             classic_write: spec.classic_write,

@@ -15,30 +15,46 @@ use msp_protocol::{Digest, PrivateKey, UnixSecond};
 pub(crate) struct Entry {
     pub(crate) record: ClientRecord,
     pub(crate) digest: Digest,
-    derived: Arc<Derived>,
+    boxed: OnceLock<BoxKey>,
+    /// Apart, because a client of the classic shape never needs them.
+    pair: OnceLock<Option<Box<PairKeys>>>,
     /// Set at the first use of a rotated secret, before the registry knows of it.
     previous_retired: AtomicBool,
 }
 
-#[derive(Debug, Default)]
-struct Derived {
-    boxed: OnceLock<BoxKey>,
-    pair: OnceLock<Option<PairKeys>>,
-}
-
 impl Entry {
-    fn new(record: ClientRecord, derived: Arc<Derived>) -> Self {
-        Self { digest: record.key.digest(), record, derived, previous_retired: AtomicBool::new(false) }
+    fn new(record: ClientRecord) -> Self {
+        Self {
+            digest: record.key.digest(),
+            record,
+            boxed: OnceLock::new(),
+            pair: OnceLock::new(),
+            previous_retired: AtomicBool::new(false),
+        }
+    }
+
+    /// The same client with another record; its keys stay.
+    fn changed(&self, record: ClientRecord) -> Self {
+        let entry = Self::new(record);
+        if let Some(key) = self.boxed.get() {
+            let _empty_before = entry.boxed.set(key.clone());
+        }
+        entry
     }
 
     /// The key of the classic shape.
     pub(crate) fn box_key(&self, server: &PrivateKey) -> &BoxKey {
-        self.derived.boxed.get_or_init(|| BoxKey::agree(server, &self.record.key))
+        self.boxed.get_or_init(|| BoxKey::agree(server, &self.record.key))
+    }
+
+    /// The same, if it has been derived.
+    pub(crate) fn derived_box_key(&self) -> Option<&BoxKey> {
+        self.boxed.get()
     }
 
     /// The keys of the envelope shape; none for a point that agrees on nothing, which is never registered.
     pub(crate) fn pair(&self, server: &PrivateKey) -> Option<&PairKeys> {
-        self.derived.pair.get_or_init(|| PairKeys::of_server(server, &self.record.key)).as_ref()
+        self.pair.get_or_init(|| PairKeys::of_server(server, &self.record.key).map(Box::new)).as_deref()
     }
 
     /// How logs and `why` name it.
@@ -113,8 +129,8 @@ impl Directory {
             }
             let entry = match before.clients.get(&record.key.digest()) {
                 Some(known) if known.record == record => known.clone(),
-                Some(known) => Arc::new(Entry::new(record, known.derived.clone())),
-                None => Arc::new(Entry::new(record, Arc::default())),
+                Some(known) => Arc::new(known.changed(record)),
+                None => Arc::new(Entry::new(record)),
             };
             if entry.record.classic {
                 directory.classic.push(entry.clone());

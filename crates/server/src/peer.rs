@@ -43,10 +43,12 @@ fn nth_from_the_right(headers: &HeaderMap, name: &str, hops: u8) -> Option<Strin
     if hops == 0 {
         return None;
     }
-    let joined: Vec<&str> = headers.get_all(name).filter_map(|value| value.to_str().ok()).collect();
-    let values: Vec<&str> = joined.iter().flat_map(|value| value.split(',')).map(str::trim).collect();
-    let nth = values.len().checked_sub(usize::from(hops))?;
-    values.get(nth).filter(|value| !value.is_empty()).map(|value| (*value).to_owned())
+    let values = || {
+        let texts = headers.get_all(name).filter_map(|value| value.to_str().ok());
+        texts.flat_map(|text| text.split(',')).map(str::trim)
+    };
+    let nth = values().count().checked_sub(usize::from(hops))?;
+    values().nth(nth).filter(|value| !value.is_empty()).map(str::to_owned)
 }
 
 /// An address as proxies write it: bare, with a port, or an IPv6 address in brackets.

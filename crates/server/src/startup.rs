@@ -249,7 +249,7 @@ async fn assemble(
         clock.clone(),
     )
     .await;
-    let search = ClassicSearch::start(key.clone(), directory.clone())
+    let search = ClassicSearch::start(key.clone(), directory.clone(), clock.clone())
         .map_err(|error| StartupError::Io { place: "thread of the classic search".to_owned(), error })?;
     Ok(State {
         reply_tag: ReplyTag::new(&key),

@@ -9,7 +9,7 @@ use msp_core::{Caller, Guard, Registry, RequestId, Sighting};
 use msp_guard::MemoryGuard;
 use msp_protocol::classic::ReplyTag;
 use msp_protocol::envelope::PairKeys;
-use msp_protocol::{Digest, PrivateKey};
+use msp_protocol::{ClientName, Digest, PrivateKey};
 use msp_registry::SqlRegistry;
 use msp_runners::Runners;
 use msp_settings::{Settings, Sources};
@@ -63,7 +63,7 @@ impl State {
     /// Notes a successful call: the address, the day of use, and the end of earlier failures.
     pub(crate) fn note_success(&self, caller: &Caller) {
         let address = caller.address;
-        let client = caller.name.as_ref().map_or_else(|| "unlinked".to_owned(), ToString::to_string);
+        let client = caller.name.as_ref().map_or("unlinked", ClientName::as_str);
         match self.guard.sight(address, &caller.id) {
             Sighting::New => tracing::warn!(req = %caller.request, client, "new address: {address}"),
             Sighting::Returned => {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crypto_box::aead::rand_core::CryptoRngCore;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{PairKeys, Rid, json, padding};
@@ -63,16 +64,28 @@ impl fmt::Display for FailureCode {
 }
 
 impl Answer {
-    fn to_json(&self, rid: &Rid) -> String {
-        let mut members = json!({"rid": rid.to_string(), "ts": self.ts, "req": self.req});
-        let (name, value) = match &self.outcome {
-            Ok(value) => ("value", value.clone()),
-            Err(failure) => ("error", failure.to_json()),
-        };
-        if let Value::Object(members) = &mut members {
-            members.insert(name.to_owned(), value);
+    fn to_json(&self, rid: &Rid) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Members<'a> {
+            rid: String,
+            ts: UnixSecond,
+            req: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            value: Option<&'a Value>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            error: Option<Value>,
         }
-        members.to_string()
+        let members = Members {
+            rid: rid.to_string(),
+            ts: self.ts,
+            req: &self.req,
+            value: self.outcome.as_ref().ok(),
+            error: self.outcome.as_ref().err().map(Failure::to_json),
+        };
+        // Room for what most answers are, padding included; members of these types always have a JSON form.
+        let mut json = Vec::with_capacity(512);
+        let _always = serde_json::to_writer(&mut json, &members);
+        json
     }
 
     fn from_json(text: &str, rid: &Rid) -> Result<Self, DecodeError> {
@@ -125,10 +138,9 @@ impl PairKeys {
     /// Makes the body of an answer with a given nonce, for known-answer vectors.
     #[must_use]
     pub fn seal_answer_from(&self, rid: &Rid, answer: &Answer, nonce: [u8; NONCE]) -> String {
-        let mut plain = answer.to_json(rid).into_bytes();
+        let mut plain = answer.to_json(rid);
         padding::pad(&mut plain);
-        let boxed = self.answer_key(rid).seal(&nonce, &plain);
-        ValueBody::line(&[&nonce, boxed.as_slice()].concat())
+        ValueBody::sealed(&self.answer_key(rid), &nonce, &plain)
     }
 
     /// Opens the answer to one request, on the client's side.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use msp_core::{Guard as _, Reason, Shape, Standing};
-use msp_protocol::OsRng;
 use msp_protocol::classic::{self, Request};
+use msp_protocol::{DecodeError, OsRng};
 use serde_json::Value;
 
 use super::proof::{Claim, Refused};
@@ -88,9 +88,13 @@ async fn find(state: &State, incoming: &Incoming, request: Request) -> Result<(R
         Standing::Free => {}
         Standing::Slowed(_) | Standing::Banned(_) => return Err(Reason::Slowed),
     }
-    match state.search.find(request).await {
-        Ok((request, Some(entry))) => Ok((request, entry)),
-        Ok((_, None)) => Err(Reason::Stranger),
-        Err(_) => Err(Reason::SearchQueueFull),
+    if !request.may_open() {
+        return Err(Reason::Malformed(DecodeError::Size));
+    }
+    let Ok(found) = state.search.find(request).await else { return Err(Reason::SearchQueueFull) };
+    incoming.since.set(found.all_tried);
+    match found.entry {
+        Some(entry) => Ok((*found.request, entry)),
+        None => Err(Reason::Stranger),
     }
 }

@@ -8,6 +8,9 @@ mod proof;
 mod search;
 mod tick;
 
+use std::cell::Cell;
+use std::time::Duration;
+
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
@@ -27,12 +30,15 @@ const ALLOW: &str = "OPTIONS, POST";
 
 /// Mounts the door.
 pub(crate) fn configure(config: &mut ServiceConfig) {
-    config.service(
-        web::resource(["/v1", "/v1/"])
-            .route(web::post().to(receive))
-            .route(web::method(Method::OPTIONS).to(|| async { allow(StatusCode::OK) }))
-            .default_service(web::to(|| async { allow(StatusCode::METHOD_NOT_ALLOWED) })),
-    );
+    // Each by itself: two patterns in one would be matched by a regular expression.
+    for path in ["/v1", "/v1/"] {
+        config.service(
+            web::resource(path)
+                .route(web::post().to(receive))
+                .route(web::method(Method::OPTIONS).to(|| async { allow(StatusCode::OK) }))
+                .default_service(web::to(|| async { allow(StatusCode::METHOD_NOT_ALLOWED) })),
+        );
+    }
 }
 
 fn allow(status: StatusCode) -> HttpResponse {
@@ -43,6 +49,8 @@ fn allow(status: StatusCode) -> HttpResponse {
 struct Incoming {
     id: RequestId,
     peer: Peer,
+    /// The moment that a refusal is timed by: the body's arrival, or the end of a search. Monotonic.
+    since: Cell<Duration>,
 }
 
 /// What a request comes to.
@@ -57,10 +65,16 @@ enum Outcome {
 
 async fn receive(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
     let settings = state.settings.load();
-    let incoming = Incoming { id: state.next_request_id(), peer: Peer::of(&request, &settings.proxy) };
+    let incoming = Incoming {
+        id: state.next_request_id(),
+        peer: Peer::of(&request, &settings.proxy),
+        since: Cell::new(Duration::ZERO),
+    };
     let Peer { address, scheme, host, port, prefix } = &incoming.peer;
     tracing::debug!(req = %incoming.id, %address, ?scheme, ?host, ?port, ?prefix, "request");
-    let body = match read_body(&request, payload, &settings.limits).await {
+    let body = read_body(&request, payload, &settings.limits).await;
+    incoming.since.set(state.clock.monotonic());
+    let body = match body {
         Ok(body) => body,
         Err(Reason::BodyTooLarge) => {
             state.refuse(&incoming, None, "413", Reason::BodyTooLarge);
@@ -68,7 +82,7 @@ async fn receive(request: HttpRequest, payload: Payload, state: Data<State>) -> 
         }
         Err(reason) => {
             state.refuse_stranger(&incoming, reason);
-            return state.refusal_tick.refuse().await;
+            return state.refusal_tick.refuse(incoming.since.get()).await;
         }
     };
     match answer(&state, &incoming, &body).await {
@@ -76,7 +90,7 @@ async fn receive(request: HttpRequest, payload: Payload, state: Data<State>) -> 
             HttpResponse::build(status).content_type(header::ContentType::json()).body(body)
         }
         Outcome::Failed => problem::plain(StatusCode::INTERNAL_SERVER_ERROR),
-        Outcome::Refused => state.refusal_tick.refuse().await,
+        Outcome::Refused => state.refusal_tick.refuse(incoming.since.get()).await,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Every plain 401 leaves on a tick, so that its time tells nothing.
+//! Every plain 401 leaves on a tick that its arrival has set, so that its time tells nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,12 +10,12 @@ use msp_core::clock::Clock;
 
 use crate::problem;
 
-/// The time between two ticks, in nanoseconds: 25 ms, longer than any refusal takes to find.
+/// The time between two ticks, in nanoseconds: 25 ms, longer than a refusal takes to find.
 const TICK_NS: u64 = 25_000_000;
 /// Refusals held back at once; more are closed unanswered.
 const MAX_HELD: usize = 4096;
 
-/// Holds refusals back until the next tick.
+/// Holds refusals back until their tick.
 #[derive(Debug)]
 pub(crate) struct RefusalTick {
     clock: Arc<dyn Clock>,
@@ -27,15 +27,28 @@ impl RefusalTick {
         Self { clock, held: AtomicUsize::new(0) }
     }
 
-    /// The plain 401 at the next tick; at the limit, a connection closed without an answer.
-    pub(crate) async fn refuse(&self) -> HttpResponse {
+    /// The plain 401 at the tick that belongs to `since`; at the limit, a connection closed without an answer.
+    ///
+    /// A tick that came after the *finding* of the refusal would tell how long that took to whoever sends just before
+    /// a tick; so `since` is a moment that does not depend on the reason.
+    pub(crate) async fn refuse(&self, since: Duration) -> HttpResponse {
         let Some(_held) = Held::take(&self.held) else {
             return problem::close_unanswered();
         };
-        let since = u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or_default() % TICK_NS;
-        tokio::time::sleep(Duration::from_nanos(TICK_NS - since)).await;
+        let now = nanoseconds(self.clock.monotonic());
+        tokio::time::sleep(Duration::from_nanos(due(nanoseconds(since), now) - now)).await;
         problem::plain(StatusCode::UNAUTHORIZED)
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or_default()
+}
+
+/// The first tick that lies a whole tick after `since`; what takes longer than that leaves on the next one.
+const fn due(since: u64, now: u64) -> u64 {
+    let due = (since / TICK_NS + 2) * TICK_NS;
+    if due >= now { due } else { (now / TICK_NS + 1) * TICK_NS }
 }
 
 /// One place among the held; given back even when the caller goes away.
@@ -70,11 +83,22 @@ mod tests {
         assert_eq!(tick.held.load(Ordering::Relaxed), 0);
     }
 
+    #[test]
+    fn the_tick_depends_on_the_arrival_and_not_on_how_long_the_finding_took() {
+        for arrival in [0, 1, TICK_NS - 1, TICK_NS, 7 * TICK_NS + 3] {
+            let at_once = due(arrival, arrival);
+            assert_eq!(at_once % TICK_NS, 0);
+            assert!((TICK_NS + 1..=2 * TICK_NS).contains(&(at_once - arrival)));
+            assert_eq!(due(arrival, arrival + TICK_NS), at_once);
+            assert_eq!(due(arrival, at_once + 1), at_once + TICK_NS);
+        }
+    }
+
     #[tokio::test]
     async fn at_the_limit_the_answer_is_a_body_that_fails() {
         let tick = RefusalTick::new(Arc::new(ManualClock::at(0)));
         tick.held.store(MAX_HELD, Ordering::Relaxed);
-        let response = tick.refuse().await;
+        let response = tick.refuse(Duration::ZERO).await;
         assert!(actix_web::body::to_bytes(response.into_body()).await.is_err());
     }
 }
