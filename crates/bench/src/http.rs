@@ -57,7 +57,8 @@ fn head(received: &[u8]) -> Result<Option<(u16, usize, usize)>, Failure> {
     let mut response = httparse::Response::new(&mut headers);
     let httparse::Status::Complete(from) = response.parse(received)? else { return Ok(None) };
     let length = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
-    let length = length.map_or(Ok(0), |header| std::str::from_utf8(header.value)?.parse::<usize>().map_err(Failure::from))?;
+    let length = length
+        .map_or(Ok(0), |header| std::str::from_utf8(header.value)?.parse::<usize>().map_err(Failure::from))?;
     Ok(Some((response.code.unwrap_or_default(), from, length)))
 }
 

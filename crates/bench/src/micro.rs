@@ -63,7 +63,8 @@ pub(crate) fn all(clock: &dyn Clock) -> Result<(Vec<Step>, Floors), Failure> {
 fn crypto(bench: Bench<'_>, server: &PrivateKey, client: &PrivateKey, key: &BoxKey) -> Vec<Step> {
     let nonce = [7; sealing::NONCE];
     let other = BoxKey::agree(client, client.public());
-    let (small, large, wide) = (key.seal(&nonce, &[1; 4]), key.seal(&nonce, &[1; 128]), key.seal(&nonce, &[1; 512]));
+    let (small, large, wide) =
+        (key.seal(&nonce, &[1; 4]), key.seal(&nonce, &[1; 128]), key.seal(&nonce, &[1; 512]));
     let tag = ReplyTag::new(server);
     let sealed = sealing::seal(server.public(), &[1; 625], &mut OsRng);
     let pair = PairKeys::of_server(server, client.public());
@@ -116,7 +117,8 @@ fn envelope_codec(bench: Bench<'_>, server: &PrivateKey, client: &PrivateKey) ->
     let body = theirs.request(&parts, &mut OsRng)?;
     let Body::Envelope(sealed) = Body::parse(body.as_bytes())? else { return Err("no envelope".into()) };
     let outer = Outer::open(server, &sealed)?;
-    let answer = Answer { ts: 1, req: "0123456789abcdef".to_owned(), outcome: Ok(Value::String(ANSWER.to_owned())) };
+    let answer =
+        Answer { ts: 1, req: "0123456789abcdef".to_owned(), outcome: Ok(Value::String(ANSWER.to_owned())) };
     let reply = ours.seal_answer(&rid, &answer, &mut OsRng);
     Ok(vec![
         bench.step("envelope: body parsed", || Body::parse(body.as_bytes())),

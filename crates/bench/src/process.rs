@@ -17,7 +17,10 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts a program, in `folder`, that says `serving on <address>` on standard error.
-    #[expect(clippy::disallowed_methods, reason = "the bench starts what it measures; it is no part of the server")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the bench starts what it measures; it is no part of the server"
+    )]
     pub(crate) fn start(program: &Path, arguments: &[&str], folder: &Path) -> Result<Self, Failure> {
         let mut child = Command::new(program)
             .args(arguments)
@@ -47,7 +50,8 @@ impl Process {
         let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // The name of the program, which may hold blanks, ends with the last parenthesis; utime is field 14.
         let (_, rest) = text.rsplit_once(')').ok_or("no name in stat")?;
-        let ticks = rest.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+        let ticks =
+            rest.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
         Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
     }
 

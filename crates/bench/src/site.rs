@@ -36,7 +36,8 @@ pub(crate) struct Site {
 impl Site {
     /// Registers what is missing and starts the server.
     pub(crate) async fn start(work: &Path, plan: &Plan<'_>, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
-        let folder = prepare(work, plan, clock).await?;
+        let folder = prepare(work, plan, clock.clone()).await?;
+        next_second(&*clock).await;
         Self::start_in(&folder)
     }
 
@@ -44,6 +45,14 @@ impl Site {
     pub(crate) fn start_in(folder: &Path) -> Result<Self, Failure> {
         let key = population::server_key(&folder.join("sec"))?;
         Ok(Self { process: Process::start(&sibling("msp-server")?, &["--port", "0"], folder)?, key })
+    }
+}
+
+/// Waits for the next second: a server refuses the times that it accepted before its start.
+pub(crate) async fn next_second(clock: &dyn Clock) {
+    let now = clock.unix();
+    while clock.unix() == now {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
 }
 
@@ -65,6 +74,7 @@ pub(crate) async fn prepare(work: &Path, plan: &Plan<'_>, clock: Arc<dyn Clock>)
 }
 
 /// The demo function in Python; `time_test=clock`.
-const CLOCK: &str = "import time\n\n\ndef entry_call():\n    return f'It is currently: \\n\\t{time.ctime()}'\n";
+const CLOCK: &str =
+    "import time\n\n\ndef entry_call():\n    return f'It is currently: \\n\\t{time.ctime()}'\n";
 /// A function that sleeps for 20 ms.
 const SLOW: &str = "import time\n\n\ndef entry_call():\n    time.sleep(0.02)\n    return 'slept'\n";

@@ -45,6 +45,13 @@ enum Member<'a> {
 }
 
 impl Body {
+    /// False when the body surely has no member `sealed`, told without reading it as JSON.
+    #[must_use]
+    pub fn may_be_envelope(body: &[u8]) -> bool {
+        // Without an escape in the whole body a member can only be written as it is.
+        memchr::memmem::find(body, b"sealed").is_some() || memchr::memchr(b'\\', body).is_some()
+    }
+
     /// Reads a body. A body with a member `sealed` is never read as classic.
     ///
     /// # Errors
@@ -133,4 +140,20 @@ pub(crate) fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, Dec
         return Err(DecodeError::Json);
     }
     serde_json::from_slice(json).map_err(|_| DecodeError::Json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_way_to_write_an_envelope_is_taken_for_something_else() {
+        for body in
+            [r#"{"sealed":"AAAA"}"#, r#"{"se\u0061led":"AAAA"}"#, r#" { "x" : 1, "sealed" : "AAAA" } "#]
+        {
+            assert!(matches!(Body::parse(body.as_bytes()), Ok(Body::Envelope(_))), "{body}");
+            assert!(Body::may_be_envelope(body.as_bytes()), "{body}");
+        }
+        assert!(!Body::may_be_envelope(br#"{"id":"AAAA","check":"AAAA"}"#));
+    }
 }

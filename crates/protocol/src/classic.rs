@@ -117,7 +117,10 @@ impl Request {
 
     fn shortest(&self) -> &Value {
         let rest = [&self.ts, &self.entry, &self.id];
-        rest.into_iter().fold(&self.check, |least, value| if value.boxed.len() < least.boxed.len() { value } else { least })
+        rest.into_iter().fold(
+            &self.check,
+            |least, value| if value.boxed.len() < least.boxed.len() { value } else { least },
+        )
     }
 
     /// Opens all four values and checks them against each other.

@@ -81,7 +81,8 @@ impl BoxKey {
         let start = to.len();
         to.extend_from_slice(&[0; TAG]);
         to.extend_from_slice(plaintext);
-        let Some((tag, text)) = to.get_mut(start..).and_then(|boxed| boxed.split_first_chunk_mut::<TAG>()) else {
+        let Some((tag, text)) = to.get_mut(start..).and_then(|boxed| boxed.split_first_chunk_mut::<TAG>())
+        else {
             return;
         };
         match self.0.encrypt_in_place_detached(GenericArray::from_slice(nonce), &[], text) {

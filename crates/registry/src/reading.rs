@@ -1,5 +1,6 @@
 //! Reading: the server's snapshot, lists for people, the audit.
 
+use futures_util::TryStreamExt as _;
 use msp_core::{AuditRow, ClientRecord, Link, RegistryError, SecretRecord, Snapshot};
 use sqlx::{Any, AssertSqlSafe, Row as _, Transaction};
 
@@ -55,7 +56,7 @@ impl SqlRegistry {
         row.and_then(|row| row.try_get(0)).map(rows::unix).map_err(|error| self.failed(error))
     }
 
-    /// Reads everything in one transaction and three queries.
+    /// Reads everything in one transaction and row by row: all rows at once would take many times their memory.
     pub(crate) async fn read_snapshot(&self) -> Result<Snapshot, RegistryError> {
         let mut tx = self.pool.begin().await.map_err(|error| self.failed(error))?;
         let generation = fetch(self, &mut tx, "SELECT value FROM meta WHERE name = 'generation'").await?;
@@ -63,16 +64,27 @@ impl SqlRegistry {
             generation.first().map_or(Ok(0), |row| row.try_get(0)).map_err(|error| self.failed(error))?;
         let grants = fetch(self, &mut tx, "SELECT key_digest, pattern, writes FROM grants").await?;
         let mut grants = rows::grants(&grants, self.place())?;
-        let clients = fetch(self, &mut tx, CLIENT).await?;
-        let clients = clients.iter().map(|row| rows::client(row, &mut grants, self.place()));
-        let clients = clients.collect::<Result<_, _>>()?;
-        let secrets = fetch(self, &mut tx, "SELECT digest FROM secrets").await?;
-        let secrets = secrets.iter().map(|row| {
+        let clients = self.each(&mut tx, CLIENT, |row| rows::client(row, &mut grants, self.place())).await?;
+        let secrets = self.each(&mut tx, "SELECT digest FROM secrets", |row| {
             let stored = row.try_get(0).map_err(|error| self.failed(error))?;
             Ok(SecretRecord { digest: rows::digest(stored, self.place())? })
         });
-        let secrets = secrets.collect::<Result<_, RegistryError>>()?;
+        let secrets = secrets.await?;
         Ok(Snapshot { generation: rows::unix(generation), clients, secrets })
+    }
+
+    async fn each<T>(
+        &self,
+        tx: &mut Transaction<'_, Any>,
+        sql: &'static str,
+        mut read: impl FnMut(&sqlx::any::AnyRow) -> Result<T, RegistryError>,
+    ) -> Result<Vec<T>, RegistryError> {
+        let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut **tx);
+        let mut all = Vec::new();
+        while let Some(row) = rows.try_next().await.map_err(|error| self.failed(error))? {
+            all.push(read(&row)?);
+        }
+        Ok(all)
     }
 }
 

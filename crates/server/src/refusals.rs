@@ -8,6 +8,7 @@ use std::time::Duration;
 use msp_core::clock::Clock;
 use msp_core::control;
 use msp_core::{Reason, RequestId, Severity};
+use msp_protocol::ErrorCode;
 
 /// Refusals kept for `msp-admin why`.
 const RING: usize = 10_000;
@@ -32,6 +33,7 @@ pub(crate) struct Refusal {
 #[derive(Debug)]
 pub(crate) struct Refusals {
     clock: Arc<dyn Clock>,
+    counters: Vec<(&'static str, metrics::Counter)>,
     ring: Mutex<VecDeque<(u64, Refusal)>>,
     windows: Mutex<Windows>,
 }
@@ -51,12 +53,17 @@ struct Window {
 
 impl Refusals {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, ring: Mutex::default(), windows: Mutex::default() }
+        let answers = ["401", "413", "500"].into_iter().chain(ErrorCode::ALL.map(ErrorCode::as_str));
+        let counters = answers.map(|answer| (answer, counter(answer))).collect();
+        Self { clock, counters, ring: Mutex::default(), windows: Mutex::default() }
     }
 
     /// Keeps a refusal, and logs it when it is the address's first of the minute.
     pub(crate) fn note(&self, refusal: Refusal) {
-        metrics::counter!("msp_refusals_total", "answer" => refusal.answer).increment(1);
+        match self.counters.iter().find(|(answer, _)| *answer == refusal.answer) {
+            Some((_, counter)) => counter.increment(1),
+            None => counter(refusal.answer).increment(1),
+        }
         if self.is_first_of_the_minute(refusal.address) {
             log(&refusal);
         }
@@ -132,6 +139,10 @@ impl Refusals {
             })
             .collect()
     }
+}
+
+fn counter(answer: &'static str) -> metrics::Counter {
+    metrics::counter!("msp_refusals_total", "answer" => answer)
 }
 
 fn log(refusal: &Refusal) {

@@ -23,6 +23,10 @@ impl Traffic for Bodies {
     }
 
     fn check(&self, (): (), status: u16, body: &[u8]) -> Result<(), Failure> {
-        if status == 200 && body.len() == self.answer { Ok(()) } else { Err(format!("status {status}").into()) }
+        if status == 200 && body.len() == self.answer {
+            Ok(())
+        } else {
+            Err(format!("status {status}").into())
+        }
     }
 }

@@ -81,7 +81,8 @@ impl Calls {
     ) -> Result<Self, Failure> {
         let caller = |number| {
             let member = Member::of(number)?;
-            let pair = PairKeys::of_client(&member.key, server).ok_or("the server's key agrees on nothing")?;
+            let pair =
+                PairKeys::of_client(&member.key, server).ok_or("the server's key agrees on nothing")?;
             Ok(Caller { boxed: BoxKey::agree(&member.key, server), pair, member })
         };
         let callers = (0..clients).map(caller).collect::<Result<_, Failure>>()?;

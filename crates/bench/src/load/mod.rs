@@ -97,7 +97,8 @@ pub(crate) async fn run<T: Traffic + 'static>(
     let mut tasks = Vec::new();
     for _ in 0..amount.connections {
         let connection = Connection::open(address).await?;
-        let lane = Lane { connection, amount, traffic: traffic.clone(), clock: clock.clone(), next: next.clone() };
+        let lane =
+            Lane { connection, amount, traffic: traffic.clone(), clock: clock.clone(), next: next.clone() };
         tasks.push(tokio::task::spawn_local(lane.drive(start)));
     }
     let mut outcome = Outcome::default();

@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use msp_protocol::sealing::BoxKey;
 use msp_protocol::envelope::{PairKeys, RequestParts, Rid};
+use msp_protocol::sealing::BoxKey;
 use msp_protocol::{FunctionName, OsRng, PrivateKey, PublicKey, RngCore as _, Secret, classic};
 
 use super::calls::{Ticket, spread};
@@ -38,7 +38,12 @@ pub(crate) struct Garbage {
 const VARIETY: usize = 64;
 
 impl Garbage {
-    pub(crate) fn new(server: &PublicKey, kind: Rubbish, addresses: Option<u32>, ts: u64) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        server: &PublicKey,
+        kind: Rubbish,
+        addresses: Option<u32>,
+        ts: u64,
+    ) -> Result<Self, Failure> {
         let (key, secret) = (PrivateKey::generate(&mut OsRng), Secret::generate(&mut OsRng));
         let entry: FunctionName = "time_test".parse()?;
         let boxed = BoxKey::agree(&key, server);
@@ -91,7 +96,11 @@ impl Traffic for Garbage {
 }
 
 fn refused(status: u16, body: &[u8]) -> Result<(), Failure> {
-    if status == 401 && body.is_empty() { Ok(()) } else { Err(format!("not refused: status {status}").into()) }
+    if status == 401 && body.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("not refused: status {status}").into())
+    }
 }
 
 /// Calls, each sent a second time once it was accepted.

@@ -25,9 +25,8 @@ pub(super) async fn first_contact(bench: &mut Bench<'_>) -> Result<(), Failure> 
     let all = Amount { requests: Some(64), ..Amount::full(4, Duration::from_secs(60)) };
     bench.right(&site.process, all, &calls).await?;
     let (mut clients_cost, mut strangers_cost) = (Vec::new(), Vec::new());
-    for round in 0..bench.cli.rounds {
+    for _ in 0..bench.cli.rounds {
         let fresh = Calls::new(&site.key, clients, call, Addresses::Fresh, bench.clock.clone())?;
-        let _ = round;
         let one_by_one = Amount::full(1, bench.cli.time);
         clients_cost.push(bench.right(&site.process, one_by_one, &Rc::new(fresh)).await?.cost / 1e3);
         // Five failures of an address are free: enough addresses that none is slowed.
@@ -51,13 +50,13 @@ pub(super) async fn garbage(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let echo = bench.echo(answer)?;
     let bodies = Rc::new(Bodies { body, answer, forwarded: true });
     let bad = Rc::new(Garbage::new(&site.key, Rubbish::Classic, Some(16), bench.clock.unix())?);
-    // Refusals are held back: more connections keep as many requests under way.
+    // Refusals are held back, so that it takes many connections; the others get as many.
     let flood = Amount::full(512, bench.cli.time);
     bench.right(&site.process, flood, &bad).await?;
     let (mut of_good, mut of_echo, mut costs) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..bench.cli.rounds {
-        let echo = bench.right(&echo, bench.amount(), &bodies).await?.cost;
-        let good = bench.right(&site.process, bench.amount(), &good).await?.cost;
+        let echo = bench.right(&echo, flood, &bodies).await?.cost;
+        let good = bench.right(&site.process, flood, &good).await?.cost;
         let bad = bench.right(&site.process, flood, &bad).await?.cost;
         of_good.push(bad / good);
         of_echo.push(bad / echo);
@@ -74,13 +73,16 @@ pub(super) async fn garbage(bench: &mut Bench<'_>) -> Result<(), Failure> {
 
 /// 5,000 sealed calls a second while 1,000 addresses send 20,000 requests a second that must be refused.
 pub(super) async fn beside_a_flood(bench: &mut Bench<'_>) -> Result<(), Failure> {
-    for (kind, name) in [(Rubbish::Classic, "classic"), (Rubbish::Noise, "noise"), (Rubbish::Mixed, "mixed")] {
-        let site = bench.site(&Plan { clients: 100, classic: false, config: &config(), modules: NATIVE }).await?;
+    for (kind, name) in [(Rubbish::Classic, "classic"), (Rubbish::Noise, "noise"), (Rubbish::Mixed, "mixed")]
+    {
+        let site =
+            bench.site(&Plan { clients: 100, classic: false, config: &config(), modules: NATIVE }).await?;
         let call = (Shape::Envelope, "time_test");
         let good = Calls::new(&site.key, 100, call, Addresses::PerClient, bench.clock.clone())?;
         let good = Rc::new(crate::load::Prepared::of(good, (5000.0 * bench.cli.time.as_secs_f64()) as u64)?);
         let bad = Rc::new(Garbage::new(&site.key, kind, Some(1000), bench.clock.unix())?);
-        let paced = |connections, rate| Amount { rate: Some(rate), ..Amount::full(connections, bench.cli.time) };
+        let paced =
+            |connections, rate| Amount { rate: Some(rate), ..Amount::full(connections, bench.cli.time) };
         let (address, clock) = (site.process.address, bench.clock.clone());
         let flood = run(address, paced(1024, 20_000.0), bad, clock.clone());
         let calls = run(address, paced(64, 5000.0), good, clock);
@@ -90,7 +92,8 @@ pub(super) async fn beside_a_flood(bench: &mut Bench<'_>) -> Result<(), Failure>
         let row = "attack";
         bench.figures.extend([
             Figure::new(row, format!("{name}: refused"), flood.rate(), "/s"),
-            Figure::new(row, format!("{name}: of 5,000 calls served"), served / 50.0, "%").at_least(80.0, 95.0),
+            Figure::new(row, format!("{name}: of 5,000 calls served"), served / 50.0, "%")
+                .at_least(80.0, 95.0),
             Figure::new(row, format!("{name}: wrong answers"), calls.wrong as f64, "").at_most(0.0, 0.0),
         ]);
     }

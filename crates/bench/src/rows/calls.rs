@@ -31,7 +31,8 @@ async fn in_turn(bench: &Bench<'_>, shape: Shape, counts: &[usize]) -> Result<(C
     let mut sites = Vec::new();
     let mut sizes = None;
     for clients in counts {
-        let plan = Plan { clients: *clients, classic: shape == Shape::Classic, config: &config, modules: NATIVE };
+        let plan =
+            Plan { clients: *clients, classic: shape == Shape::Classic, config: &config, modules: NATIVE };
         let site = bench.site(&plan).await?;
         let call = (shape, "time_test");
         let calls = Calls::new(&site.key, *clients, call, Addresses::PerClient, bench.clock.clone())?;
@@ -59,7 +60,12 @@ async fn in_turn(bench: &Bench<'_>, shape: Shape, counts: &[usize]) -> Result<(C
 }
 
 /// Calls once for each client, from its own address; first contacts are searched for by one thread, so few at a time.
-async fn known(bench: &Bench<'_>, site: &crate::site::Site, calls: &Rc<Calls>, clients: usize) -> Result<(), Failure> {
+async fn known(
+    bench: &Bench<'_>,
+    site: &crate::site::Site,
+    calls: &Rc<Calls>,
+    clients: usize,
+) -> Result<(), Failure> {
     let amount = crate::load::Amount {
         connections: super::CONNECTIONS,
         time: std::time::Duration::from_secs(600),
@@ -81,7 +87,8 @@ pub(super) async fn classic(bench: &mut Bench<'_>) -> Result<(), Failure> {
         Figure::new(row, "floor: echo and the crypto", floor, "µs"),
         Figure::new(row, "1 client", one.median(), "µs"),
         Figure::new(row, "1 client, of echo", one.over(&echo), "×").at_most(2.0, 1.5),
-        Figure::new(row, "1 client, of floor", one.over(&echo) * echo.median() / floor, "×").at_most(1.3, 1.1),
+        Figure::new(row, "1 client, of floor", one.over(&echo) * echo.median() / floor, "×")
+            .at_most(1.3, 1.1),
         Figure::new(row, "1,000 clients, of 1 client", thousand.over(one), "×").at_most(1.1, 1.02),
         Figure::new(row, "10,000 clients, of 1 client", ten_thousand.over(one), "×").at_most(1.1, 1.02),
     ]);
@@ -99,7 +106,8 @@ pub(super) async fn envelope(bench: &mut Bench<'_>) -> Result<(), Failure> {
         Figure::new(row, "bare echo of equal sizes", echo.median(), "µs"),
         Figure::new(row, "floor: echo and the crypto", floor, "µs"),
         Figure::new(row, "1 client", one.median(), "µs"),
-        Figure::new(row, "1 client, of floor", one.over(&echo) * echo.median() / floor, "×").at_most(1.3, 1.1),
+        Figure::new(row, "1 client, of floor", one.over(&echo) * echo.median() / floor, "×")
+            .at_most(1.3, 1.1),
         Figure::new(row, "1,000 clients, of 1 client", thousand.over(one), "×").at_most(1.1, 1.05),
         Figure::new(row, "100,000 clients, of 1 client", most.over(one), "×").at_most(1.1, 1.05),
     ]);

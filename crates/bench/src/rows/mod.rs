@@ -5,20 +5,19 @@ mod calls;
 mod python;
 mod size;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use msp_core::clock::Clock;
 
+use crate::Failure;
 use crate::cli::{Cli, Load, Send};
 use crate::load::{Addresses, Amount, Calls, Garbage, Outcome, Replays, Shape, Traffic, run};
 use crate::micro::{self, Floors};
 use crate::process::Process;
 use crate::report::{self, Figure};
 use crate::site::{ONE_PROXY, Plan, Site, WIDE_GUARD};
-use crate::Failure;
 
 /// Connections where a row names no other number.
 const CONNECTIONS: usize = 16;
@@ -87,17 +86,19 @@ pub(crate) async fn load(cli: &Cli, load: &Load, clock: Arc<dyn Clock>) -> Resul
     let plan =
         Plan { clients: load.clients, classic: load.shape == Shape::Classic, config: &config, modules };
     let site = Site::start(&work, &plan, clock.clone()).await?;
-    let amount = Amount {
-        connections: load.connections,
-        time: cli.time,
-        requests: load.requests,
-        rate: load.rate,
-    };
+    let amount =
+        Amount { connections: load.connections, time: cli.time, requests: load.requests, rate: load.rate };
     let calls = |addresses| {
         let call = (load.shape, load.function.as_str());
         Calls::new(&site.key, load.clients, call, addresses, clock.clone())
     };
-    let bench = Bench { cli, clock: clock.clone(), work, floors: Floors { classic: 0.0, envelope: 0.0 }, figures: Vec::new() };
+    let bench = Bench {
+        cli,
+        clock: clock.clone(),
+        work,
+        floors: Floors { classic: 0.0, envelope: 0.0 },
+        figures: Vec::new(),
+    };
     let sample = match load.send {
         Send::Calls => bench.sample(&site.process, amount, calls(Addresses::PerClient)?).await?,
         Send::FirstContact => bench.sample(&site.process, amount, calls(Addresses::Fresh)?).await?,
@@ -115,7 +116,9 @@ pub(crate) async fn load(cli: &Cli, load: &Load, clock: Arc<dyn Clock>) -> Resul
         Figure::new("load", "wrong answers", outcome.wrong as f64, ""),
         Figure::new("load", "server CPU for each", cost, "µs"),
     ];
-    figures.extend([0.5, 0.99, 0.999].map(|share| Figure::new("load", format!("p{}", share * 100.0), ms(share), "ms")));
+    figures.extend(
+        [0.5, 0.99, 0.999].map(|share| Figure::new("load", format!("p{}", share * 100.0), ms(share), "ms")),
+    );
     figures.push(Figure::new("load", "resident memory", site.process.memory()? as f64 / 1e6, "MB"));
     report::figures(cli.json, &figures)?;
     outcome.first_wrong.map_or(Ok(()), |wrong| Err(format!("first wrong answer: {wrong}").into()))
@@ -180,7 +183,11 @@ impl Bench<'_> {
         let (_, body) = calls.body(0)?;
         crate::http::post(&mut request, "/v1", None, body.as_bytes());
         let (status, answer) = connection.exchange(&request).await?;
-        if status == 200 { Ok((body.into_bytes(), answer.len())) } else { Err(format!("status {status}").into()) }
+        if status == 200 {
+            Ok((body.into_bytes(), answer.len()))
+        } else {
+            Err(format!("status {status}").into())
+        }
     }
 }
 
@@ -188,20 +195,4 @@ impl Bench<'_> {
 fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// Waits until a condition holds, at most as long as given.
-async fn until(at_most: Duration, mut holds: impl FnMut() -> Result<bool, Failure>) -> Result<(), Failure> {
-    let waiting = async {
-        while !holds()? {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Ok(())
-    };
-    tokio::time::timeout(at_most, waiting).await?
-}
-
-/// The registry file of a server's folder.
-fn registry_of(folder: &Path) -> PathBuf {
-    folder.join("sec/registry.db")
 }

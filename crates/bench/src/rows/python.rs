@@ -21,7 +21,10 @@ async fn site(bench: &Bench<'_>, clients: usize) -> Result<(Site, Rc<Calls>), Fa
     let site = bench.site(&Plan { clients, classic: true, config: &config, modules: PYTHON }).await?;
     let call = (Shape::Classic, "time_test");
     let calls = Rc::new(Calls::new(&site.key, clients, call, Addresses::PerClient, bench.clock.clone())?);
-    let all = Amount { requests: Some(clients as u64), ..Amount::full(CONNECTIONS, std::time::Duration::from_secs(600)) };
+    let all = Amount {
+        requests: Some(clients as u64),
+        ..Amount::full(CONNECTIONS, std::time::Duration::from_secs(600))
+    };
     bench.right(&site.process, all, &calls).await?;
     Ok((site, calls))
 }
@@ -48,7 +51,8 @@ pub(super) async fn throughput(bench: &mut Bench<'_>) -> Result<(), Failure> {
         Figure::new(row, "time_test, 16 connections, 1 client", of(|rate| rate.0), "/s"),
         Figure::new(row, "of the original at its best", median(ones), "×").at_least(8.0, 12.0),
         Figure::new(row, "time_test, 16 connections, 1,000 clients", of(|rate| rate.1), "/s"),
-        Figure::new(row, "of the original with 1,000 clients", median(thousands), "×").at_least(800.0, 1200.0),
+        Figure::new(row, "of the original with 1,000 clients", median(thousands), "×")
+            .at_least(800.0, 1200.0),
     ]);
     Ok(())
 }

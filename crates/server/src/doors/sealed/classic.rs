@@ -1,5 +1,6 @@
 //! The classic shape: four values, each a NaCl box of its own.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
@@ -69,6 +70,11 @@ pub(super) async fn answer(state: &State, incoming: &Incoming, request: Request)
     let (answer, outcome) = if failed { ("500", Outcome::Failed) } else { ("401", Outcome::Refused) };
     state.refuse(incoming, Some(claim.entry.label()), answer, refusal.reason(&opened.entry));
     outcome
+}
+
+/// True when no key at all would be tried for this address.
+pub(super) fn is_shut_out(state: &State, address: IpAddr) -> bool {
+    state.guard.standing(address) != Standing::Free && state.guard.seen_from(address).is_empty()
 }
 
 /// Finds the client whose key opens the request: first those lately seen from the address, then all.

@@ -99,6 +99,11 @@ async fn answer(state: &State, incoming: &Incoming, body: &[u8]) -> Outcome {
         state.refuse(incoming, None, "401", Reason::RateLimited);
         return Outcome::Refused;
     }
+    // Nothing can come of a classic request of a slowed address that no client called from; an envelope is opened.
+    if classic::is_shut_out(state, incoming.peer.address) && !Body::may_be_envelope(body) {
+        state.refuse_stranger(incoming, Reason::Slowed);
+        return Outcome::Refused;
+    }
     match Body::parse(body) {
         Ok(Body::Classic(_)) if !state.settings.load().clients.classic => {
             state.refuse(incoming, None, "401", Reason::ClassicOff);
