@@ -24,7 +24,6 @@ impl RunError {
 }
 
 /// The counter of a function's calls that brought an answer, to be looked up once and not with each call.
-#[must_use]
 pub fn successes(function: &FunctionName) -> metrics::Counter {
     counter(function, "ok")
 }

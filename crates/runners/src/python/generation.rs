@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use super::PythonConfig;
 use super::worker::{Candidate, Helper, Report, Worker, start};
@@ -29,7 +31,12 @@ pub(crate) struct Module {
     source: Arc<str>,
     /// True when its `entry_call` is an `async def`.
     pub(super) asynchronous: bool,
+    /// What its calls take lately, in microseconds.
+    usual: AtomicU32,
 }
+
+/// Calls that usually take longer are slow: what waits behind one waits longer than a way to another worker takes.
+const SLOW_FROM_US: u32 = 2000;
 
 /// Modules that loaded together, with everything of the search path they imported.
 #[derive(Debug, Default)]
@@ -42,6 +49,20 @@ impl Generation {
     /// The module of this name.
     pub(super) fn module(&self, name: &str) -> Option<&Module> {
         self.modules.get(name)
+    }
+
+    /// Notes how long a call of this module took.
+    pub(super) fn took(&self, name: &str, time: Duration) {
+        let Some(module) = self.modules.get(name) else { return };
+        let (time, usual) = (time.as_micros(), module.usual.load(Ordering::Relaxed));
+        let time = u32::try_from(time).unwrap_or(u32::MAX);
+        // An eighth of each call, so that one hiccup does not count as a habit.
+        module.usual.store(usual - usual / 8 + time / 8, Ordering::Relaxed);
+    }
+
+    /// True when calls of this module usually take long.
+    pub(super) fn is_slow(&self, name: &str) -> bool {
+        self.modules.get(name).is_some_and(|module| module.usual.load(Ordering::Relaxed) > SLOW_FROM_US)
     }
 
     /// True when this module can be called.
@@ -128,7 +149,10 @@ impl Generation {
         let mut modules = BTreeMap::new();
         for listed in listed {
             if let Some((source, asynchronous)) = report.loaded.remove(&listed.name) {
-                modules.insert(listed.name.clone(), Module { listed, source, asynchronous });
+                modules.insert(
+                    listed.name.clone(),
+                    Module { listed, source, asynchronous, usual: AtomicU32::new(0) },
+                );
             }
         }
         Some(Self { modules, helpers: report.helpers })
@@ -156,7 +180,10 @@ impl Generation {
     pub(super) fn of(modules: &[(&str, bool)]) -> Self {
         let module = |(name, asynchronous): &(&str, bool)| {
             let listed = Listed { name: (*name).to_owned(), path: PathBuf::new(), package: false };
-            ((*name).to_owned(), Module { listed, source: "".into(), asynchronous: *asynchronous })
+            (
+                (*name).to_owned(),
+                Module { listed, source: "".into(), asynchronous: *asynchronous, usual: AtomicU32::new(0) },
+            )
         };
         Self { modules: modules.iter().map(module).collect(), helpers: Vec::new() }
     }

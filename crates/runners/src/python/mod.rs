@@ -70,6 +70,8 @@ struct Call {
     patience: Option<Instant>,
     /// How many workers died before it could start.
     lost: u8,
+    /// True when its function is known to take long, so that nothing should wait behind it.
+    slow: bool,
 }
 
 impl Call {

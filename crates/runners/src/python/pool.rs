@@ -17,6 +17,8 @@ use super::worker::Worker;
 use super::{Call, PythonConfig};
 use crate::tasks::{Tasks, stopped};
 
+/// The place of ordinary calls where they stand beside asynchronous ones.
+const ORDINARY: usize = 0;
 /// Calls that may wait for a worker; one more is `busy`.
 const PLACES: usize = 1024;
 /// Ordinary calls one worker has at a time: one runs, one waits for it without a round trip between them.
@@ -53,7 +55,15 @@ impl Pool {
     ) -> Result<oneshot::Receiver<Result<Value, RunError>>, RunError> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| RunError::Busy)?;
         let (answer, outcome) = oneshot::channel();
-        let call = Call { module: module.clone(), job, answer, place: Some(place), patience: None, lost: 0 };
+        let call = Call {
+            module: module.clone(),
+            job,
+            answer,
+            place: Some(place),
+            patience: None,
+            lost: 0,
+            slow: false,
+        };
         self.events.send(Event::Submitted(call)).map_err(|_| stopped())?;
         Ok(outcome)
     }
@@ -68,7 +78,7 @@ impl Pool {
 
 #[derive(Debug)]
 enum Event {
-    Answered { key: u64, asynchronous: bool },
+    Answered { key: u64, asynchronous: bool, slow: bool },
     Gone { key: u64, unstarted: Vec<Call> },
     Ready { key: u64, generation: Arc<Generation>, calls: UnboundedSender<Call> },
     Submitted(Call),
@@ -109,6 +119,21 @@ struct Member {
     key: u64,
     calls: UnboundedSender<Call>,
     load: [usize; 2],
+    /// How many of the ordinary ones are slow.
+    slow: usize,
+}
+
+impl Member {
+    /// Whether it may have one more call of this kind. Nothing is put behind a slow ordinary call.
+    fn has_room(&self, kind: usize, ahead: usize) -> bool {
+        let load = self.load.get(kind).copied().unwrap_or(ahead);
+        load < ahead && (kind != ORDINARY || self.slow == 0)
+    }
+
+    /// The less, the sooner it gets the next call of this kind.
+    fn weight(&self, kind: usize) -> (usize, usize) {
+        (self.load.get(kind).copied().unwrap_or_default(), self.load.iter().sum())
+    }
 }
 
 struct Dispatcher {
@@ -122,11 +147,12 @@ struct Dispatcher {
 impl Dispatcher {
     fn take(&mut self, event: Event) {
         match event {
-            Event::Answered { key, asynchronous } => {
-                let member = self.members.iter_mut().find(|member| member.key == key);
-                if let Some(load) = member.and_then(|member| member.load.get_mut(usize::from(asynchronous))) {
+            Event::Answered { key, asynchronous, slow } => {
+                let Some(member) = self.members.iter_mut().find(|member| member.key == key) else { return };
+                if let Some(load) = member.load.get_mut(usize::from(asynchronous)) {
                     *load = load.saturating_sub(1);
                 }
+                member.slow = member.slow.saturating_sub(usize::from(slow));
             }
             Event::Gone { key, unstarted } => {
                 self.members.retain(|member| member.key != key);
@@ -137,7 +163,7 @@ impl Dispatcher {
             }
             Event::Ready { key, generation, calls } => {
                 if Arc::ptr_eq(&generation, &self.generation) {
-                    self.members.push(Member { key, calls, load: [0, 0] });
+                    self.members.push(Member { key, calls, load: [0, 0], slow: 0 });
                 }
             }
             Event::Submitted(mut call) => {
@@ -206,13 +232,14 @@ impl Dispatcher {
     fn hand_out(&mut self) {
         for (kind, (queue, ahead)) in self.waiting.iter_mut().zip([AHEAD, AHEAD_ASYNC]).enumerate() {
             while let Some(mut call) = queue.pop_front() {
-                let of_kind = |member: &Member| member.load.get(kind).copied().unwrap_or(ahead);
-                let free = self.members.iter_mut().filter(|member| of_kind(member) < ahead);
-                let Some(member) = free.min_by_key(|m| (of_kind(m), m.load.iter().sum::<usize>())) else {
+                let free = self.members.iter_mut().filter(|member| member.has_room(kind, ahead));
+                let Some(member) = free.min_by_key(|member| member.weight(kind)) else {
                     queue.push_front(call);
                     break;
                 };
                 call.place = None;
+                call.slow = kind == ORDINARY && self.generation.is_slow(&call.module);
+                let slow = call.slow;
                 if let Err(back) = member.calls.send(call) {
                     // The worker has just gone; its end is about to be reported.
                     queue.push_front(back.0);
@@ -220,6 +247,7 @@ impl Dispatcher {
                     self.members.retain(|member| member.key != key);
                 } else if let Some(load) = member.load.get_mut(kind) {
                     *load += 1;
+                    member.slow += usize::from(slow);
                 }
             }
         }
@@ -247,8 +275,8 @@ async fn keep(shop: Arc<Shop>, generation: Weak<Generation>, mut ready: Option<W
         let key = shop.keys.fetch_add(1, Ordering::Relaxed);
         let (sender, calls) = mpsc::unbounded_channel();
         let _ready = shop.events.send(Event::Ready { key, generation: generation.clone(), calls: sender });
-        let answered = |asynchronous| {
-            let _noted = shop.events.send(Event::Answered { key, asynchronous });
+        let answered = |asynchronous, slow| {
+            let _noted = shop.events.send(Event::Answered { key, asynchronous, slow });
         };
         let ended = serve(worker, generation, calls, answered).await;
         let _gone = shop.events.send(Event::Gone { key, unstarted: ended.unstarted });

@@ -39,12 +39,12 @@ pub(super) struct Ended {
 }
 
 /// Serves the calls that come, until none can come any more or the worker ends. `answered` is told of each
-/// answer: true for an asynchronous one.
+/// answer: whether it is an asynchronous one, and whether the call had been taken for a slow one.
 pub(super) async fn serve(
     mut worker: Worker,
     generation: Arc<Generation>,
     mut calls: UnboundedReceiver<Call>,
-    answered: impl Fn(bool),
+    answered: impl Fn(bool, bool),
 ) -> Ended {
     let mut sent = Sent::new(generation);
     let cause = attend(&mut worker, &mut sent, &mut calls, answered).await;
@@ -71,7 +71,7 @@ async fn attend(
     worker: &mut Worker,
     sent: &mut Sent,
     calls: &mut UnboundedReceiver<Call>,
-    answered: impl Fn(bool),
+    answered: impl Fn(bool, bool),
 ) -> Cause {
     let Worker { group, stream, inbox, .. } = worker;
     let (mut reader, mut writer) = stream.split();
@@ -166,6 +166,14 @@ impl Sent {
         self.head_deadline = self.queue.front().map(|(_, call)| after(call.job.limits.timeout));
     }
 
+    /// The head's deadline says when it began.
+    fn note_duration(&self, call: &Call) {
+        let limit = call.job.limits.timeout;
+        if let Some(left) = self.head_deadline.map(|deadline| deadline - after(Duration::ZERO)) {
+            self.generation.took(&call.module, limit.saturating_sub(left));
+        }
+    }
+
     fn next_deadline(&self) -> Option<(u64, Instant)> {
         let head = self.queue.front().map(|(number, _)| *number).zip(self.head_deadline);
         let others = self.asynchronous.iter().map(|(number, (_, deadline))| (*number, *deadline));
@@ -179,7 +187,11 @@ impl Sent {
         1 + calls.map(|call| call.job.limits.max_output).max().unwrap_or_default().max(MESSAGE)
     }
 
-    fn take_answers(&mut self, inbox: &mut Inbox, answered: &impl Fn(bool)) -> Result<(), &'static str> {
+    fn take_answers(
+        &mut self,
+        inbox: &mut Inbox,
+        answered: &impl Fn(bool, bool),
+    ) -> Result<(), &'static str> {
         loop {
             let frame =
                 inbox.take(self.longest_answer()).map_err(|_| "it sent more than an answer may hold")?;
@@ -191,12 +203,13 @@ impl Sent {
             };
             let call = call.ok_or("it answered what it was not asked")?;
             if !asynchronous {
+                self.note_duration(&call);
                 self.start_head();
             }
             self.answered = true;
-            let outcome = understand(body, &call.job.limits);
+            let (outcome, slow) = (understand(body, &call.job.limits), call.slow);
             call.finish(outcome);
-            answered(asynchronous);
+            answered(asynchronous, slow);
         }
     }
 

@@ -27,7 +27,7 @@ fn call(module: &str) -> (Call, oneshot::Receiver<Result<Value, RunError>>) {
     let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
     let job = Job { caller: Arc::new(caller), args: None, limits: FunctionLimits::default(), slot };
     let (answer, outcome) = oneshot::channel();
-    (Call { module: module.into(), job, answer, place: None, patience: None, lost: 0 }, outcome)
+    (Call { module: module.into(), job, answer, place: None, patience: None, lost: 0, slow: false }, outcome)
 }
 
 fn member(dispatcher: &mut Dispatcher, key: u64) -> UnboundedReceiver<Call> {
@@ -62,10 +62,26 @@ async fn calls_go_to_the_worker_with_the_least_to_do_and_two_at_most_to_each() {
     let _outcomes: Vec<_> = (0..5).map(|_| submit(&mut dispatcher, "m")).collect();
     assert_eq!(workers.each_ref().map(count), [2, 2]);
     assert!(dispatcher.is_waiting());
-    dispatcher.take(Event::Answered { key: 2, asynchronous: false });
+    dispatcher.take(Event::Answered { key: 2, asynchronous: false, slow: false });
     dispatcher.hand_out();
     assert_eq!(workers.each_ref().map(count), [2, 3]);
     assert!(!dispatcher.is_waiting());
+}
+
+#[tokio::test]
+async fn nothing_is_put_behind_a_call_that_usually_takes_long() {
+    let mut dispatcher = dispatcher(&[("m", false), ("s", false)]);
+    for _ in 0..8 {
+        dispatcher.generation.took("m", Duration::from_micros(50));
+        dispatcher.generation.took("s", Duration::from_millis(20));
+    }
+    let workers = [member(&mut dispatcher, 1), member(&mut dispatcher, 2)];
+    let _outcomes: Vec<_> = ["s", "m", "m", "m"].map(|name| submit(&mut dispatcher, name)).into();
+    assert_eq!(workers.each_ref().map(count), [1, 2]);
+    assert!(dispatcher.is_waiting());
+    dispatcher.take(Event::Answered { key: 1, asynchronous: false, slow: true });
+    dispatcher.hand_out();
+    assert_eq!(workers.each_ref().map(count), [2, 2]);
 }
 
 #[tokio::test]
