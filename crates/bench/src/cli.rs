@@ -50,6 +50,12 @@ pub(crate) enum Command {
     Micro,
     /// Load a server with requests of one kind and print what came of it
     Load(Load),
+    /// Compare the times of refusals of every kind
+    Timing {
+        /// Refusals of each kind, on average
+        #[arg(long, default_value = "20000")]
+        each: u64,
+    },
     /// Measure the rows of docs/BENCHMARKS.md
     Rows {
         /// Only rows whose name begins with one of these

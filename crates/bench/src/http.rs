@@ -1,6 +1,7 @@
 //! One keep-alive connection of HTTP/1.1, as cheap as it can be: the generator shares the machine with the server.
 
-use std::net::SocketAddr;
+use std::io::Write as _;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -63,11 +64,19 @@ fn head(received: &[u8]) -> Result<Option<(u16, usize, usize)>, Failure> {
 }
 
 /// Writes a POST of JSON into `to`; `forwarded` stands in `X-Forwarded-For`.
-pub(crate) fn post(to: &mut Vec<u8>, path: &str, forwarded: Option<std::net::IpAddr>, body: &[u8]) {
-    use std::io::Write as _;
+pub(crate) fn post(to: &mut Vec<u8>, path: &str, forwarded: Option<IpAddr>, body: &[u8]) {
+    write(to, (path, "application/json"), forwarded, body);
+}
+
+/// The same to `/v1` with another type.
+pub(crate) fn post_as(to: &mut Vec<u8>, content_type: &str, forwarded: Option<IpAddr>, body: &[u8]) {
+    write(to, ("/v1", content_type), forwarded, body);
+}
+
+fn write(to: &mut Vec<u8>, (path, content_type): (&str, &str), forwarded: Option<IpAddr>, body: &[u8]) {
     to.clear();
     // Writing to a vector cannot fail.
-    let _written = write!(to, "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n");
+    let _written = write!(to, "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {content_type}\r\n");
     if let Some(address) = forwarded {
         let _written = write!(to, "X-Forwarded-For: {address}\r\n");
     }

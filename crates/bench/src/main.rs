@@ -10,6 +10,7 @@ mod process;
 mod report;
 mod rows;
 mod site;
+mod timing;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -44,6 +45,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             Command::Echo { .. } => Ok(()),
             Command::Micro => report::steps(cli.json, &micro::all(&*clock)?.0),
             Command::Load(load) => rows::load(cli, load, clock).await,
+            Command::Timing { each } => timing::measure(cli, *each, clock).await,
             Command::Rows { names } => rows::measure(cli, names, clock).await,
         }
     })

@@ -96,6 +96,48 @@ pub(crate) fn steps(json: bool, steps: &[Step]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// One kind of refusal against all others.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Row {
+    pub(crate) kind: &'static str,
+    pub(crate) count: usize,
+    /// Median time to the answer.
+    pub(crate) took_ms: f64,
+    /// Median time from the tick to the answer.
+    pub(crate) behind_us: f64,
+    /// Kolmogorov-Smirnov distances to all other kinds, of both figures.
+    pub(crate) took_distance: f64,
+    pub(crate) behind_distance: f64,
+    /// The distance that chance exceeds once in a thousand times.
+    pub(crate) bound: f64,
+}
+
+/// Prints how refusals compare.
+pub(crate) fn timing(json: bool, rows: &[Row]) -> Result<(), Failure> {
+    if json {
+        println!("{}", serde_json::to_string(rows)?);
+        return Ok(());
+    }
+    let head =
+        ["refused because", "count", "median", "behind its tick", "distance", "of the latter", "chance", ""];
+    let mut table = table(head);
+    for row in rows {
+        let stands_out = row.took_distance.max(row.behind_distance) > row.bound;
+        table.add_row([
+            row.kind.to_owned(),
+            row.count.to_string(),
+            format!("{:.2} ms", row.took_ms),
+            format!("{:.0} µs", row.behind_us),
+            format!("{:.4}", row.took_distance),
+            format!("{:.4}", row.behind_distance),
+            format!("{:.4}", row.bound),
+            if stands_out { "stands out" } else { "" }.to_owned(),
+        ]);
+    }
+    println!("{table}");
+    Ok(())
+}
+
 fn table<const N: usize>(head: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);

@@ -44,7 +44,7 @@ impl Addresses {
 }
 
 /// The address `n` places after a base.
-pub(super) fn spread(base: u32, n: u64) -> IpAddr {
+pub(crate) fn spread(base: u32, n: u64) -> IpAddr {
     Ipv4Addr::from_bits(base.wrapping_add((n & 0x00ff_ffff) as u32)).into()
 }
 

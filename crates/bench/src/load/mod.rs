@@ -14,7 +14,7 @@ use crate::Failure;
 use crate::http::Connection;
 
 pub(crate) use bodies::Bodies;
-pub(crate) use calls::{Addresses, Calls, Prepared, Shape};
+pub(crate) use calls::{Addresses, Calls, Prepared, Shape, spread};
 pub(crate) use strangers::{Garbage, Replays, Rubbish};
 
 /// What is sent, and what must come back.

@@ -10,6 +10,7 @@ use msp_protocol::{DecodeError, OsRng};
 use serde_json::Value;
 
 use super::proof::{Claim, Refused};
+use super::tick::TICK;
 use super::{Incoming, Outcome, refuse_malformed};
 use crate::directory::Entry;
 use crate::problem::CallRefusal;
@@ -98,7 +99,8 @@ async fn find(state: &State, incoming: &Incoming, request: Request) -> Result<(R
         return Err(Reason::Malformed(DecodeError::Size));
     }
     let Ok(found) = state.search.find(request).await else { return Err(Reason::SearchQueueFull) };
-    incoming.since.set(found.all_tried);
+    // Only a search that takes longer than a tick moves the refusal, and then for every key alike.
+    incoming.since.set(incoming.since.get().max(found.all_tried.saturating_sub(TICK)));
     match found.entry {
         Some(entry) => Ok((*found.request, entry)),
         None => Err(Reason::Stranger),

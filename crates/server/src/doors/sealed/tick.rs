@@ -10,7 +10,8 @@ use msp_core::clock::Clock;
 
 use crate::problem;
 
-/// The time between two ticks, in nanoseconds: 25 ms, longer than a refusal takes to find.
+/// The time between two ticks, longer than a refusal takes to find.
+pub(super) const TICK: Duration = Duration::from_nanos(TICK_NS);
 const TICK_NS: u64 = 25_000_000;
 /// Refusals held back at once; more are closed unanswered.
 const MAX_HELD: usize = 4096;
