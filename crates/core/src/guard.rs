@@ -113,8 +113,9 @@ pub trait Guard: Send + Sync {
     /// The keys (their digests) that lately proved themselves from this address, the last one first.
     fn seen_from(&self, address: IpAddr) -> Vec<Digest>;
 
-    /// Counts a failure against an address (IPv6: its /64) and, where one is known, an account.
-    fn note_failure(&self, address: IpAddr, account: Option<&Digest>);
+    /// Counts a failure against an address (IPv6: its /64) and, where one is known, an account. A trusted hop stands for
+    /// many: it is slowed like others and never banned.
+    fn note_failure(&self, address: IpAddr, is_hop: bool, account: Option<&Digest>);
     /// Forgets an account's failures after a success; an address only loses half of its own.
     fn note_success(&self, address: IpAddr, account: &Digest);
     /// How an address is to be treated now.

@@ -17,7 +17,7 @@ use table::Table;
 ///
 /// Each counter halves every five minutes. Its sixth failure slows down for one second, each further one for
 /// twice as long, up to five minutes. At the hundredth an address is banned for an hour, unless it is a local
-/// one, which may stand for many.
+/// one or a trusted hop, which may stand for many.
 #[derive(Debug, Default)]
 pub(crate) struct Failures {
     addresses: Table<Network>,
@@ -26,9 +26,9 @@ pub(crate) struct Failures {
 
 impl Failures {
     /// Counts a failure; `now` is monotonic, here and below.
-    pub(crate) fn note(&mut self, address: IpAddr, account: Option<&Digest>, now: Duration) {
+    pub(crate) fn note(&mut self, address: IpAddr, is_hop: bool, account: Option<&Digest>, now: Duration) {
         let network = Network::of(address);
-        self.addresses.count(network, !network.is_local(), now);
+        self.addresses.count(network, !is_hop && !network.is_local(), now);
         if let Some(account) = account {
             self.accounts.count(*account, false, now);
         }

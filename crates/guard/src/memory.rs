@@ -137,8 +137,8 @@ impl Guard for MemoryGuard {
         lock(&self.sightings).seen_from(address)
     }
 
-    fn note_failure(&self, address: IpAddr, account: Option<&Digest>) {
-        lock(&self.failures).note(address, account, self.clock.monotonic());
+    fn note_failure(&self, address: IpAddr, is_hop: bool, account: Option<&Digest>) {
+        lock(&self.failures).note(address, is_hop, account, self.clock.monotonic());
     }
 
     fn note_success(&self, address: IpAddr, account: &Digest) {

@@ -13,6 +13,8 @@ use msp_settings::ProxySettings;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Peer {
     pub(crate) address: IpAddr,
+    /// The address is that of a trusted proxy, which did not say for whom it speaks.
+    pub(crate) is_hop: bool,
     pub(crate) scheme: Option<String>,
     pub(crate) host: Option<String>,
     pub(crate) port: Option<u16>,
@@ -31,6 +33,7 @@ impl Peer {
         let forwarded = trusted("x-forwarded-for", proxy.forward_for).and_then(|text| address(&text));
         Self {
             address: forwarded.unwrap_or(socket).to_canonical(),
+            is_hop: proxy.forward_for > 0 && forwarded.is_none(),
             scheme: trusted("x-forwarded-proto", proxy.forward_proto),
             host: trusted("x-forwarded-host", proxy.forward_host),
             port: trusted("x-forwarded-port", proxy.forward_port).and_then(|text| text.parse().ok()),
@@ -65,13 +68,17 @@ mod tests {
     use super::*;
 
     fn seen(hops: u8, values: &[&str]) -> String {
+        peer(hops, values).address.to_string()
+    }
+
+    fn peer(hops: u8, values: &[&str]) -> Peer {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(HeaderName::from_static("x-forwarded-for"), HeaderValue::from_str(value).unwrap());
         }
         let defaults = msp_settings::Settings::load(&msp_settings::Sources::default()).unwrap();
         let proxy = ProxySettings { forward_for: hops, ..defaults.proxy };
-        Peer::from_headers("192.0.2.9".parse().unwrap(), &headers, &proxy).address.to_string()
+        Peer::from_headers("192.0.2.9".parse().unwrap(), &headers, &proxy)
     }
 
     #[test]
@@ -81,6 +88,20 @@ mod tests {
         assert_eq!(seen(2, &["10.0.0.1"]), "192.0.2.9");
         assert_eq!(seen(0, &["10.0.0.1"]), "192.0.2.9");
         assert_eq!(seen(1, &[]), "192.0.2.9");
+    }
+
+    #[test]
+    fn whom_a_trusted_proxy_does_not_name_is_the_proxy_itself() {
+        for (hops, values, is_hop) in [
+            (1, &[][..], true),
+            (1, &["unknown"], true),
+            (2, &["10.0.0.1"], true),
+            (1, &["10.0.0.1"], false),
+            (0, &[], false),
+            (0, &["10.0.0.1"], false),
+        ] {
+            assert_eq!(peer(hops, values).is_hop, is_hop, "{hops} {values:?}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ fn address(text: &str) -> IpAddr {
 
 fn fail(failures: &mut Failures, from: &str, times: usize, now: Duration) {
     for _ in 0..times {
-        failures.note(address(from), None, now);
+        failures.note(address(from), false, None, now);
     }
 }
 
@@ -90,6 +90,15 @@ fn a_local_address_is_slowed_but_never_banned() {
 }
 
 #[test]
+fn a_trusted_hop_is_slowed_but_never_banned() {
+    let mut failures = Failures::default();
+    for _ in 0..1_000 {
+        failures.note(address("192.0.2.1"), true, None, NOW);
+    }
+    assert_eq!(failures.standing(address("192.0.2.1"), NOW), Standing::Slowed(NOW + seconds(300)));
+}
+
+#[test]
 fn addresses_of_one_64_are_counted_together() {
     let mut failures = Failures::default();
     for n in 0..100 {
@@ -106,7 +115,7 @@ fn a_success_frees_the_account_but_takes_only_half_from_the_address() {
     let mut failures = Failures::default();
     let account = Digest::of(b"account");
     for _ in 0..14 {
-        failures.note(address("192.0.2.1"), Some(&account), NOW);
+        failures.note(address("192.0.2.1"), false, Some(&account), NOW);
     }
     assert_eq!(failures.account_delay(&account, NOW), seconds(256));
 
@@ -137,7 +146,7 @@ fn an_accounts_delay_counts_from_its_last_failure_wherever_it_came_from() {
     let mut failures = Failures::default();
     let account = Digest::of(b"account");
     for n in 0..8 {
-        failures.note(address(&format!("198.51.100.{n}")), Some(&account), NOW);
+        failures.note(address(&format!("198.51.100.{n}")), false, Some(&account), NOW);
     }
 
     assert_eq!(failures.account_delay(&account, NOW + seconds(1)), seconds(3));

@@ -41,7 +41,7 @@ pub(super) async fn answer(state: &State, incoming: &Incoming, request: Request)
     let refusal = match state.prove(&claim, &state.directory.load_full()).await {
         Ok(()) => None,
         Err(Refused::Unproven(reason)) => {
-            state.guard.note_failure(incoming.peer.address, Some(&claim.entry.digest));
+            state.guard.note_failure(incoming.peer.address, incoming.peer.is_hop, Some(&claim.entry.digest));
             Some(reason)
         }
         Err(Refused::Skewed { reason, .. } | Refused::Limited(reason)) => Some(reason),

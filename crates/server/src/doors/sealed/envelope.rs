@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::proof::{Claim, Refused};
 use super::{Incoming, Outcome, refuse_malformed};
 use crate::directory::Entry;
+use crate::peer::Peer;
 use crate::problem::{CallRefusal, clock_skew};
 use crate::state::State;
 
@@ -81,7 +82,8 @@ impl Sealer<'_> {
     fn refuse(&self, entry: &Entry, refused: Refused) -> Outcome {
         let (answer, reason, outcome) = match refused {
             Refused::Unproven(reason) => {
-                self.state.guard.note_failure(self.incoming.peer.address, Some(&entry.digest));
+                let Peer { address, is_hop, .. } = self.incoming.peer;
+                self.state.guard.note_failure(address, is_hop, Some(&entry.digest));
                 ("401", reason, Outcome::Refused)
             }
             Refused::Skewed { tell: false, reason, .. } => ("401", reason, Outcome::Refused),

@@ -70,7 +70,7 @@ async fn receive(request: HttpRequest, payload: Payload, state: Data<State>) -> 
         peer: Peer::of(&request, &settings.proxy),
         since: Cell::new(Duration::ZERO),
     };
-    let Peer { address, scheme, host, port, prefix } = &incoming.peer;
+    let Peer { address, scheme, host, port, prefix, .. } = &incoming.peer;
     tracing::debug!(req = %incoming.id, %address, ?scheme, ?host, ?port, ?prefix, "request");
     let body = read_body(&request, payload, &settings.limits).await;
     incoming.since.set(state.clock.monotonic());
@@ -169,7 +169,7 @@ impl State {
 
     /// Keeps the reason, and counts a failure against the address.
     fn refuse_stranger(&self, incoming: &Incoming, reason: Reason) {
-        self.guard.note_failure(incoming.peer.address, None);
+        self.guard.note_failure(incoming.peer.address, incoming.peer.is_hop, None);
         self.refuse(incoming, None, "401", reason);
     }
 }
