@@ -4,6 +4,7 @@
 
 mod background;
 mod cli;
+mod connections;
 mod directory;
 mod doors;
 mod healthcheck;
@@ -17,5 +18,6 @@ pub mod telemetry;
 mod uses;
 
 pub use cli::Cli;
+pub use connections::raise_file_limit;
 pub use healthcheck::healthcheck;
 pub use startup::{Server, ServerHandle, StartupError};

@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 fn main() -> ExitCode {
     keep_private();
+    msp_server::raise_file_limit();
     let cli = Cli::parse();
     match start(&cli) {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,7 +4,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use actix_web::web::Data;
 use actix_web::{App, HttpServer, dev};
@@ -23,14 +22,14 @@ use msp_settings::{Settings, Sources};
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 
-use crate::background;
 use crate::directory::Directory;
 use crate::doors::sealed::{ClassicSearch, RefusalTick};
-use crate::doors::{control, ops, sealed};
+use crate::doors::{control, ops};
 use crate::rates::Rates;
 use crate::refusals::Refusals;
 use crate::state::State;
 use crate::uses::Uses;
+use crate::{background, connections};
 
 /// Why a server cannot start; one line for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -131,7 +130,8 @@ impl Server {
             .map_err(|error| io(&settings.server.keypath.join(msp_core::control::SOCKET), error))?;
         let state = Arc::new(assemble(settings, sources, clock, registry, directory, key).await?);
         let ops_address = ops.as_ref().map(|(_, address)| *address);
-        let mut listeners = vec![serve_main(main, &state)?];
+        let serving = connections::serve(main, &state);
+        let mut listeners = vec![serving.map_err(|error| io(Path::new("[network]"), error))?];
         if let Some((listener, _)) = ops {
             listeners.push(serve_ops(listener, &state, metrics)?);
         }
@@ -334,29 +334,6 @@ fn listen(section: &'static str, address: SocketAddr) -> Result<(TcpListener, So
     let listener = TcpListener::bind(address).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
-}
-
-fn serve_main(listener: TcpListener, state: &Arc<State>) -> Result<dev::Server, StartupError> {
-    let settings = state.settings.load();
-    let limits = &settings.limits;
-    let data = Data::from(state.clone());
-    let sealed = settings.doors.sealed;
-    let server = HttpServer::new(move || {
-        App::new().app_data(data.clone()).configure(|config| {
-            if sealed {
-                sealed::configure(config);
-            }
-        })
-    })
-    .disable_signals()
-    .client_request_timeout(limits.head_timeout)
-    .client_disconnect_timeout(Duration::from_secs(1))
-    .keep_alive(limits.idle_timeout)
-    .max_connections(limits.connections)
-    .shutdown_timeout(limits.drain_timeout.as_secs())
-    .listen(listener)
-    .map_err(|error| StartupError::Io { place: "[network]".to_owned(), error })?;
-    Ok(server.run())
 }
 
 fn serve_ops(

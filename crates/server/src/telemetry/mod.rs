@@ -67,6 +67,10 @@ const fn level(level: LogLevel) -> Level {
 
 impl<S: Subscriber> Layer<S> for Log {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        // What it warns of is one line for each broken connection, so that a stranger could fill the log.
+        if metadata.target().starts_with("actix_http") {
+            return false;
+        }
         // Libraries are heard when they warn: what they say below that may hold what we never log.
         let ours = metadata.target().starts_with("msp_") || metadata.target() == "function";
         *metadata.level() <= if ours { self.level } else { self.level.min(Level::WARN) }

@@ -97,6 +97,7 @@ fn libraries_are_heard_only_when_they_warn() {
         || {
             tracing::debug!(target: "sqlx::query", "a statement");
             tracing::warn!(target: "sqlx::query", "a slow statement");
+            tracing::error!(target: "actix_http::h1::dispatcher", "a stranger's broken connection");
             tracing::debug!("ours");
         },
     );

@@ -17,6 +17,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use msp_core::{Guard as _, Reason, RequestId};
 use msp_protocol::{Body, DecodeError};
 
+use crate::connections::UnderWay;
 use crate::peer::Peer;
 use crate::problem;
 use crate::refusals::Refusal;
@@ -64,6 +65,7 @@ enum Outcome {
 }
 
 async fn receive(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+    let _under_way = UnderWay::begin(&request);
     let settings = state.settings.load();
     let incoming = Incoming {
         id: state.next_request_id(),
