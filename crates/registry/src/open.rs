@@ -85,6 +85,10 @@ impl SqlRegistry {
                 Ok(())
             })
         });
+        // A full disk has SQLite end a transaction by itself, and the connection counts it as open for ever.
+        let options = options.before_acquire(|connection, _| {
+            Box::pin(std::future::ready(Ok(!connection.is_in_transaction())))
+        });
         let pool = options.connect(&url).await.map_err(|error| failed(&place, &error))?;
         Ok(Self { pool, clock, path: path.into(), place: place.into(), writing: Arc::default() })
     }

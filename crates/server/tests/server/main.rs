@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod faults;
 mod harness;
 mod programs;
 mod sealed;

@@ -85,6 +85,11 @@ impl Caller {
         (rid, body)
     }
 
+    /// An envelope body of this moment, for programs that live by the machine's clock.
+    pub(crate) fn fresh(&self, function: &str) -> String {
+        self.envelope(super::program::now(), function, None).1
+    }
+
     /// What an envelope answer holds.
     pub(crate) fn open(&self, rid: &Rid, answered: &Answered) -> Answer {
         self.pair().open_answer(rid, answered.body.as_bytes()).unwrap()

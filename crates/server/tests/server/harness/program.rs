@@ -6,8 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
+use msp_core::clock::{Clock as _, SystemClock};
+use msp_protocol::{OsRng, PrivateKey, Secret};
+use msp_registry::SqlRegistry;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+use super::{Answered, Caller, http, new_client, until};
 
 /// A folder in which programs run.
 pub(crate) struct Bench {
@@ -16,7 +21,12 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self::within(&std::env::temp_dir())
+    }
+
+    /// In a folder of its own below this one.
+    pub(crate) fn within(folder: &Path) -> Self {
+        Self { folder: TempDir::new_in(folder).unwrap() }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -58,10 +68,39 @@ impl Bench {
         change(&mut command);
         Program::start(command)
     }
+
+    /// The registry, as another process sees it.
+    pub(crate) async fn registry(&self) -> SqlRegistry {
+        let url = format!("sqlite:{}", self.path("sec/registry.db").display());
+        SqlRegistry::open(&url, Arc::new(SystemClock::start())).await.unwrap()
+    }
+
+    /// Registers a linked client behind the server's back, and waits until it is served.
+    pub(crate) async fn client(&self, server: &Program, name: &str) -> Caller {
+        let (key, secret) = (PrivateKey::generate(&mut OsRng), Secret::generate(&mut OsRng));
+        let mut new = new_client(&key, &secret, Some(name));
+        new.classic = true;
+        self.registry().await.add_client(&new, "test").await.unwrap();
+        let public = msp_keyfile::read_public_key(&self.path("sec/server.pub")).unwrap();
+        let caller = Caller { key, secret, server: public, address: server.address };
+        until("the server knows the client", async || {
+            server.post(caller.fresh("time_test")).await.status == 200
+        })
+        .await;
+        caller
+    }
+}
+
+/// The second at which the programs live.
+pub(crate) fn now() -> u64 {
+    SystemClock::start().unix()
 }
 
 /// Where a program is: ours beside the server's binary, which the whole workspace is built into.
 fn program_path(program: &str) -> PathBuf {
+    if program == "prlimit" {
+        return program.into();
+    }
     if program == "python3" {
         return std::env::var_os("MSP_TEST_PYTHON").map_or_else(|| "python3".into(), Into::into);
     }
@@ -114,6 +153,31 @@ impl Program {
         format!("http://{}{path}", self.address)
     }
 
+    /// Sends a body to `/v1` as JSON.
+    pub(crate) async fn post(&self, body: String) -> Answered {
+        let request = http().post(self.url("/v1")).header("Content-Type", "application/json").body(body);
+        Answered::of(request.send().await.unwrap()).await
+    }
+
+    /// Asks the ops door whether it is ready.
+    pub(crate) async fn ready(&self) -> Answered {
+        let mut ops = None;
+        until("the ops door is named", async || {
+            let log = self.log.lock().unwrap();
+            ops = log.split_once("ops door on ").and_then(|(_, rest)| Some(rest.lines().next()?.to_owned()));
+            ops.is_some()
+        })
+        .await;
+        Answered::of(http().get(format!("http://{}/readyz", ops.unwrap())).send().await.unwrap()).await
+    }
+
+    /// What it holds of the memory, in KiB.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
@@ -138,6 +202,9 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.log.lock().unwrap());
+        }
         let _ended_already = self.child.kill();
         let _ended_already = self.child.wait();
     }

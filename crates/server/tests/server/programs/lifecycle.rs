@@ -1,43 +1,11 @@
 //! Signals, kills, restarts, and what the log may hold.
 
-use msp_core::clock::{Clock as _, SystemClock};
-use msp_protocol::{OsRng, PrivateKey, Secret};
-use msp_registry::SqlRegistry;
+use msp_protocol::{OsRng, Secret};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::program::{Bench, Program};
-use crate::harness::{Answered, Caller, http, new_client, until};
-
-/// Registers a linked client behind the server's back.
-async fn client(bench: &Bench, server: &Program) -> Caller {
-    let (key, secret) = (PrivateKey::generate(&mut OsRng), Secret::generate(&mut OsRng));
-    let url = format!("sqlite:{}", bench.path("sec/registry.db").display());
-    let registry = SqlRegistry::open(&url, std::sync::Arc::new(SystemClock::start())).await.unwrap();
-    let mut new = new_client(&key, &secret, Some("laptop"));
-    new.classic = true;
-    registry.add_client(&new, "test").await.unwrap();
-    let public = msp_keyfile::read_public_key(&bench.path("sec/server.pub")).unwrap();
-    let caller = Caller { key, secret, server: public, address: server.address };
-    until("the server knows the client", async || {
-        post(server, envelope(&caller, "time_test")).await.status == 200
-    })
-    .await;
-    caller
-}
-
-fn now() -> u64 {
-    SystemClock::start().unix()
-}
-
-fn envelope(caller: &Caller, function: &str) -> String {
-    caller.envelope(now(), function, None).1
-}
-
-async fn post(server: &Program, body: String) -> Answered {
-    let request = http().post(server.url("/v1")).header("Content-Type", "application/json").body(body);
-    Answered::of(request.send().await.unwrap()).await
-}
+use crate::harness::program::{Bench, now};
+use crate::harness::{Answered, Caller, http, until};
 
 /// A function that runs until the file `go` exists, and says that it began in the file `began`.
 fn waiting_module(bench: &Bench) {
@@ -57,7 +25,7 @@ async fn a_sigterm_ends_what_is_under_way_first() {
     let bench = Bench::new();
     waiting_module(&bench);
     let server = bench.serve();
-    let caller = client(&bench, &server).await;
+    let caller = bench.client(&server, "laptop").await;
     let (rid, body) = caller.envelope(now(), "waiting", None);
     let url = server.url("/v1");
     let call = tokio::spawn(async move {
@@ -80,8 +48,8 @@ async fn a_second_sigterm_quits_at_once() {
     // Longer than this test may take.
     bench.write("config/config.ini", "[Limits]\nDrainTimeout=300\n");
     let server = bench.serve();
-    let caller = client(&bench, &server).await;
-    let body = envelope(&caller, "waiting");
+    let caller = bench.client(&server, "laptop").await;
+    let body = caller.fresh("waiting");
     let url = server.url("/v1");
     tokio::spawn(async move {
         http().post(url).header("Content-Type", "application/json").body(body).send().await
@@ -97,10 +65,10 @@ async fn a_second_sigterm_quits_at_once() {
 async fn a_sighup_takes_up_a_new_function_and_a_faulty_file_changes_nothing() {
     let bench = Bench::new();
     let server = bench.serve();
-    let caller = client(&bench, &server).await;
+    let caller = bench.client(&server, "laptop").await;
     let outcome = async |function: &str| {
         let (rid, body) = caller.envelope(now(), function, None);
-        caller.open(&rid, &post(&server, body).await).outcome.map_err(|failure| failure.code.to_string())
+        caller.open(&rid, &server.post(body).await).outcome.map_err(|failure| failure.code.to_string())
     };
     assert_eq!(outcome("echo").await, Err("unknown_function".to_owned()));
     bench.write("config/modules.ini", "[Modules]\ntime_test=simple_time\necho=echo\n");
@@ -117,25 +85,23 @@ async fn a_sighup_takes_up_a_new_function_and_a_faulty_file_changes_nothing() {
 async fn after_a_kill_nothing_accepted_is_accepted_again_and_callers_are_back_within_seconds() {
     let bench = Bench::new();
     let mut server = bench.serve();
-    let mut caller = client(&bench, &server).await;
+    let mut caller = bench.client(&server, "laptop").await;
     let mut accepted = Vec::new();
     for _ in 0..5 {
-        let body = envelope(&caller, "time_test");
         until("a fresh request is accepted", async || {
-            let body = envelope(&caller, "time_test");
-            let status = post(&server, body.clone()).await.status;
+            let body = caller.fresh("time_test");
+            let status = server.post(body.clone()).await.status;
             if status == 200 {
                 accepted.push(body);
             }
             status == 200
         })
         .await;
-        drop(body);
         assert!(!server.kill().success());
         server = bench.serve();
         caller.address = server.address;
         for body in &accepted {
-            assert_eq!(post(&server, body.clone()).await.status, 401);
+            assert_eq!(server.post(body.clone()).await.status, 401);
         }
     }
     assert!(server.stop().success());
@@ -164,17 +130,17 @@ async fn share_point_19_no_secret_key_or_result_is_in_the_log_at_debug() {
     let server = bench.serve_with(|command| {
         command.env("MSP_LOGLEVEL", "DEBUG");
     });
-    let caller = client(&bench, &server).await;
+    let caller = bench.client(&server, "laptop").await;
     for function in ["marked", "shout", "evil\u{202e}name", "echo"] {
         let args = json!({"argument": "ARGUMENT-OF-THE-CALL"});
-        post(&server, caller.envelope(now(), function, Some(&args)).1).await;
-        post(&server, caller.envelope(now(), function, None).1).await;
-        post(&server, caller.classic(now(), function)).await;
+        server.post(caller.envelope(now(), function, Some(&args)).1).await;
+        server.post(caller.envelope(now(), function, None).1).await;
+        server.post(caller.classic(now(), function)).await;
     }
     let stranger = Secret::generate(&mut OsRng);
     let wrong = Caller { secret: stranger.clone(), ..caller.clone() };
-    assert_eq!(post(&server, envelope(&wrong, "time_test")).await.status, 401);
-    assert_eq!(post(&server, wrong.classic(now(), "time_test")).await.status, 401);
+    assert_eq!(server.post(wrong.fresh("time_test")).await.status, 401);
+    assert_eq!(server.post(wrong.classic(now(), "time_test")).await.status, 401);
     let key = msp_keyfile::read_private_key(&bench.path("sec/server.key")).unwrap();
     let log = server.log.clone();
     assert!(server.stop().success());
