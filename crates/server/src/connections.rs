@@ -1,4 +1,5 @@
-//! The connections of the main listener: how many there may be, and how long each is waited for.
+//! The connections of the main listener: how many there may be, how long each is waited for, and how much it may send
+//! ahead of its answers.
 
 use std::cell::Cell;
 use std::io;
@@ -25,6 +26,9 @@ use crate::state::State;
 
 /// Files for everything but connections: registry, log, ops and control doors, functions.
 const OTHER_FILES: u64 = 1024;
+
+/// Requests that a connection may send ahead of its answers.
+const AHEAD: u32 = 8;
 
 /// Lets the process open as many files as the system allows it; each connection is one.
 pub fn raise_file_limit() {
@@ -111,10 +115,11 @@ impl Drop for UnderWay {
     }
 }
 
-/// A connection that is given up when nothing of an answer could be sent for too long, though no call is under way.
+/// A connection that is given up when nothing of an answer could be sent for too long, though no call is under way, or
+/// when far more requests come than are answered.
 ///
 /// The HTTP library waits for ever for the head of a second request once it has begun, and for a peer that does not
-/// read its answer.
+/// read its answer; and it makes requests of everything in its buffer, which holds thousands.
 struct Patient {
     stream: TcpStream,
     calls: Calls,
@@ -123,13 +128,17 @@ struct Patient {
     /// When (monotonic) something was sent last, at first when it was accepted.
     sent: Duration,
     alarm: Pin<Box<Sleep>>,
+    /// Bytes of the line that is being received.
+    line: usize,
+    /// Empty lines, each the end of a head, since all was answered.
+    heads: u32,
 }
 
 impl Patient {
     fn new(stream: TcpStream, limits: &LimitSettings, clock: Arc<dyn Clock>) -> Self {
         let patience = limits.idle_timeout + limits.head_timeout;
         let (calls, sent, alarm) = (Calls::default(), clock.monotonic(), Box::pin(sleep(patience)));
-        Self { stream, calls, clock, patience, sent, alarm }
+        Self { stream, calls, clock, patience, sent, alarm, line: 0, heads: 0 }
     }
 
     /// What waiting comes to: more waiting, or the end.
@@ -144,6 +153,17 @@ impl Patient {
             self.alarm.set(sleep(left));
         }
         Poll::Pending
+    }
+
+    /// Counts the heads that end in these bytes.
+    fn receive(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut begin = 0;
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            self.heads += u32::from(self.line + (end - begin) <= 1);
+            (self.line, begin) = (0, end + 1);
+        }
+        self.line += bytes.len() - begin;
+        if self.heads > AHEAD { Err(io::ErrorKind::QuotaExceeded.into()) } else { Ok(()) }
     }
 
     fn noted(
@@ -167,9 +187,18 @@ impl AsyncRead for Patient {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
-            Poll::Pending => self.wait(context),
-            read @ Poll::Ready(_) => read,
+            Poll::Pending => {
+                if self.calls.0.get() == 0 {
+                    self.heads = 0;
+                }
+                self.wait(context)
+            }
+            Poll::Ready(Ok(())) => {
+                Poll::Ready(self.receive(buffer.filled().get(before..).unwrap_or_default()))
+            }
+            failed @ Poll::Ready(Err(_)) => failed,
         }
     }
 }

@@ -145,6 +145,34 @@ async fn floods_of_headers_are_refused_and_written_nowhere() {
     assert!(server.stop().success());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_far_ahead_of_the_answers_is_given_up_and_takes_no_memory() {
+    let bench = Bench::new();
+    let server = bench.serve();
+    let caller = bench.client(&server, "laptop").await;
+    let before = server.resident();
+    let [short, plain] = ["POST /v1 HTTP/1.1\n\n", "POST /v1 HTTP/1.1\r\nHost: x\r\n\r\n"];
+    for request in [short, plain] {
+        let ahead = request.repeat(4_000);
+        let floods = (0..100).map(|_| async {
+            let mut stream = connect(server.address).await;
+            let _ended = stream.write_all(ahead.as_bytes()).await;
+            to_the_end(&mut stream).await
+        });
+        for answers in join_all(floods).await {
+            assert!(answers.matches("HTTP/1.1 ").count() <= 16, "{answers}");
+        }
+    }
+    assert!(server.resident() < before + 32 * 1024, "{} after {before} KiB", server.resident());
+    let few = "GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(7)
+        + "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let mut stream = connect(server.address).await;
+    stream.write_all(few.as_bytes()).await.unwrap();
+    assert_eq!(to_the_end(&mut stream).await.matches("HTTP/1.1 404").count(), 8, "a few may be sent ahead");
+    is_served(&server, &caller, 5).await;
+    assert!(server.stop().success());
+}
+
 /// Answers one after another, on connections of their own.
 async fn is_served(server: &Program, caller: &Caller, times: usize) {
     for _ in 0..times {

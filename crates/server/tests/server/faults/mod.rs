@@ -1,7 +1,13 @@
 //! Functions, disks, clocks, peers and operators at their worst: what breaks, what goes on, and what is never lost.
 
+mod attack;
+mod clocks;
 mod connections;
+mod crowds;
+mod functions;
 mod kills;
+mod namespace;
+mod operator;
 mod volume;
 mod volumes;
 

@@ -2,12 +2,12 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use tempfile::TempDir;
 
-/// Set in the process that has mounts of its own.
-const INSIDE: &str = "MSP_TEST_OWN_MOUNTS";
+use super::namespace::{in_namespace, run};
+
 const MIB: u64 = 1024 * 1024;
 
 /// A mounted ext4 file system of 16 MiB, on which root has nothing in reserve.
@@ -15,22 +15,9 @@ pub(super) struct Volume {
     folder: TempDir,
 }
 
-/// Runs the test of this name again, in a process whose mounts nobody else sees, and `body` there.
+/// Runs the test of this name with a volume, in a process whose mounts nobody else sees.
 pub(super) fn with_volume(test: &str, body: impl AsyncFnOnce(Volume)) {
-    if std::env::var_os(INSIDE).is_some() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        return runtime.block_on(body(Volume::new()));
-    }
-    assert!(
-        rustix::process::geteuid().is_root(),
-        "this test mounts a file system in a namespace of its own, so it must run as root; to leave it out: \
-         cargo nextest run --workspace -E 'not test(faults::volumes)'"
-    );
-    let mut again = Command::new("unshare");
-    again.arg("--mount").arg(std::env::current_exe().unwrap()).args(["--exact", test, "--nocapture"]);
-    let output = again.env(INSIDE, "1").stderr(Stdio::inherit()).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && told.contains("1 passed"), "{told}");
+    in_namespace("--mount", test, async || body(Volume::new()).await);
 }
 
 impl Volume {
@@ -95,9 +82,4 @@ impl Drop for Volume {
         // Lazily: what a failed test has left open must not keep its folder.
         let _mounted_no_more = Command::new("umount").arg("--lazy").arg(self.path()).status();
     }
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(output.status.success(), "{command:?}: {output:?}");
 }

@@ -48,9 +48,9 @@ async fn keys(bench: &Bench) -> Vec<String> {
 }
 
 #[test]
-fn a_full_disk_is_answered_busy_and_when_there_is_space_again_nothing_was_lost() {
+fn in_a_namespace_a_full_disk_is_answered_busy_and_when_there_is_space_again_nothing_was_lost() {
     with_volume(
-        "faults::volumes::a_full_disk_is_answered_busy_and_when_there_is_space_again_nothing_was_lost",
+        "faults::volumes::in_a_namespace_a_full_disk_is_answered_busy_and_when_there_is_space_again_nothing_was_lost",
         full_disk,
     );
 }
@@ -85,9 +85,10 @@ async fn full_disk(volume: Volume) {
 }
 
 #[test]
-fn a_server_killed_on_a_full_disk_knows_everyone_and_accepts_nothing_again_once_there_is_space() {
+fn in_a_namespace_a_server_killed_on_a_full_disk_knows_everyone_and_accepts_nothing_again_once_there_is_space()
+ {
     with_volume(
-        "faults::volumes::a_server_killed_on_a_full_disk_knows_everyone_and_accepts_nothing_again_once_there_is_space",
+        "faults::volumes::in_a_namespace_a_server_killed_on_a_full_disk_knows_everyone_and_accepts_nothing_again_once_there_is_space",
         killed_on_a_full_disk,
     );
 }
@@ -127,9 +128,9 @@ async fn killed_on_a_full_disk(volume: Volume) {
 }
 
 #[test]
-fn a_volume_that_becomes_read_only_is_answered_busy_and_stops_a_start_in_one_line() {
+fn in_a_namespace_a_volume_that_becomes_read_only_is_answered_busy_and_stops_a_start_in_one_line() {
     with_volume(
-        "faults::volumes::a_volume_that_becomes_read_only_is_answered_busy_and_stops_a_start_in_one_line",
+        "faults::volumes::in_a_namespace_a_volume_that_becomes_read_only_is_answered_busy_and_stops_a_start_in_one_line",
         read_only,
     );
 }

@@ -3,7 +3,7 @@
 mod caller;
 pub(crate) mod program;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -234,8 +234,14 @@ pub(crate) fn new_client(key: &PrivateKey, secret: &Secret, name: Option<&str>) 
 
 /// A client for raw requests.
 pub(crate) fn http() -> reqwest::Client {
+    http_from(None)
+}
+
+/// A client for raw requests that come from this address.
+pub(crate) fn http_from(address: Option<IpAddr>) -> reqwest::Client {
     let _set_already = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().timeout(Duration::from_secs(20)).no_proxy().build().unwrap()
+    let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).no_proxy();
+    http.local_address(address).build().unwrap()
 }
 
 /// Waits for an event, at most 10 seconds.

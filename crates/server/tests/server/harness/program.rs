@@ -203,7 +203,9 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("{}", self.log.lock().unwrap());
+            let log = self.log.lock().unwrap();
+            let last: Vec<&str> = log.lines().rev().take(20).collect();
+            eprintln!("the server said at last, the newest first:\n{}", last.join("\n"));
         }
         let _ended_already = self.child.kill();
         let _ended_already = self.child.wait();
