@@ -1,10 +1,12 @@
 //! The rules that hold under attack, each attacked.
 
+use std::path::Path;
 use std::process::Command;
 
 use futures_util::future::join_all;
 use msp_core::control::{Reply, Request};
 use msp_protocol::{OsRng, PrivateKey, Secret};
+use sqlx::{Connection as _, SqliteConnection};
 
 use super::namespace::{in_namespace, run};
 use crate::harness::{Answered, Caller, NOW, TestServer, Wanted, http_from};
@@ -140,17 +142,37 @@ async fn one_caller_fills_its_share_and_not_that_of_others() {
     }
 }
 
+/// Registers unlinked keys in one step, which no command does for so many.
+async fn add_at_once(registry: &Path, keys: usize) {
+    let url = format!("sqlite://{}", registry.display());
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    let mut change = connection.begin().await.unwrap();
+    for _ in 0..keys {
+        let key = *PrivateKey::generate(&mut OsRng).public();
+        sqlx::query(
+            "INSERT INTO clients (key_digest, public_key, standard, disabled, classic) VALUES ($1, $2, 1, 0, 1)",
+        )
+        .bind(key.digest().as_bytes().to_vec())
+        .bind(key.as_bytes().to_vec())
+        .execute(&mut *change)
+        .await
+        .unwrap();
+    }
+    sqlx::query("UPDATE meta SET value = value + 1 WHERE name = 'generation'")
+        .execute(&mut *change)
+        .await
+        .unwrap();
+    change.commit().await.unwrap();
+    connection.close().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn beyond_64_waiting_searches_strangers_are_refused_and_known_callers_are_served() {
     let server = Wanted::new().config(PROXY).start().await;
     let seen = server.unlinked().await;
     assert_eq!(from(&server, "192.0.2.1", seen.classic(NOW, "time_test")).await.status, 200);
-    // New keys keep the thread of the search busy: each is derived before the first search goes on.
-    for n in 0..4_000 {
-        let key = PrivateKey::generate(&mut OsRng).public().to_string();
-        std::fs::write(server.path(&format!("sec/client_{n}.pub")), key).unwrap();
-    }
-    server.registry.import(&server.path("sec"), &server.path("sec/clients.dev"), false).await.unwrap();
+    // So many keys that trying them takes longer than a request: first each is derived, then all are tried each time.
+    add_at_once(&server.path("sec/registry.db"), 10_000).await;
     server.up_to_date().await;
     let stranger = stranger(&server);
     let flood = join_all((0..300).map(|n| {
