@@ -14,6 +14,7 @@ use crate::harness::{NOW, Wanted};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_clients_added_while_calls_go_on_are_served_at_once_and_no_call_is_refused() {
     const CLIENTS: usize = 1_000;
+    const AT_ONCE: usize = 10;
     let server = Arc::new(Wanted::new().config("[Guard]\nCallerShare=1\n").start().await);
     let old = server.linked("old").await;
     let (done, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
@@ -32,16 +33,18 @@ async fn a_thousand_clients_added_while_calls_go_on_are_served_at_once_and_no_ca
         })
         .collect();
     let http = server.http();
-    for n in 0..CLIENTS {
-        let name = format!("client-{n}");
-        let caller = server.add((n % 2 == 0).then_some(name.as_str()), |_| ()).await;
-        let body = if n % 2 == 0 {
-            caller.envelope(NOW, "time_test", None).1
-        } else {
-            caller.classic(NOW, "time_test")
-        };
-        let request = http.post(server.url("/v1")).header("Content-Type", "application/json").body(body);
-        assert_eq!(server.send(request).await.status, 200, "client {n}");
+    for some in 0..CLIENTS / AT_ONCE {
+        let mut bodies = Vec::new();
+        for n in 0..AT_ONCE / 2 {
+            let linked = server.register(Some(&format!("client-{some}-{n}")), |_| ()).await;
+            bodies.push(linked.envelope(NOW, "time_test", None).1);
+            bodies.push(server.register(None, |_| ()).await.classic(NOW, "time_test"));
+        }
+        server.up_to_date().await;
+        for body in bodies {
+            let request = http.post(server.url("/v1")).header("Content-Type", "application/json").body(body);
+            assert_eq!(server.send(request).await.status, 200, "after {some} times {AT_ONCE}");
+        }
     }
     done.store(true, Ordering::Relaxed);
     for caller in callers {

@@ -151,12 +151,18 @@ impl TestServer {
 
     /// Registers a client and waits until the server knows it.
     pub(crate) async fn add(&self, name: Option<&str>, change: impl FnOnce(&mut NewClient)) -> Caller {
+        let caller = self.register(name, change).await;
+        self.up_to_date().await;
+        caller
+    }
+
+    /// Registers a client behind the server's back.
+    pub(crate) async fn register(&self, name: Option<&str>, change: impl FnOnce(&mut NewClient)) -> Caller {
         let key = PrivateKey::generate(&mut OsRng);
         let secret = Secret::generate(&mut OsRng);
         let mut new = new_client(&key, &secret, name);
         change(&mut new);
         self.registry.add_client(&new, "test").await.unwrap();
-        self.up_to_date().await;
         Caller::new(self, key, secret)
     }
 
