@@ -159,7 +159,9 @@ impl Patient {
     fn receive(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut begin = 0;
         for end in memchr::memchr_iter(b'\n', bytes) {
-            self.heads += u32::from(self.line + (end - begin) <= 1);
+            let is_empty =
+                matches!((self.line, bytes.get(begin..end)), (0, Some([] | [b'\r'])) | (1, Some([])));
+            self.heads += u32::from(is_empty);
             (self.line, begin) = (0, end + 1);
         }
         self.line += bytes.len() - begin;

@@ -173,6 +173,22 @@ async fn who_sends_far_ahead_of_the_answers_is_given_up_and_takes_no_memory() {
     assert!(server.stop().success());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_does_not_wait_for_idle_connections() {
+    let bench = Bench::new();
+    // Longer than this test may take.
+    bench.write("config/config.ini", "[Limits]\nDrainTimeout=300\nIdleTimeout=300\n");
+    let server = bench.serve();
+    let mut idle = connect(server.address).await;
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = [0; 12];
+    idle.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 404");
+    server.signal(rustix::process::Signal::TERM);
+    to_the_end(&mut idle).await;
+    assert!(server.wait().success());
+}
+
 /// Answers one after another, on connections of their own.
 async fn is_served(server: &Program, caller: &Caller, times: usize) {
     for _ in 0..times {
