@@ -171,7 +171,7 @@ pub(crate) fn modules(settings: &Settings) -> Vec<Check> {
             Check::problem(
                 name,
                 format!(
-                    "{function}={module}: no {module}.py and no executable {module} in {}",
+                    "{function}={module}: no {module}.py, no executable {module} and no {module}.wasm in {}",
                     folders(settings)
                 ),
             )
@@ -229,6 +229,7 @@ enum Module {
     Executable,
     Native,
     Python,
+    Wasm,
 }
 
 fn find(settings: &Settings, spec: &ModuleSpec) -> Option<Module> {
@@ -238,7 +239,10 @@ fn find(settings: &Settings, spec: &ModuleSpec) -> Option<Module> {
         if file.is_file() || dotted.join("__init__.py").is_file() {
             return Some(Module::Python);
         }
-        is_executable(&folder.join(&spec.module)).then_some(Module::Executable)
+        if is_executable(&folder.join(&spec.module)) {
+            return Some(Module::Executable);
+        }
+        with_ending(&dotted, ".wasm").is_file().then_some(Module::Wasm)
     };
     let native = || NATIVE.contains(&spec.module.as_str()).then_some(Module::Native);
     settings.search_path.iter().find_map(in_folder).or_else(native)

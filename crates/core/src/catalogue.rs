@@ -52,6 +52,8 @@ pub enum RunnerKind {
     Native,
     /// A module in a long-lived Python worker.
     Python,
+    /// A WebAssembly module, interpreted with a fresh instance for each call.
+    Wasm,
 }
 
 /// One function with its runner and limits.

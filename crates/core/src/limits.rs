@@ -11,7 +11,7 @@ pub struct FunctionLimits {
     pub max_concurrent: usize,
     /// The largest answer, in bytes of UTF-8 (text) or JSON.
     pub max_output: usize,
-    /// Memory of the process that runs it, in bytes; none means the runner's own limit.
+    /// Memory of what runs it, in bytes; none means the runner's own limit.
     pub memory: Option<u64>,
 }
 

@@ -12,6 +12,8 @@ pub(crate) enum Found {
     Executable(PathBuf),
     /// A Python module, or a package with its `__init__.py`.
     Python { path: PathBuf, package: bool },
+    /// A WebAssembly module.
+    Wasm(PathBuf),
 }
 
 /// Why a module was not found.
@@ -21,11 +23,11 @@ pub(crate) enum NotFound {
     #[error("`{0}` is no name of a module: no `/`, no control character, and nothing empty beside a dot")]
     Name(String),
     /// No folder has it.
-    #[error("no {0}.py, no executable {0} in {1}, and nothing native of that name")]
+    #[error("no {0}.py, no executable {0}, no {0}.wasm in {1}, and nothing native of that name")]
     Nowhere(String, String),
 }
 
-/// Looks a module up in each folder in turn, `<module>.py` before an executable `<module>`.
+/// Looks a module up in each folder in turn: `<module>.py`, an executable `<module>`, `<module>.wasm`.
 ///
 /// # Errors
 /// [`NotFound`]: a native module may still have the name.
@@ -47,16 +49,21 @@ fn is_legal(module: &str) -> bool {
 fn find_in(folder: &Path, module: &str) -> Option<Found> {
     let inside = folder.canonicalize().ok()?;
     let dotted = inside.join(module.replace('.', "/"));
-    let mut file = dotted.clone().into_os_string();
-    file.push(".py");
-    if let Some((path, _)) = file_inside(&inside, Path::new(&file)) {
+    let with_ending = |ending| {
+        let mut file = dotted.clone().into_os_string();
+        file.push(ending);
+        file_inside(&inside, Path::new(&file))
+    };
+    if let Some((path, _)) = with_ending(".py") {
         return Some(Found::Python { path, package: false });
     }
     if let Some((path, _)) = file_inside(&inside, &dotted.join("__init__.py")) {
         return Some(Found::Python { path, package: true });
     }
-    let (path, metadata) = file_inside(&inside, &inside.join(module))?;
-    is_executable(&metadata).then_some(Found::Executable(path))
+    match file_inside(&inside, &inside.join(module)) {
+        Some((path, metadata)) if is_executable(&metadata) => Some(Found::Executable(path)),
+        _ => with_ending(".wasm").map(|(path, _)| Found::Wasm(path)),
+    }
 }
 
 /// The path, if it is a file that does not lead out of the folder by a link.
@@ -71,14 +78,15 @@ fn is_executable(metadata: &Metadata) -> bool {
 
 /// What changes when a file of the search path does: path, time of change, size and inode.
 pub(crate) type Fingerprint = Vec<Mark>;
-type Mark = (PathBuf, SystemTime, u64, u64);
+/// One file as it is.
+pub(crate) type Mark = (PathBuf, SystemTime, u64, u64);
 
 /// The most files that are watched.
 const FILES: usize = 4096;
 /// How deep packages are watched.
 const DEPTH: usize = 6;
 
-/// The Python files and programs of the search path as they are now, sorted.
+/// The modules and programs of the search path as they are now, sorted.
 pub(crate) fn fingerprint(folders: &[PathBuf]) -> Fingerprint {
     let mut files = Vec::new();
     for folder in folders {
@@ -97,6 +105,16 @@ fn is_python(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "py")
 }
 
+fn is_wasm(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "wasm")
+}
+
+/// What tells whether a file is still the same.
+pub(crate) fn mark(path: &Path, metadata: &Metadata) -> Mark {
+    let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    (path.to_owned(), modified, metadata.len(), metadata.ino())
+}
+
 fn collect(folder: &Path, depth: usize, files: &mut Fingerprint) {
     let Ok(entries) = folder.read_dir() else { return };
     for entry in entries.flatten() {
@@ -107,9 +125,8 @@ fn collect(folder: &Path, depth: usize, files: &mut Fingerprint) {
         }
         if metadata.is_dir() && depth < DEPTH && is_code(&path) {
             collect(&path, depth + 1, files);
-        } else if metadata.is_file() && (is_python(&path) || is_executable(&metadata)) {
-            let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            files.push((path, modified, metadata.len(), metadata.ino()));
+        } else if metadata.is_file() && (is_python(&path) || is_wasm(&path) || is_executable(&metadata)) {
+            files.push(mark(&path, &metadata));
         }
     }
 }

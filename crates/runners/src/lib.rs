@@ -1,4 +1,5 @@
-//! What runs functions: Python modules in long-lived workers, executables, and what is compiled in.
+//! What runs functions: Python modules in long-lived workers, executables, WebAssembly modules, and what is
+//! compiled in.
 //!
 //! [`Runners`] looks every listed module up in the search path, makes the [`Catalogue`](msp_core::Catalogue)
 //! and keeps it up to date while files and modules.ini change. All processes start in one place, in a group
@@ -14,5 +15,6 @@ mod python;
 mod runners;
 mod spawn;
 mod tasks;
+mod wasm;
 
 pub use runners::{Runners, RunnersConfig};

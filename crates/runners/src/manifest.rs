@@ -1,5 +1,6 @@
 //! From the lines of modules.ini to the catalogue.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::executable::Executable;
 use crate::native;
 use crate::python::{Generation, Listed, Pool, PythonRunner};
 use crate::tasks::Tasks;
+use crate::wasm::{self, Modules, Room, WasmRunner};
 
 /// One line of modules.ini and what it means now.
 #[derive(Debug)]
@@ -25,14 +27,22 @@ enum What {
     Executable(PathBuf),
     Native(Arc<dyn Runner>),
     Python(Listed),
+    Wasm(PathBuf),
 }
 
-/// Looks each module up; what is nowhere is logged and left out. A Python module that is in use stays so when
-/// its file has gone.
+/// The modules that are in use.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    pub(crate) python: Arc<Generation>,
+    pub(crate) wasm: Modules,
+}
+
+/// Looks each module up; what is nowhere is logged and left out. A Python or WebAssembly module that is in use
+/// stays so when its file has gone.
 pub(crate) fn look_up(
     folders: &[PathBuf],
     specs: Vec<ModuleSpec>,
-    in_use: &Generation,
+    in_use: &Loaded,
     clock: &Arc<dyn Clock>,
 ) -> Vec<Entry> {
     let mut entries = Vec::new();
@@ -42,14 +52,17 @@ pub(crate) fn look_up(
                 What::Python(Listed { name: spec.module.clone(), path, package })
             }
             Ok(Found::Executable(path)) => What::Executable(path),
-            Err(error) => match (native::find(&spec.module, clock), in_use.listed(&spec.module)) {
-                (Some(runner), _) => What::Native(runner),
-                (None, Some(listed)) => What::Python(listed),
-                (None, None) => {
+            Ok(Found::Wasm(path)) => What::Wasm(path),
+            Err(error) => {
+                let native = native::find(&spec.module, clock).map(What::Native);
+                let python = || in_use.python.listed(&spec.module).map(What::Python);
+                let wasm = || in_use.wasm.path(&spec.module).map(What::Wasm);
+                let Some(what) = native.or_else(python).or_else(wasm) else {
                     tracing::warn!("function {} has no module, skipped: {error}", spec.function);
                     continue;
-                }
-            },
+                };
+                what
+            }
         };
         entries.push(Entry { spec, what });
     }
@@ -60,9 +73,23 @@ pub(crate) fn look_up(
 pub(crate) fn python_modules(entries: &[Entry]) -> Vec<Listed> {
     let modules = entries.iter().filter_map(|entry| match &entry.what {
         What::Python(listed) => Some((listed.name.clone(), listed.clone())),
-        What::Executable(_) | What::Native(_) => None,
+        What::Executable(_) | What::Native(_) | What::Wasm(_) => None,
     });
-    modules.collect::<std::collections::BTreeMap<_, _>>().into_values().collect()
+    modules.collect::<BTreeMap<_, _>>().into_values().collect()
+}
+
+/// The WebAssembly modules of the entries, each once, with the largest memory that a function gives it.
+pub(crate) fn wasm_modules(entries: &[Entry]) -> Vec<wasm::Listed> {
+    let mut modules = BTreeMap::<_, wasm::Listed>::new();
+    for Entry { spec, what } in entries {
+        if let What::Wasm(path) = what {
+            let memory = wasm::memory(&spec.limits);
+            let new = || wasm::Listed { name: spec.module.clone(), path: path.clone(), memory };
+            let listed = modules.entry(&spec.module).or_insert_with(new);
+            listed.memory = listed.memory.max(memory);
+        }
+    }
+    modules.into_values().collect()
 }
 
 /// What the functions of a catalogue run with.
@@ -70,16 +97,12 @@ pub(crate) fn python_modules(entries: &[Entry]) -> Vec<Listed> {
 pub(crate) struct Means {
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) pool: Pool,
+    pub(crate) room: Arc<Room>,
     pub(crate) built_in: Vec<Arc<Function>>,
 }
 
 /// Makes the catalogue. A function that was in the one before keeps its slots, so that calls under way count.
-pub(crate) fn assemble(
-    entries: Vec<Entry>,
-    python: &Generation,
-    means: &Means,
-    before: &Catalogue,
-) -> Catalogue {
+pub(crate) fn assemble(entries: Vec<Entry>, loaded: &Loaded, means: &Means, before: &Catalogue) -> Catalogue {
     let mut functions = Vec::new();
     for Entry { spec, what } in entries {
         let (kind, runner): (_, Arc<dyn Runner>) = match what {
@@ -88,10 +111,17 @@ pub(crate) fn assemble(
                 let program = Executable::new(spec.function.clone(), path, means.tasks.clone());
                 (RunnerKind::Executable, Arc::new(program))
             }
-            What::Python(listed) if python.has(&listed.name) => {
+            What::Python(listed) if loaded.python.has(&listed.name) => {
                 let runner = PythonRunner::new(listed.name.into(), means.pool.clone());
                 (RunnerKind::Python, Arc::new(runner))
             }
+            What::Wasm(_) => match loaded.wasm.get(&spec.module) {
+                Some(module) => {
+                    let runner = WasmRunner::new(spec.function.clone(), module, means.room.clone());
+                    (RunnerKind::Wasm, Arc::new(runner))
+                }
+                None => continue,
+            },
             // Its one line is in the log already.
             What::Python(_) => continue,
         };

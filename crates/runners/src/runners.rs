@@ -13,9 +13,10 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::builtin::{self, CurrentCatalogue};
 use crate::discovery::{Fingerprint, fingerprint, python_files};
-use crate::manifest::{Means, assemble, look_up, python_modules};
-use crate::python::{Generation, Listed, Pool, PythonConfig};
+use crate::manifest::{Loaded, Means, assemble, look_up, python_modules, wasm_modules};
+use crate::python::{Listed, Pool, PythonConfig};
 use crate::tasks::Tasks;
+use crate::wasm::Room;
 
 /// How often the files of the search path are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -55,6 +56,7 @@ impl Runners {
         let means = Means {
             tasks: tasks.clone(),
             pool: Pool::start(python.clone(), &tasks),
+            room: Arc::new(Room::new(tasks.clone(), clock.clone())),
             built_in: builtin::functions(&current, config.version, &clock),
         };
         let inner = Arc::new(Inner { current, means, python, clock, state: Mutex::default() });
@@ -113,7 +115,7 @@ struct State {
     specs: Vec<ModuleSpec>,
     seen: Fingerprint,
     listed: Vec<Listed>,
-    generation: Arc<Generation>,
+    loaded: Loaded,
 }
 
 impl Inner {
@@ -125,18 +127,20 @@ impl Inner {
         }
         let changed = !python_files(&seen).eq(python_files(&state.seen));
         state.seen = seen;
-        let entries = look_up(&self.python.folders, state.specs.clone(), &state.generation, &self.clock);
+        let entries = look_up(&self.python.folders, state.specs.clone(), &state.loaded, &self.clock);
         let listed = python_modules(&entries);
-        let incomplete = listed.iter().any(|module| !state.generation.has(&module.name));
+        let python = state.loaded.python.clone();
+        let incomplete = listed.iter().any(|module| !python.has(&module.name));
         if changed || incomplete || listed != state.listed {
             state.listed.clone_from(&listed);
-            if let Some((generation, first)) = state.generation.next(&self.python, listed).await {
-                state.generation = Arc::new(generation);
-                self.means.pool.switch(state.generation.clone(), first);
+            if let Some((generation, first)) = python.next(&self.python, listed).await {
+                state.loaded.python = Arc::new(generation);
+                self.means.pool.switch(state.loaded.python.clone(), first);
             }
         }
+        state.loaded.wasm = state.loaded.wasm.next(wasm_modules(&entries), &self.clock).await;
         let before = self.current.load();
-        self.current.store(Arc::new(assemble(entries, &state.generation, &self.means, &before)));
+        self.current.store(Arc::new(assemble(entries, &state.loaded, &self.means, &before)));
     }
 
     async fn look(&self) -> Result<Fingerprint, tokio::task::JoinError> {

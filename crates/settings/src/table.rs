@@ -155,7 +155,7 @@ keys! { FUNCTION:
         "Calls under way at once; one more is busy.");
     MAX_OUTPUT = Key::new("<function>", "MaxOutput", "1M", Kind::Size(1, 64 * MIB), "The largest answer.");
     MEMORY = Key::new("<function>", "Memory", "", Kind::Size(MIB, 1024 * 1024 * MIB),
-        "Memory of the process that runs it; empty leaves it to the runner.");
+        "Memory of what runs it; empty leaves it to the runner (64M for WebAssembly).");
     ACCESS = Key::new("<function>", "Access", "read", Kind::Choice(&["read", "write"]),
         "What a call may change; write needs a grant.");
     CLASSIC_WRITE = Key::new("<function>", "Classic", "no", Kind::Switch,

@@ -32,6 +32,17 @@ fn a_python_file_comes_before_an_executable() {
 }
 
 #[test]
+fn an_executable_comes_before_a_webassembly_module() {
+    let (_keep, path) = folder(&[("a", 0o755), ("a.wasm", 0o644), ("b.py", 0o644), ("b.wasm", 0o644)]);
+    let (_other, deep) = folder(&[("c", 0o644), ("c.wasm", 0o644), ("pkg/d.wasm", 0o644)]);
+    let folders = [path.clone(), deep.clone()];
+    assert_eq!(find(&folders, "a").unwrap(), Found::Executable(path.join("a")));
+    assert_eq!(find(&folders, "b").unwrap(), python(path.join("b.py")));
+    assert_eq!(find(&folders, "c").unwrap(), Found::Wasm(deep.join("c.wasm")));
+    assert_eq!(find(&folders, "pkg.d").unwrap(), Found::Wasm(deep.join("pkg/d.wasm")));
+}
+
+#[test]
 fn the_first_folder_that_has_it_wins() {
     let (_keep, first) = folder(&[("tool", 0o755)]);
     let (_keep, second) = folder(&[("tool.py", 0o644), ("other.py", 0o644)]);
@@ -72,10 +83,11 @@ fn no_name_leads_out_of_the_search_path() {
 
 #[test]
 fn the_fingerprint_sees_modules_and_programs_and_nothing_else() {
-    let (_keep, path) = folder(&[("m.py", 0o644), ("pkg/deep.py", 0o644), ("tool", 0o755)]);
+    let (_keep, path) =
+        folder(&[("m.py", 0o644), ("pkg/deep.py", 0o644), ("tool", 0o755), ("w.wasm", 0o644)]);
     let folders = [path.clone()];
     let before = fingerprint(&folders);
-    assert_eq!(before.len(), 3);
+    assert_eq!(before.len(), 4);
     fs::write(path.join("state.json"), "{}").unwrap();
     fs::create_dir(path.join("__pycache__")).unwrap();
     fs::write(path.join("__pycache__/m.py"), "").unwrap();

@@ -14,3 +14,4 @@ mod faults;
 mod python;
 mod reload;
 mod support;
+mod wasm;

@@ -43,11 +43,15 @@ impl Folder {
 
     /// Replaces a file in one step, as careful editors do.
     pub(crate) fn write(&self, name: &str, text: &str) {
+        self.write_bytes(name, text.as_bytes());
+    }
+
+    pub(crate) fn write_bytes(&self, name: &str, content: &[u8]) {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let new = self.path().join("new~");
-        fs::write(&new, text).unwrap();
-        let mode = if text.starts_with("#!") { 0o755 } else { 0o644 };
+        fs::write(&new, content).unwrap();
+        let mode = if content.starts_with(b"#!") { 0o755 } else { 0o644 };
         fs::set_permissions(&new, fs::Permissions::from_mode(mode)).unwrap();
         fs::rename(new, path).unwrap();
     }
@@ -74,6 +78,13 @@ impl Folder {
     /// Writes a shell script and lists it under its own name.
     pub(crate) fn script(mut self, module: &str, lines: &str) -> Self {
         self.write(module, &format!("#!/bin/sh\n{lines}\n"));
+        self.list(module, module, FunctionLimits::default());
+        self
+    }
+
+    /// Writes a WebAssembly module and lists it under its own name.
+    pub(crate) fn wasm(mut self, module: &str, binary: &[u8]) -> Self {
+        self.write_bytes(&format!("{module}.wasm"), binary);
         self.list(module, module, FunctionLimits::default());
         self
     }

@@ -39,7 +39,7 @@ impl Bench {
         std::fs::write(path, text).unwrap();
     }
 
-    /// A program of ours, or `python3`, in this folder with a clean environment.
+    /// A program of ours, `python3` or `sh`, in this folder with a clean environment.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program_path(program));
         command.current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
@@ -103,6 +103,9 @@ fn program_path(program: &str) -> PathBuf {
     }
     if program == "python3" {
         return std::env::var_os("MSP_TEST_PYTHON").map_or_else(|| "python3".into(), Into::into);
+    }
+    if program == "sh" {
+        return program.into();
     }
     let path = Path::new(env!("CARGO_BIN_EXE_msp-server")).with_file_name(program);
     assert!(path.exists(), "{} is missing: build the whole workspace first", path.display());

@@ -4,3 +4,4 @@ mod admin;
 mod clients;
 mod lifecycle;
 mod start;
+mod wasm;

@@ -1,0 +1,154 @@
+//! WebAssembly modules, interpreted inside the server.
+//!
+//! A module is compiled once per version of its file. Each call gets a fresh instance with memory of its own
+//! and nothing of the machine but a clock, random bytes and its three standard streams. It computes in
+//! *slices* of fuel on a bounded number of threads; between two of them, and while it sleeps or its prints
+//! wait for the log, it holds no thread. So one that loops shares its thread with all others and ends at its
+//! time limit.
+
+mod guest;
+mod modules;
+mod run;
+mod wasi;
+
+use std::sync::Arc;
+
+use futures_util::future::join;
+use msp_core::clock::Clock;
+use msp_core::{BoxFuture, Job, RunError, Runner};
+use msp_protocol::FunctionName;
+use serde_json::Value;
+use tokio::io::{AsyncWrite, AsyncWriteExt, duplex};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout, timeout_at};
+
+use guest::{Budget, Guest, Memory};
+use modules::Compiled;
+pub(crate) use modules::{Listed, Modules, memory};
+use run::{Pause, Run, Step};
+
+use crate::output::log_lines;
+use crate::tasks::{Tasks, stopped};
+
+/// Bytes of standard error that wait for the log; beyond, who prints has to wait.
+const PRINTED: usize = 16 * 1024;
+
+/// What the calls of all WebAssembly modules share.
+#[derive(Debug)]
+pub(crate) struct Room {
+    tasks: Arc<Tasks>,
+    clock: Arc<dyn Clock>,
+    /// One for each thread that may compute.
+    places: Arc<Semaphore>,
+    budget: Arc<Budget>,
+}
+
+impl Room {
+    /// As many places as there are cores.
+    pub(crate) fn new(tasks: Arc<Tasks>, clock: Arc<dyn Clock>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, Into::into);
+        Self { tasks, clock, places: Arc::new(Semaphore::new(cores)), budget: Arc::default() }
+    }
+
+    /// Waits for a place, behind all who have waited before.
+    async fn place(&self) -> Result<OwnedSemaphorePermit, RunError> {
+        self.places.clone().acquire_owned().await.map_err(|_| stopped())
+    }
+}
+
+/// One module as one function: arguments as JSON on standard input, the answer as text on standard output.
+#[derive(Debug)]
+pub(crate) struct WasmRunner {
+    function: FunctionName,
+    module: Arc<Compiled>,
+    room: Arc<Room>,
+}
+
+impl WasmRunner {
+    /// Runs this module as this function.
+    pub(crate) const fn new(function: FunctionName, module: Arc<Compiled>, room: Arc<Room>) -> Self {
+        Self { function, module, room }
+    }
+}
+
+impl Runner for WasmRunner {
+    fn run(&self, job: Job) -> BoxFuture<'_, Result<Value, RunError>> {
+        let (function, module, room) = (self.function.clone(), self.module.clone(), self.room.clone());
+        let (answer, result) = oneshot::channel();
+        self.room.tasks.spawn(async move {
+            let outcome = run_once(function.as_str(), module, &room, &job).await;
+            // The slot is free before the caller knows, so that it can call again at once.
+            drop(job);
+            let _caller_gone = answer.send(outcome);
+        });
+        Box::pin(async { result.await.unwrap_or_else(|_| Err(stopped())) })
+    }
+}
+
+async fn run_once(function: &str, module: Arc<Compiled>, room: &Room, job: &Job) -> Result<Value, RunError> {
+    let place = timeout(job.limits.timeout, room.place()).await.map_err(|_| RunError::Busy)??;
+    let input = job.args.as_ref().map(|args| args.to_string().into_bytes()).unwrap_or_default();
+    let memory = Memory::new(room.budget.clone(), memory(&job.limits));
+    let guest = Guest::new(function, input, job.limits.max_output, memory, room.clock.clone());
+    let path = module.path.clone();
+    let (unread, print) = duplex(PRINTED);
+    let work = slices(Run::new(module, guest), place, room, job, print);
+    let (outcome, ()) = join(work, log_lines(function, unread)).await;
+    let failed = |what: &str| RunError::Failed(format!("{}: {what}", path.display()));
+    match outcome {
+        Ok(answer) => String::from_utf8(answer)
+            .map(Value::String)
+            .map_err(|_| failed("gave an answer that is not UTF-8")),
+        Err(RunError::Failed(what)) => Err(failed(&what)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Runs until the module has ended or its time is over.
+async fn slices(
+    mut run: Box<Run>,
+    mut place: OwnedSemaphorePermit,
+    room: &Room,
+    job: &Job,
+    mut print: impl AsyncWrite + Unpin,
+) -> Result<Vec<u8>, RunError> {
+    // The timer says when, so that tests which stop the timer stop this as well.
+    let deadline = sleep(job.limits.timeout).deadline();
+    loop {
+        let slice = spawn_blocking(move || {
+            let step = run.step();
+            drop(place);
+            step
+        });
+        // After a timeout the thread ends with its slice, and the module with it.
+        let step = match timeout_at(deadline, slice).await.map_err(|_| RunError::Timeout)? {
+            Ok(step) => step,
+            Err(error) if error.is_panic() => return Err(RunError::Failed("broke the interpreter".into())),
+            Err(_) => return Err(stopped()),
+        };
+        let pause = match step {
+            Step::Ended(outcome) => return outcome,
+            Step::Paused(paused, pause) => {
+                run = paused;
+                pause
+            }
+        };
+        let pausing = async {
+            match pause {
+                Pause::Fuel => {}
+                Pause::Print(bytes) => print.write_all(&bytes).await.unwrap_or_default(),
+                Pause::Sleep(time) => sleep(time).await,
+            }
+            room.place().await
+        };
+        match timeout_at(deadline, pausing).await {
+            Ok(next) => place = next?,
+            Err(_) => {
+                // Freeing much memory takes time as well.
+                drop(spawn_blocking(move || drop(run)));
+                return Err(RunError::Timeout);
+            }
+        }
+    }
+}
