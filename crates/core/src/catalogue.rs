@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use crate::caller::Caller;
 use crate::grant;
 use crate::limits::FunctionLimits;
+use crate::reach::Reach;
 use crate::runner::Runner;
 
 /// What a call may change; a grant to write covers reading.
@@ -96,6 +97,8 @@ pub struct ModuleSpec {
     pub description: String,
     /// Its limits.
     pub limits: FunctionLimits,
+    /// What its process may reach.
+    pub reach: Reach,
 }
 
 /// The functions that exist now, by name; never changed, only replaced as a whole.

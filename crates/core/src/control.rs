@@ -133,6 +133,8 @@ pub struct Status {
     pub guard: GuardStatus,
     /// What keeps the server from being ready; empty when it is.
     pub not_ready: Vec<String>,
-    /// What is in force or should be looked at, one line each: isolation, permissions, addresses.
+    /// What is in force, one line each.
     pub notes: Vec<String>,
+    /// What works but should be looked at, one line each, with what would be right.
+    pub warnings: Vec<String>,
 }

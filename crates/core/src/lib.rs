@@ -12,6 +12,7 @@ pub mod control;
 mod grant;
 mod guard;
 mod limits;
+mod reach;
 mod refusal;
 mod registry;
 mod runner;
@@ -22,6 +23,7 @@ pub use catalogue::{Access, Catalogue, Function, ModuleSpec, Origin, RunnerKind}
 pub use grant::{Denied, Grants, Pattern, PatternError, Permit, permit};
 pub use guard::{Admission, Ban, Guard, GuardStatus, Item, Rejection, Sighting, Standing};
 pub use limits::FunctionLimits;
+pub use reach::{Reach, ReachPath};
 pub use refusal::{Reason, Severity};
 pub use registry::{
     AuditEvent, AuditRow, ClientRecord, FreshnessStore, KeptAhead, Link, Linked, MAX_REQUEST_TTL_SEC, Marks,

@@ -16,6 +16,7 @@ use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::isolation::Confinement;
 use crate::output::log_lines;
 use crate::spawn::{Group, Launch};
 use crate::tasks::{Tasks, stopped};
@@ -29,22 +30,32 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 pub(crate) struct Executable {
     function: FunctionName,
     path: PathBuf,
+    confinement: Arc<Confinement>,
     tasks: Arc<Tasks>,
 }
 
 impl Executable {
+    /// Memory of one process, in bytes, when its function sets none.
+    pub(crate) const MEMORY: u64 = 512 * 1024 * 1024;
+
     /// The program at `path`, which runs as this function.
-    pub(crate) const fn new(function: FunctionName, path: PathBuf, tasks: Arc<Tasks>) -> Self {
-        Self { function, path, tasks }
+    pub(crate) const fn new(
+        function: FunctionName,
+        path: PathBuf,
+        confinement: Arc<Confinement>,
+        tasks: Arc<Tasks>,
+    ) -> Self {
+        Self { function, path, confinement, tasks }
     }
 }
 
 impl Runner for Executable {
     fn run(&self, job: Job) -> BoxFuture<'_, Result<Value, RunError>> {
-        let (function, path) = (self.function.clone(), self.path.clone());
+        let (function, path, confinement) =
+            (self.function.clone(), self.path.clone(), self.confinement.clone());
         let (answer, result) = oneshot::channel();
         self.tasks.spawn(async move {
-            let outcome = run_once(function.as_str(), &path, &job).await;
+            let outcome = run_once(function.as_str(), &path, &confinement, &job).await;
             // The slot is free before the caller knows, so that it can call again at once.
             drop(job);
             let _caller_gone = answer.send(outcome);
@@ -53,7 +64,12 @@ impl Runner for Executable {
     }
 }
 
-async fn run_once(function: &str, path: &Path, job: &Job) -> Result<Value, RunError> {
+async fn run_once(
+    function: &str,
+    path: &Path,
+    confinement: &Confinement,
+    job: &Job,
+) -> Result<Value, RunError> {
     let failed = |what: &str| RunError::Failed(format!("{}: {what}", path.display()));
     let mut group = Launch {
         program: path,
@@ -61,6 +77,7 @@ async fn run_once(function: &str, path: &Path, job: &Job) -> Result<Value, RunEr
         folder: path.parent().unwrap_or(path),
         variables: &[("MSP_FUNCTION", OsStr::new(function))],
         input: None,
+        confinement,
     }
     .start()
     .map_err(|error| failed(&format!("cannot be started: {error}")))?;

@@ -3,11 +3,12 @@
 //!
 //! [`Runners`] looks every listed module up in the search path, makes the [`Catalogue`](msp_core::Catalogue)
 //! and keeps it up to date while files and modules.ini change. All processes start in one place, in a group
-//! of their own and with an environment that tells them nothing about the server.
+//! of their own, confined, and with an environment that tells them nothing about the server.
 
 mod builtin;
 mod discovery;
 mod executable;
+mod isolation;
 mod manifest;
 mod native;
 mod output;
@@ -17,4 +18,5 @@ mod spawn;
 mod tasks;
 mod wasm;
 
+pub use isolation::{Exposed, IsolationConfig, IsolationError, IsolationReport, run_confined};
 pub use runners::{Runners, RunnersConfig};

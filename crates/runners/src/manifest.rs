@@ -10,8 +10,9 @@ use tokio::sync::Semaphore;
 
 use crate::discovery::{Found, find};
 use crate::executable::Executable;
+use crate::isolation::Isolation;
 use crate::native;
-use crate::python::{Generation, Listed, Pool, PythonRunner};
+use crate::python::{Demands, Listed, Workshops};
 use crate::tasks::Tasks;
 use crate::wasm::{self, Modules, Room, WasmRunner};
 
@@ -31,9 +32,9 @@ enum What {
 }
 
 /// The modules that are in use.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Loaded {
-    pub(crate) python: Arc<Generation>,
+    pub(crate) python: Workshops,
     pub(crate) wasm: Modules,
 }
 
@@ -55,7 +56,7 @@ pub(crate) fn look_up(
             Ok(Found::Wasm(path)) => What::Wasm(path),
             Err(error) => {
                 let native = native::find(&spec.module, clock).map(What::Native);
-                let python = || in_use.python.listed(&spec.module).map(What::Python);
+                let python = || in_use.python.listed(&spec).map(What::Python);
                 let wasm = || in_use.wasm.path(&spec.module).map(What::Wasm);
                 let Some(what) = native.or_else(python).or_else(wasm) else {
                     tracing::warn!("function {} has no module, skipped: {error}", spec.function);
@@ -69,13 +70,16 @@ pub(crate) fn look_up(
     entries
 }
 
-/// The Python modules of the entries, each once, in the order of their names.
-pub(crate) fn python_modules(entries: &[Entry]) -> Vec<Listed> {
-    let modules = entries.iter().filter_map(|entry| match &entry.what {
-        What::Python(listed) => Some((listed.name.clone(), listed.clone())),
-        What::Executable(_) | What::Native(_) | What::Wasm(_) => None,
-    });
-    modules.collect::<BTreeMap<_, _>>().into_values().collect()
+/// The Python modules of the entries for each pool, each once, in the order of their names.
+pub(crate) fn python_modules(entries: &[Entry]) -> BTreeMap<Demands, Vec<Listed>> {
+    let mut pools: BTreeMap<Demands, BTreeMap<&str, &Listed>> = BTreeMap::new();
+    for entry in entries {
+        if let What::Python(listed) = &entry.what {
+            pools.entry(Demands::of(&entry.spec)).or_default().insert(&listed.name, listed);
+        }
+    }
+    let in_order = |modules: BTreeMap<_, &Listed>| modules.into_values().cloned().collect();
+    pools.into_iter().map(|(demands, modules)| (demands, in_order(modules))).collect()
 }
 
 /// The WebAssembly modules of the entries, each once, with the largest memory that a function gives it.
@@ -96,7 +100,7 @@ pub(crate) fn wasm_modules(entries: &[Entry]) -> Vec<wasm::Listed> {
 #[derive(Debug)]
 pub(crate) struct Means {
     pub(crate) tasks: Arc<Tasks>,
-    pub(crate) pool: Pool,
+    pub(crate) isolation: Arc<Isolation>,
     pub(crate) room: Arc<Room>,
     pub(crate) built_in: Vec<Arc<Function>>,
 }
@@ -108,13 +112,22 @@ pub(crate) fn assemble(entries: Vec<Entry>, loaded: &Loaded, means: &Means, befo
         let (kind, runner): (_, Arc<dyn Runner>) = match what {
             What::Native(runner) => (RunnerKind::Native, runner),
             What::Executable(path) => {
-                let program = Executable::new(spec.function.clone(), path, means.tasks.clone());
+                let memory = spec.limits.memory.unwrap_or(Executable::MEMORY);
+                let confinement = match means.isolation.confinement(memory, &spec.reach, &[]) {
+                    Ok(confinement) => Arc::new(confinement),
+                    Err(exposed) => {
+                        tracing::error!("function {} is skipped: Paths: {exposed}", spec.function);
+                        continue;
+                    }
+                };
+                let program = Executable::new(spec.function.clone(), path, confinement, means.tasks.clone());
                 (RunnerKind::Executable, Arc::new(program))
             }
-            What::Python(listed) if loaded.python.has(&listed.name) => {
-                let runner = PythonRunner::new(listed.name.into(), means.pool.clone());
-                (RunnerKind::Python, Arc::new(runner))
-            }
+            What::Python(_) => match loaded.python.runner(&spec) {
+                Some(runner) => (RunnerKind::Python, Arc::new(runner)),
+                // Its one line is in the log already.
+                None => continue,
+            },
             What::Wasm(_) => match loaded.wasm.get(&spec.module) {
                 Some(module) => {
                     let runner = WasmRunner::new(spec.function.clone(), module, means.room.clone());
@@ -122,8 +135,6 @@ pub(crate) fn assemble(entries: Vec<Entry>, loaded: &Loaded, means: &Means, befo
                 }
                 None => continue,
             },
-            // Its one line is in the log already.
-            What::Python(_) => continue,
         };
         if means.built_in.iter().any(|function| function.name == spec.function) {
             tracing::warn!("function {} is built in, its line in modules.ini is skipped", spec.function);

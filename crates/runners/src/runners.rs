@@ -13,10 +13,11 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::builtin::{self, CurrentCatalogue};
 use crate::discovery::{Fingerprint, fingerprint, python_files};
+use crate::isolation::{Isolation, IsolationConfig, IsolationError, IsolationReport};
 use crate::manifest::{Loaded, Means, assemble, look_up, python_modules, wasm_modules};
-use crate::python::{Listed, Pool, PythonConfig};
+use crate::python::Workshops;
 use crate::tasks::Tasks;
-use crate::wasm::Room;
+use crate::wasm::{Modules, Room};
 
 /// How often the files of the search path are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -30,6 +31,8 @@ pub struct RunnersConfig {
     pub python: PathBuf,
     /// Python processes that run at once; at least one.
     pub python_workers: usize,
+    /// What keeps the processes of functions to themselves.
+    pub isolation: IsolationConfig,
     /// The server's version, for `msp/ping`.
     pub version: &'static str,
 }
@@ -45,25 +48,42 @@ pub struct Runners(Arc<Inner>);
 impl Runners {
     /// Loads the listed modules. What does not load is logged, one line each, and skipped; files that change
     /// later are taken up within about a second.
-    pub async fn start(config: RunnersConfig, modules: Vec<ModuleSpec>, clock: Arc<dyn Clock>) -> Self {
+    ///
+    /// # Errors
+    /// [`IsolationError`] when functions cannot be confined as asked; then none is run.
+    pub async fn start(
+        config: RunnersConfig,
+        modules: Vec<ModuleSpec>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, IsolationError> {
         let tasks = Arc::new(Tasks::on_this_runtime());
-        let python = Arc::new(PythonConfig {
-            python: config.python,
-            folders: config.search_path.into_iter().map(settled).collect(),
-            workers: config.python_workers,
-        });
+        let folders: Vec<_> = config.search_path.into_iter().map(settled).collect();
+        let isolation = Arc::new(Isolation::start(config.isolation, folders.clone(), clock.clone()).await?);
+        let workshops =
+            Workshops::new(config.python, folders.clone(), config.python_workers, &isolation, &tasks);
         let current = Arc::new(CurrentCatalogue::default());
         let means = Means {
             tasks: tasks.clone(),
-            pool: Pool::start(python.clone(), &tasks),
+            isolation,
             room: Arc::new(Room::new(tasks.clone(), clock.clone())),
             built_in: builtin::functions(&current, config.version, &clock),
         };
-        let inner = Arc::new(Inner { current, means, python, clock, state: Mutex::default() });
-        let runners = Self(inner);
+        let state = Mutex::new(State {
+            loaded: Loaded { python: workshops, wasm: Modules::default() },
+            specs: Vec::new(),
+            seen: Fingerprint::default(),
+            system: Vec::new(),
+        });
+        let runners = Self(Arc::new(Inner { current, means, folders, clock, state }));
         runners.reload(modules).await;
         tasks.spawn(watch(Arc::downgrade(&runners.0)));
-        runners
+        Ok(runners)
+    }
+
+    /// What keeps the processes of functions to themselves.
+    #[must_use]
+    pub fn isolation(&self) -> IsolationReport {
+        self.0.means.isolation.report()
     }
 
     /// The functions that exist now.
@@ -104,48 +124,40 @@ fn settled(folder: PathBuf) -> PathBuf {
 struct Inner {
     current: Arc<ArcSwap<Catalogue>>,
     means: Means,
-    python: Arc<PythonConfig>,
+    folders: Vec<PathBuf>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
 }
 
 /// What the catalogue was made of.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     specs: Vec<ModuleSpec>,
     seen: Fingerprint,
-    listed: Vec<Listed>,
+    system: Vec<Option<u64>>,
     loaded: Loaded,
 }
 
 impl Inner {
     /// Makes the catalogue anew from the files as they are.
     async fn load(&self, state: &mut State, again: bool) {
-        let Ok(seen) = self.look().await else { return };
-        if seen == state.seen && !again {
+        let Ok((seen, system)) = self.look().await else { return };
+        if seen == state.seen && system == state.system && !again {
             return;
         }
-        let changed = !python_files(&seen).eq(python_files(&state.seen));
-        state.seen = seen;
-        let entries = look_up(&self.python.folders, state.specs.clone(), &state.loaded, &self.clock);
-        let listed = python_modules(&entries);
-        let python = state.loaded.python.clone();
-        let incomplete = listed.iter().any(|module| !python.has(&module.name));
-        if changed || incomplete || listed != state.listed {
-            state.listed.clone_from(&listed);
-            if let Some((generation, first)) = python.next(&self.python, listed).await {
-                state.loaded.python = Arc::new(generation);
-                self.means.pool.switch(state.loaded.python.clone(), first);
-            }
-        }
-        state.loaded.wasm = state.loaded.wasm.next(wasm_modules(&entries), &self.clock).await;
+        let changed = !python_files(&seen).eq(python_files(&state.seen)) || system != state.system;
+        (state.seen, state.system) = (seen, system);
+        let State { specs, loaded, .. } = state;
+        let entries = look_up(&self.folders, specs.clone(), loaded, &self.clock);
+        loaded.python.load(python_modules(&entries), changed).await;
+        loaded.wasm = loaded.wasm.next(wasm_modules(&entries), &self.clock).await;
         let before = self.current.load();
-        self.current.store(Arc::new(assemble(entries, &state.loaded, &self.means, &before)));
+        self.current.store(Arc::new(assemble(entries, loaded, &self.means, &before)));
     }
 
-    async fn look(&self) -> Result<Fingerprint, tokio::task::JoinError> {
-        let folders = self.python.folders.clone();
-        spawn_blocking(move || fingerprint(&folders)).await
+    async fn look(&self) -> Result<(Fingerprint, Vec<Option<u64>>), tokio::task::JoinError> {
+        let (folders, isolation) = (self.folders.clone(), self.means.isolation.clone());
+        spawn_blocking(move || (fingerprint(&folders), isolation.system_files())).await
     }
 }
 

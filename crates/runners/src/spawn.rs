@@ -1,21 +1,28 @@
 //! The only place where a process starts.
 //!
 //! Everything that runs a function in a process describes it as a [`Launch`]; whatever is to hold for all of
-//! them (environment, process group, descriptors) is said here and nowhere else.
+//! them (environment, process group, confinement) is said here and nowhere else.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
+};
+use tokio::io::AsyncReadExt;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+use crate::isolation::{Confinement, PrivateFolder};
 
 /// A process that is to start: what it is, where, and with what beside the scrubbed environment.
 ///
-/// It gets no descriptor but its three standard ones: all others of the server are closed on exec.
+/// It gets no descriptor but its three standard ones.
 #[derive(Debug)]
 pub(crate) struct Launch<'a> {
     /// The program; without `/` it is looked up in PATH.
@@ -28,29 +35,68 @@ pub(crate) struct Launch<'a> {
     pub(crate) variables: &'a [(&'a str, &'a OsStr)],
     /// Its standard input; none gives a pipe. Standard output and error are always pipes.
     pub(crate) input: Option<OwnedFd>,
+    /// What keeps it to itself.
+    pub(crate) confinement: &'a Confinement,
 }
 
 impl Launch<'_> {
     /// Starts the process as the leader of a group of its own.
     ///
     /// # Errors
-    /// What the system says when the program cannot be started.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    /// What the system says when the launcher cannot be started; the program itself is started by that.
     pub(crate) fn start(self) -> io::Result<Group> {
-        let mut command = Command::new(self.program);
+        let (launcher, orders, folder) = self.confinement.prepare()?;
+        let mut command = command(launcher);
         command
+            .args(&orders)
+            .arg(self.program)
             .args(self.arguments)
             .current_dir(self.folder)
-            .env_clear()
-            .envs(scrubbed(std::env::vars_os()))
+            .env("HOME", folder.path())
+            .env("TMPDIR", folder.path())
             .envs(self.variables.iter().copied())
-            .stdin(self.input.map_or_else(Stdio::piped, Stdio::from))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
-        Group::of(command.spawn()?)
+            .stdin(self.input.map_or_else(Stdio::piped, Stdio::from));
+        Group::of(command.spawn()?, Some(folder))
     }
+}
+
+/// What a program of the machine's prints that runs no code of a function.
+///
+/// # Errors
+/// What went wrong, for people.
+pub(crate) async fn output(program: &Path, arguments: &[&OsStr]) -> Result<Vec<u8>, String> {
+    let run = async {
+        let mut group = Group::of(command(program).args(arguments).stdin(Stdio::null()).spawn()?, None)?;
+        let (_, stdout, stderr) = group.pipes();
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let (mut stdout, mut stderr) = stdout.zip(stderr).ok_or(io::ErrorKind::BrokenPipe)?;
+        tokio::try_join!(stdout.read_to_end(&mut out), stderr.read_to_end(&mut err))?;
+        Ok::<_, io::Error>((group.end().await?, out, err))
+    };
+    match timeout(PATIENCE, run).await {
+        Err(_) => Err(format!("it took longer than {} s", PATIENCE.as_secs())),
+        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Ok((status, out, _))) if status.success() => Ok(out),
+        Ok(Ok((status, _, err))) => {
+            Err(format!("{status}: {}", String::from_utf8_lossy(&err).trim().escape_debug()))
+        }
+    }
+}
+
+/// How long such a program may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env_clear()
+        .envs(scrubbed(std::env::vars_os()))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    command
 }
 
 /// The leader of a process group with everything it has started; all of it ends when this is dropped.
@@ -61,6 +107,7 @@ pub(crate) struct Group {
     /// Becomes readable when the leader has exited, without reaping it: so its number, which is the group's,
     /// is not given to another process before the group has been killed.
     exit: AsyncFd<OwnedFd>,
+    folder: Option<PrivateFolder>,
 }
 
 impl Group {
@@ -68,10 +115,10 @@ impl Group {
         deprecated,
         reason = "its successor is unsafe, for types that lie about their descriptor; OwnedFd never does"
     )]
-    fn of(child: Child) -> io::Result<Self> {
+    fn of(child: Child, folder: Option<PrivateFolder>) -> io::Result<Self> {
         let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or(io::ErrorKind::NotFound)?;
         let exit = AsyncFd::new(pidfd_open(id, PidfdFlags::empty())?)?;
-        Ok(Self { child, id, exit })
+        Ok(Self { child, id, exit, folder })
     }
 
     /// Standard input, output and error, as far as they are pipes and not taken yet.
@@ -93,22 +140,34 @@ impl Group {
         }
     }
 
-    /// Kills what is left of the group and says how the leader ended.
+    /// Kills what is left of the group and says how the leader ended. Its folder is removed behind the caller's
+    /// back.
     pub(crate) async fn end(mut self) -> io::Result<ExitStatus> {
         self.kill();
-        self.child.wait().await
+        let status = self.child.wait().await;
+        let (id, folder) = (self.id, self.folder.take());
+        tokio::task::spawn_blocking(move || {
+            reap(id);
+            drop(folder);
+        });
+        status
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
         self.kill();
+        if self.folder.is_some() {
+            // Dropped while it runs, which is when all is stopped: nobody else will do it.
+            reap(self.id);
+        }
     }
 }
 
-/// The folder for private files of processes.
-pub(crate) fn temporary_folder() -> PathBuf {
-    std::env::temp_dir()
+/// Waits for the members of a killed group that have become the server's own children, so that no number stays
+/// taken, and so that nothing writes any more. Returns at once where the server is not who inherits orphans.
+fn reap(group: Pid) {
+    while let Ok(Some(_)) = waitid(WaitId::Pgid(Some(group)), WaitIdOptions::EXITED) {}
 }
 
 /// What is left of the server's environment: where programs are, language and time zone.
@@ -117,7 +176,6 @@ fn scrubbed(all: impl Iterator<Item = (OsString, OsString)>) -> Vec<(OsString, O
     if !kept.iter().any(|(name, _)| name == "PATH") {
         kept.push(("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into()));
     }
-    kept.push(("HOME".into(), temporary_folder().into()));
     kept
 }
 
@@ -144,8 +202,7 @@ mod tests {
         ];
         let kept = scrubbed(all.into_iter().map(|(name, value)| (name.into(), value.into())));
         let names: Vec<_> = kept.iter().map(|(name, _)| name.to_str().unwrap()).collect();
-        assert_eq!(names, ["PATH", "LANG", "LC_TIME", "TZ", "HOME"]);
-        assert_ne!(kept.last().unwrap().1, "/root");
+        assert_eq!(names, ["PATH", "LANG", "LC_TIME", "TZ"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `msp-server`: logging, settings, build, run.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,6 +11,10 @@ use msp_settings::{Settings, Sources};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 fn main() -> ExitCode {
+    // Before anything else: this may be no server, but a process of a function that is to confine itself.
+    if let Some(failed) = msp_server::run_confined() {
+        return failed;
+    }
     keep_private();
     msp_server::raise_file_limit();
     let cli = Cli::parse();
@@ -26,8 +31,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Files are for the server's user alone, and its memory for nobody.
+/// Files are for the server's user alone, and its memory for nobody. What functions leave behind when their
+/// parent ends becomes its child, so that it can wait for their end.
 fn keep_private() {
+    let _old_kernel = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let _old_kernel = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
@@ -45,7 +52,7 @@ fn start(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
     let metrics = telemetry::metrics();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let server = Server::build(settings, sources, clock, metrics).await?;
+        let server = Server::build(settings, sources, clock, metrics, Path::new("/proc/self/exe")).await?;
         tokio::spawn(obey(
             server.handle(),
             signal(SignalKind::terminate())?,

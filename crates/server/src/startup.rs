@@ -17,7 +17,7 @@ use msp_protocol::classic::ReplyTag;
 use msp_protocol::envelope::PairKeys;
 use msp_protocol::{OsRng, PrivateKey, RngCore as _};
 use msp_registry::{ServerLock, SqlRegistry};
-use msp_runners::{Runners, RunnersConfig};
+use msp_runners::{IsolationError, Runners, RunnersConfig};
 use msp_settings::{Settings, Sources};
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 use crate::directory::Directory;
 use crate::doors::sealed::{ClassicSearch, RefusalTick};
 use crate::doors::{control, ops};
+use crate::isolation;
 use crate::rates::Rates;
 use crate::refusals::Refusals;
 use crate::state::State;
@@ -58,6 +59,9 @@ pub enum StartupError {
          half: restore server.key from a backup, or purge the clients first (msp-admin client purge)"
     )]
     KeyGone(String, usize),
+    /// Functions cannot be confined as asked.
+    #[error(transparent)]
+    Isolation(#[from] IsolationError),
     /// A key file is missing, damaged or of the wrong form.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
@@ -100,7 +104,8 @@ impl ServerHandle {
 }
 
 impl Server {
-    /// Opens everything the settings name and binds the listeners.
+    /// Opens everything the settings name and binds the listeners. `launcher` starts the processes of functions: a
+    /// program whose `main` begins with [`run_confined`](crate::run_confined).
     ///
     /// # Errors
     /// [`StartupError`]; nothing is served then.
@@ -109,6 +114,7 @@ impl Server {
         sources: Sources,
         clock: Arc<dyn Clock>,
         metrics: PrometheusHandle,
+        launcher: &Path,
     ) -> Result<Self, StartupError> {
         for warning in &settings.warnings {
             tracing::warn!("{warning}");
@@ -128,7 +134,7 @@ impl Server {
         };
         let control = control::bind(&settings.server.keypath)
             .map_err(|error| io(&settings.server.keypath.join(msp_core::control::SOCKET), error))?;
-        let state = Arc::new(assemble(settings, sources, clock, registry, directory, key).await?);
+        let state = Arc::new(assemble(settings, sources, clock, registry, directory, key, launcher).await?);
         let ops_address = ops.as_ref().map(|(_, address)| *address);
         let serving = connections::serve(main, &state);
         let mut listeners = vec![serving.map_err(|error| io(Path::new("[network]"), error))?];
@@ -233,6 +239,7 @@ async fn assemble(
     registry: SqlRegistry,
     directory: Directory,
     key: PrivateKey,
+    launcher: &Path,
 ) -> Result<State, StartupError> {
     let key = Arc::new(key);
     let directory = Arc::new(ArcSwap::from_pointee(directory));
@@ -243,12 +250,14 @@ async fn assemble(
             search_path: settings.search_path.clone(),
             python: settings.runners.python.clone(),
             python_workers: settings.runners.python_workers,
+            isolation: isolation::config(&settings, launcher),
             version: env!("CARGO_PKG_VERSION"),
         },
         settings.modules.clone(),
         clock.clone(),
     )
-    .await;
+    .await?;
+    isolation::tell(&runners);
     let search = ClassicSearch::start(key.clone(), directory.clone(), clock.clone())
         .map_err(|error| StartupError::Io { place: "thread of the classic search".to_owned(), error })?;
     Ok(State {

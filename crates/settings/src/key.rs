@@ -1,8 +1,10 @@
 //! One setting: where it stands, what it may be, and how its text becomes a value.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 use std::time::Duration;
+
+use msp_core::ReachPath;
 
 use crate::error::SettingsError;
 
@@ -43,6 +45,8 @@ pub(crate) enum Kind {
     Choice(&'static [&'static str]),
     /// A whole number from the first to the second, of the unit.
     Number(u64, u64, &'static str),
+    /// Files and folders that a function may use.
+    Reach,
     /// Text of any length, for people.
     Text,
     /// A file, a folder or a list of them, as described; must not be empty unless the default is.
@@ -57,6 +61,8 @@ pub(crate) enum Kind {
     Store(&'static str),
     /// On or off.
     Switch,
+    /// A user of the machine.
+    User,
 }
 
 impl Key {
@@ -96,6 +102,10 @@ impl Key {
             Kind::PublicUrl => {
                 "an address like https://share.example.net, without user, query and blanks".to_owned()
             }
+            Kind::Reach => {
+                "absolute paths joined by ':', each to be read, or with + before it to be changed too"
+                    .to_owned()
+            }
             Kind::Share => "a share above 0 and at most 1, such as 1/16 or 0.0625".to_owned(),
             Kind::Size(min, max) => {
                 format!("a size from {} to {} (bytes, or with K or M)", size_text(min), size_text(max))
@@ -103,6 +113,7 @@ impl Key {
             Kind::Store(form) => form.to_owned(),
             Kind::Switch => "yes or no".to_owned(),
             Kind::Text => "text".to_owned(),
+            Kind::User => "a user's name or number".to_owned(),
         };
         if self.default.is_empty() && !matches!(self.kind, Kind::Text) { value + ", or empty" } else { value }
     }
@@ -126,6 +137,11 @@ impl Setting<'_> {
     pub(crate) fn choice(&self) -> Result<&'static str, SettingsError> {
         let Kind::Choice(words) = self.key.kind else { return Err(self.wrong()) };
         words.iter().find(|word| word.eq_ignore_ascii_case(self.text)).copied().ok_or_else(|| self.wrong())
+    }
+
+    /// One of the words, or nothing.
+    pub(crate) fn optional_choice(&self) -> Result<Option<&'static str>, SettingsError> {
+        if self.text.is_empty() { Ok(None) } else { self.choice().map(Some) }
     }
 
     /// A number or a size within its range, as the type that holds it.
@@ -157,6 +173,18 @@ impl Setting<'_> {
             return Err(self.wrong());
         }
         Ok((!self.text.is_empty()).then(|| PathBuf::from(self.text)))
+    }
+
+    /// Absolute paths without `..`, so that what they lead to can be told from them.
+    pub(crate) fn reach(&self) -> Result<Vec<ReachPath>, SettingsError> {
+        let parts = self.text.split(':').map(str::trim).filter(|part| !part.is_empty());
+        let path = |part: &str| {
+            let (path, writable) = part.strip_prefix('+').map_or((part, false), |path| (path, true));
+            let path = PathBuf::from(path);
+            let legal = path.is_absolute() && !path.components().any(|part| part == Component::ParentDir);
+            if legal && !part.contains('\0') { Ok(ReachPath { path, writable }) } else { Err(self.wrong()) }
+        };
+        parts.map(path).collect()
     }
 
     pub(crate) fn share(&self) -> Result<f64, SettingsError> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use msp_core::{Access, FunctionLimits, ModuleSpec};
+use msp_core::{Access, FunctionLimits, ModuleSpec, Reach};
 use msp_protocol::FunctionName;
 
 use crate::error::SettingsError;
@@ -60,6 +60,7 @@ fn spec(line: &Entry, section: Option<&Section>) -> Result<ModuleSpec, SettingsE
             max_output: get(&keys::MAX_OUTPUT).number()?,
             memory: get(&keys::MEMORY).optional_number()?,
         },
+        reach: Reach { network: get(&keys::NETWORK).switch()?, paths: get(&keys::PATHS).reach()? },
     })
 }
 

@@ -75,6 +75,8 @@ pub struct OpsSettings {
     pub port: u16,
     /// What everything but `/healthz` asks for.
     pub token: Option<Token>,
+    /// The file it was read from.
+    pub token_file: Option<PathBuf>,
 }
 
 /// `[Registry]`.
@@ -125,6 +127,10 @@ pub struct RunnerSettings {
     pub python: PathBuf,
     /// Processes that run Python modules.
     pub python_workers: usize,
+    /// Whether functions run only when they can be confined; none: where the kernel has what it takes.
+    pub require_isolation: Option<bool>,
+    /// The user whose processes run functions, by name or number; none: the server's own.
+    pub worker_user: Option<String>,
 }
 
 /// `[Log]`.
@@ -244,13 +250,13 @@ impl OpsSettings {
                 bind.origin
             ));
         }
-        let read = |file: PathBuf| {
-            if file.exists() && !msp_keyfile::is_private(&file) {
+        let mut read = |file: &PathBuf| {
+            if file.exists() && !msp_keyfile::is_private(file) {
                 warnings.push(format!("{}: others may read the token; try: chmod 600 {0}", file.display()));
             }
-            Token::read(&format!("{}: [Ops] TokenFile", token.origin), &file)
+            Token::read(&format!("{}: [Ops] TokenFile", token.origin), file)
         };
-        Ok(Self { bindto, port, token: token_file.map(read).transpose()? })
+        Ok(Self { bindto, port, token: token_file.as_ref().map(&mut read).transpose()?, token_file })
     }
 }
 
@@ -292,6 +298,8 @@ impl RunnerSettings {
         Ok(Self {
             python: layers.get(&keys::PYTHON).path()?,
             python_workers: layers.get(&keys::PYTHON_WORKERS).number()?,
+            require_isolation: layers.get(&keys::ISOLATION).optional_choice()?.map(|word| word == "require"),
+            worker_user: Some(layers.get(&keys::WORKER_USER).text.to_owned()).filter(|user| !user.is_empty()),
         })
     }
 }

@@ -103,6 +103,16 @@ impl Settings {
             warnings,
         })
     }
+
+    /// The files and folders that no function may reach, whatever the kernel's other rules say.
+    #[must_use]
+    pub fn private_paths(&self) -> Vec<PathBuf> {
+        let registry = self.registry.url.strip_prefix("sqlite:").map(PathBuf::from);
+        let folders = [&self.server.keypath, &self.clients.keypath, &self.log.directory];
+        let files = [&self.config_path, &self.modules_path, &self.ops.token_file];
+        let always = folders.into_iter().chain([&self.clients.register]).cloned();
+        always.chain(files.into_iter().cloned().chain([registry]).flatten()).collect()
+    }
 }
 
 /// Splits at `:`; empty parts are left out, since they would mean the working folder.

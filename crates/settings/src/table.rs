@@ -137,6 +137,10 @@ keys! { CONFIG:
         "The Python interpreter: a path, or a name to be found on PATH.");
     PYTHON_WORKERS = Key::new("Runners", "PythonWorkers", "2", Kind::Number(1, 64, "processes"),
         "How many Python processes run modules.");
+    ISOLATION = Key::new("Runners", "Isolation", "", Kind::Choice(&["require", "warn"]),
+        "Whether functions run only when they can be confined; empty: require where the kernel has Landlock.");
+    WORKER_USER = Key::new("Runners", "WorkerUser", "", Kind::User,
+        "The user whose processes run functions, when the server is root; empty: the server's own.");
     SEARCH_PATH = Key::new("Runners", "SearchPath", "modules", Kind::Path("one folder or more, joined by ':'"),
         "Where modules are looked up.").variable("PYTHONPATH");
 
@@ -155,7 +159,10 @@ keys! { FUNCTION:
         "Calls under way at once; one more is busy.");
     MAX_OUTPUT = Key::new("<function>", "MaxOutput", "1M", Kind::Size(1, 64 * MIB), "The largest answer.");
     MEMORY = Key::new("<function>", "Memory", "", Kind::Size(MIB, 1024 * 1024 * MIB),
-        "Memory of what runs it; empty leaves it to the runner (64M for WebAssembly).");
+        "Memory of what runs it; empty: 1024M for each Python process, 512M for an executable's, 64M for WebAssembly.");
+    NETWORK = Key::new("<function>", "Network", "yes", Kind::Switch,
+        "Whether its process may use the network; WebAssembly never does.");
+    PATHS = Key::new("<function>", "Paths", "", Kind::Reach, "Files and folders its process may use beside its own.");
     ACCESS = Key::new("<function>", "Access", "read", Kind::Choice(&["read", "write"]),
         "What a call may change; write needs a grant.");
     CLASSIC_WRITE = Key::new("<function>", "Classic", "no", Kind::Switch,

@@ -84,6 +84,7 @@ fn server(context: &Context, status: &Status) -> Vec<Check> {
         .chain(status.not_ready.iter().map(row(Verdict::Problem)))
         .chain(missing)
         .chain(status.notes.iter().map(row(Verdict::Ok)))
+        .chain(status.warnings.iter().map(row(Verdict::Warning)))
         .collect()
 }
 

@@ -93,7 +93,8 @@ fn doctor_asks_the_running_server_and_sees_a_floor_ahead_of_the_clock() {
             mark_failing: false,
         },
         not_ready: vec!["the floor is ahead".to_owned()],
-        notes: vec!["isolation: require".to_owned()],
+        notes: vec!["isolation=require: all".to_owned()],
+        warnings: vec!["functions run as root".to_owned()],
     };
     let server = place.server(Reply::Status { status: Box::new(status) });
     let outcome = place.run("msp-admin doctor");
@@ -106,7 +107,8 @@ fn doctor_asks_the_running_server_and_sees_a_floor_ahead_of_the_clock() {
             "server\tok\tversion 1.2.3, process 7, up 1d 1h, 3 clients, 0 functions",
             "server\tproblem\tthe floor is ahead",
             "server\tproblem\ttime_test=simple_time is not served: see the log",
-            "server\tok\tisolation: require",
+            "server\tok\tisolation=require: all",
+            "server\twarning\tfunctions run as root",
         ]
     );
     assert!(outcome.stdout.lines().any(|line| line.starts_with("clock\tproblem\t")), "{}", outcome.stdout);

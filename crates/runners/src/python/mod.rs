@@ -4,35 +4,83 @@
 //! answers calls over a socket, and is replaced by another with the same sources when it dies: a file that
 //! was broken meanwhile cannot reach it. Changed files make a new generation, which takes over once it has
 //! loaded.
+//!
+//! Functions with the same [`Demands`] share a pool of workers; each other set has a pool of its own.
 
 mod frame;
 mod generation;
+mod interpreter;
 mod pool;
 mod serving;
 mod worker;
+mod workshops;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use msp_core::{BoxFuture, Job, RunError, Runner};
+use msp_core::{BoxFuture, Job, ModuleSpec, Reach, RunError, Runner};
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
 pub(crate) use generation::{Generation, Listed};
+pub(crate) use interpreter::Interpreter;
 pub(crate) use pool::Pool;
+pub(crate) use workshops::Workshops;
 
+use crate::isolation::{Confinement, Isolation};
 use crate::tasks::stopped;
 
-/// What all workers have in common.
-#[derive(Debug)]
+/// What the workers of a pool may take and reach; functions that agree in it share them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Demands {
+    /// Memory of one worker, in bytes.
+    memory: u64,
+    reach: Reach,
+}
+
+impl Demands {
+    /// Those of one function.
+    pub(crate) fn of(spec: &ModuleSpec) -> Self {
+        Self { memory: spec.limits.memory.unwrap_or(MEMORY), reach: spec.reach.clone() }
+    }
+}
+
+#[cfg(test)]
+impl Default for Demands {
+    fn default() -> Self {
+        Self { memory: MEMORY, reach: Reach::default() }
+    }
+}
+
+/// Memory of one worker, in bytes, when its functions set none.
+const MEMORY: u64 = 1024 * 1024 * 1024;
+
+/// What all workers of a pool have in common.
+#[derive(Debug, Clone)]
 pub(crate) struct PythonConfig {
-    /// The interpreter.
+    /// The interpreter, as it was named.
     pub(crate) python: PathBuf,
     /// The search path, as it is put on `sys.path`.
     pub(crate) folders: Vec<PathBuf>,
     /// How many workers run at once.
     pub(crate) workers: usize,
+    /// What keeps them to themselves.
+    pub(crate) isolation: Arc<Isolation>,
+    /// What they may take and reach.
+    pub(crate) demands: Demands,
+    /// The interpreter, once it was found.
+    pub(crate) interpreter: Arc<OnceCell<Interpreter>>,
+}
+
+impl PythonConfig {
+    /// The interpreter, and what holds for a worker.
+    async fn confined(&self) -> Result<(&Interpreter, Confinement), String> {
+        let interpreter = self.interpreter.get_or_try_init(|| Interpreter::find(&self.python)).await?;
+        let Demands { memory, reach } = &self.demands;
+        let confinement = self.isolation.confinement(*memory, reach, &interpreter.roots);
+        Ok((interpreter, confinement.map_err(|exposed| exposed.to_string())?))
+    }
 }
 
 /// One module's `entry_call`.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +15,11 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::frame::{self, CONTROL, Inbox};
+use super::interpreter::Interpreter;
 use super::{Listed, PythonConfig};
+use crate::isolation::Confinement;
 use crate::output::{escaped, log_lines};
-use crate::spawn::{Group, Launch, temporary_folder};
+use crate::spawn::{Group, Launch};
 
 const PROGRAM: &str = include_str!("worker.py");
 /// How long one module may take to load, and the interpreter to start.
@@ -91,7 +94,7 @@ pub(super) async fn start(
 ) -> Result<(Worker, Report), String> {
     let mut failures = Vec::new();
     loop {
-        let launched = Worker::launch(config);
+        let launched = Worker::launch(config).await;
         let mut worker =
             launched.map_err(|error| format!("{} cannot be started: {error}", config.python.display()))?;
         let mut at = None;
@@ -124,19 +127,31 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    fn launch(config: &PythonConfig) -> io::Result<Self> {
+    async fn launch(config: &PythonConfig) -> Result<Self, String> {
+        let (interpreter, confinement) = config.confined().await?;
+        Self::start(config, interpreter, &confinement).map_err(|error| error.to_string())
+    }
+
+    fn start(
+        config: &PythonConfig,
+        interpreter: &Interpreter,
+        confinement: &Confinement,
+    ) -> io::Result<Self> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let flags = ["-I", "-B", "-u", "-X", "utf8", "-c", PROGRAM].map(OsStr::new);
         let environment = std::env::var_os("VIRTUAL_ENV").filter(|folder| config.python.starts_with(folder));
-        let temporary = temporary_folder();
-        let folder = config.folders.iter().find(|folder| folder.is_dir()).unwrap_or(&temporary);
         let mut group = Launch {
-            program: &config.python,
+            program: &interpreter.program,
             arguments: &flags,
-            folder,
+            folder: config
+                .folders
+                .iter()
+                .find(|folder| folder.is_dir())
+                .map_or(Path::new("/"), PathBuf::as_path),
             variables: environment.as_deref().map(|folder| ("VIRTUAL_ENV", folder)).as_slice(),
             input: Some(OwnedFd::from(theirs)),
+            confinement,
         }
         .start()?;
         let (_, output, errors) = group.pipes();

@@ -39,7 +39,7 @@ async fn its_environment_names_the_function_and_its_folder_is_the_modules() {
     assert_eq!(lines.next(), folder.to_str());
     let names: Vec<_> = lines.collect();
     assert!(names.contains(&"MSP_FUNCTION") && names.contains(&"PATH"), "{names:?}");
-    let harmless = ["HOME", "LANG", "MSP_FUNCTION", "PATH", "PWD", "OLDPWD", "SHLVL", "TZ", "_"];
+    let harmless = ["HOME", "LANG", "MSP_FUNCTION", "PATH", "PWD", "OLDPWD", "SHLVL", "TMPDIR", "TZ", "_"];
     assert!(names.iter().all(|name| harmless.contains(name) || name.starts_with("LC_")), "{names:?}");
 }
 
@@ -59,7 +59,8 @@ async fn bytes_that_are_no_utf8_are_a_failure() {
 async fn a_file_that_cannot_be_started_is_a_failure_of_its_own_call() {
     let running = Folder::new().script("odd", "echo ok").start().await;
     running.folder.write("odd", "#!/nonexistent/interpreter\n");
-    assert!(failure(running.call("odd").await).contains("cannot be started"));
+    assert!(failure(running.call("odd").await).contains("exit status: 126"));
+    assert!(running.log.find("odd cannot be started: No such file or directory").is_some());
 }
 
 #[tokio::test]
@@ -73,32 +74,32 @@ async fn standard_error_goes_to_the_log() {
 #[tokio::test]
 async fn an_answer_over_the_limit_is_too_large_and_ends_the_program() {
     let running = Folder::new()
-        .script("flood", "echo $$ > id; exec yes")
+        .script("flood", "echo $$ > MARKS/id; exec yes")
         .with(|limits| limits.max_output = 100_000)
         .script("exact", "printf 12345")
         .with(|limits| limits.max_output = 5)
         .start()
         .await;
     assert_eq!(running.call("flood").await, Err(CallError::TooLarge));
-    assert!(!lives(&fs::read_to_string(running.folder.path().join("id")).unwrap()));
+    assert!(!lives(&fs::read_to_string(running.folder.marks().join("id")).unwrap()));
     assert_eq!(running.call("exact").await, Ok(json!("12345")));
 }
 
 #[tokio::test]
 async fn a_timeout_ends_the_whole_group() {
     let running = Folder::new()
-        .script("hang", "sleep 1000 & echo $! > id; wait")
+        .script("hang", "sleep 1000 & echo $! > MARKS/id; wait")
         .with(|limits| limits.timeout = Duration::from_millis(500))
         .start()
         .await;
     assert_eq!(running.call("hang").await, Err(CallError::Timeout));
-    let id = fs::read_to_string(running.folder.path().join("id")).unwrap();
+    let id = fs::read_to_string(running.folder.marks().join("id")).unwrap();
     until("the child's end", async || (!lives(&id)).then_some(())).await;
 }
 
 #[tokio::test]
 async fn what_a_program_leaves_behind_ends_with_it_and_holds_nothing_up() {
-    let running = Folder::new().script("leave", "sleep 1000 & echo $! | tee id").start().await;
+    let running = Folder::new().script("leave", "sleep 1000 & echo $!").start().await;
     let answer = running.call("leave").await.unwrap();
     let id = answer.as_str().unwrap();
     until("the child's end", async || (!lives(id)).then_some(())).await;
@@ -107,11 +108,11 @@ async fn what_a_program_leaves_behind_ends_with_it_and_holds_nothing_up() {
 #[tokio::test]
 async fn a_run_goes_on_when_its_caller_has_gone_and_holds_its_slot_until_then() {
     let running = Folder::new()
-        .script("slow", "mkfifo gate; read x < gate; echo done > done")
+        .script("slow", "cd MARKS; mkfifo gate; read x < gate; echo done > done")
         .with(|limits| limits.max_concurrent = 1)
         .start()
         .await;
-    let folder = running.folder.path();
+    let folder = running.folder.marks();
     {
         let call = running.call_with("slow", None);
         let gate = until("the gate", async || folder.join("gate").exists().then_some(()));
@@ -132,9 +133,9 @@ async fn a_run_goes_on_when_its_caller_has_gone_and_holds_its_slot_until_then() 
 
 #[tokio::test]
 async fn stop_ends_programs_under_way_and_later_calls_fail() {
-    let running = Folder::new().script("hang", "echo $$ > id; exec sleep 1000").start().await;
+    let running = Folder::new().script("hang", "echo $$ > MARKS/id; exec sleep 1000").start().await;
     let call = tokio::spawn(running.call_with("hang", None));
-    let path = running.folder.path().join("id");
+    let path = running.folder.marks().join("id");
     let id = until("the start", async || fs::read_to_string(&path).ok().filter(|id| !id.is_empty())).await;
     running.runners.stop().await;
     assert!(failure(call.await.unwrap()).contains("stopped"));

@@ -11,6 +11,7 @@ use crate::support::{Folder, Running, lives, until};
 /// Does what it is told.
 const DO: &str = "
 import ctypes, gc, os, signal, socket, subprocess, sys, time
+marks = 'MARKS'
 def entry_call(code):
     scope = {}
     exec(code, globals(), scope)
@@ -28,7 +29,7 @@ fn order(running: &Running, code: &str) -> impl Future<Output = Result<Value, Ca
 }
 
 async fn touched(running: &Running, name: &str) -> String {
-    let path = running.folder.path().join(name);
+    let path = running.folder.marks().join(name);
     until(name, async || fs::read_to_string(&path).ok().filter(|text| !text.is_empty())).await
 }
 
@@ -36,7 +37,7 @@ async fn touched(running: &Running, name: &str) -> String {
 async fn a_hang_is_a_timeout_and_calls_behind_it_are_answered_by_the_next_worker() {
     let running = running().await;
     let before = running.call("fine").await.unwrap();
-    let culprit = tokio::spawn(order(&running, "open('up', 'w').write('1')\nwhile True: pass"));
+    let culprit = tokio::spawn(order(&running, "open(marks + '/up', 'w').write('1')\nwhile True: pass"));
     touched(&running, "up").await;
     let behind: Vec<_> = (0..5).map(|_| tokio::spawn(running.call_with("fine", None))).collect();
     assert_eq!(culprit.await.unwrap(), Err(CallError::Timeout));
@@ -59,7 +60,7 @@ async fn another_worker_goes_on_while_one_hangs() {
         (ids.len() == 2).then_some(())
     })
     .await;
-    let culprit = tokio::spawn(order(&running, "open('up', 'w').write('1')\ntime.sleep(1000)"));
+    let culprit = tokio::spawn(order(&running, "open(marks + '/up', 'w').write('1')\ntime.sleep(1000)"));
     touched(&running, "up").await;
     for _ in 0..100 {
         assert!(running.call("fine").await.is_ok());
@@ -164,7 +165,7 @@ async fn a_full_queue_is_busy_and_a_call_that_waits_too_long_is_refused() {
     let folder = Folder::new().python("do", DO).with(|limits| limits.max_concurrent = 5000);
     let folder = folder.python("fine", FINE).with(|limits| limits.timeout = Duration::from_millis(100));
     let running = folder.start().await;
-    let hang = tokio::spawn(order(&running, "open('up', 'w').write('1')\ntime.sleep(1000)"));
+    let hang = tokio::spawn(order(&running, "open(marks + '/up', 'w').write('1')\ntime.sleep(1000)"));
     touched(&running, "up").await;
     let behind = tokio::spawn(order(&running, "1"));
     let impatient = tokio::spawn(running.call_with("fine", None));

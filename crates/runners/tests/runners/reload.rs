@@ -162,13 +162,13 @@ async fn a_call_under_way_ends_in_the_worker_it_began_in() {
     let slow = "
 import time, os
 def entry_call():
-    open('up', 'w').write('1')
-    while not os.path.exists('go'):
+    open('MARKS/up', 'w').write('1')
+    while not os.path.exists('MARKS/go'):
         time.sleep(0.01)
     return 'old'
 ";
     let running = Folder::new().python("slow", slow).start().await;
-    let folder = running.folder.path();
+    let folder = running.folder.marks();
     let call = tokio::spawn(running.call_with("slow", None));
     until("its start", async || folder.join("up").exists().then_some(())).await;
     running.folder.write("slow.py", &says("new"));

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use msp_core::clock::SystemClock;
 use msp_core::{
-    Access, CallError, Caller, Door, FunctionLimits, Grants, ModuleSpec, RequestId, Shape, call, permit,
+    Access, CallError, Caller, Door, FunctionLimits, Grants, ModuleSpec, Reach, ReachPath, RequestId, Shape,
+    call, permit,
 };
 use msp_protocol::Digest;
-use msp_runners::{Runners, RunnersConfig};
+use msp_runners::{IsolationConfig, Runners, RunnersConfig};
 use serde_json::Value;
 use tempfile::TempDir;
 use tracing::field::{Field, Visit};
@@ -25,6 +26,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// A folder with modules, and what is to be listed of them.
 pub(crate) struct Folder {
     folder: TempDir,
+    outside: TempDir,
     pub(crate) specs: Vec<ModuleSpec>,
     pub(crate) workers: usize,
     pub(crate) python: PathBuf,
@@ -34,11 +36,18 @@ impl Folder {
     pub(crate) fn new() -> Self {
         let system = PathBuf::from("/usr/bin/python3");
         let python = if system.is_file() { system } else { "python3".into() };
-        Self { folder: TempDir::new().unwrap(), specs: Vec::new(), workers: 1, python }
+        let outside = TempDir::new().unwrap();
+        fs::create_dir(outside.path().join("marks")).unwrap();
+        Self { folder: TempDir::new().unwrap(), outside, specs: Vec::new(), workers: 1, python }
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// A folder that functions may write into, for what tests are to see of them.
+    pub(crate) fn marks(&self) -> PathBuf {
+        self.outside.path().join("marks")
     }
 
     /// Replaces a file in one step, as careful editors do.
@@ -65,18 +74,24 @@ impl Folder {
             classic_write: false,
             description: format!("does {function}"),
             limits,
+            reach: Reach {
+                paths: vec![ReachPath { path: self.marks(), writable: true }],
+                ..Reach::default()
+            },
         });
     }
 
     /// Writes a Python module and lists it under its own name.
     pub(crate) fn python(mut self, module: &str, source: &str) -> Self {
-        self.write(&format!("{}.py", module.replace('.', "/")), source);
+        let source = source.replace("MARKS", self.marks().to_str().unwrap());
+        self.write(&format!("{}.py", module.replace('.', "/")), &source);
         self.list(module, module, FunctionLimits::default());
         self
     }
 
     /// Writes a shell script and lists it under its own name.
     pub(crate) fn script(mut self, module: &str, lines: &str) -> Self {
+        let lines = lines.replace("MARKS", self.marks().to_str().unwrap());
         self.write(module, &format!("#!/bin/sh\n{lines}\n"));
         self.list(module, module, FunctionLimits::default());
         self
@@ -108,11 +123,27 @@ impl Folder {
             search_path: vec![self.path().to_owned()],
             python: self.python.clone(),
             python_workers: self.workers,
+            isolation: IsolationConfig {
+                launcher: launcher(),
+                require: None,
+                user: None,
+                scratch: self.outside.path().join("scratch"),
+                private: Vec::new(),
+            },
             version: "1.2.3",
         };
-        let runners = Runners::start(config, self.specs.clone(), Arc::new(SystemClock::start())).await;
+        let started = Runners::start(config, self.specs.clone(), Arc::new(SystemClock::start())).await;
+        let runners = started.unwrap_or_else(|error| panic!("{error}"));
         Running { folder: self, runners, log, _guard: guard }
     }
+}
+
+/// The program that processes of functions begin as; built with these tests.
+fn launcher() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let path = tests.parent().and_then(Path::parent).unwrap().join("examples/confined");
+    assert!(path.exists(), "{} is missing: cargo build -p msp-runners --examples", path.display());
+    path
 }
 
 /// Runners at work.

@@ -133,6 +133,7 @@ async fn restore(state: &State, from: &Path, actor: &str) -> Reply {
 fn status(state: &State) -> Status {
     let catalogue = state.runners.catalogue();
     let directory = state.directory.load();
+    let isolation = state.runners.isolation();
     let functions = catalogue
         .iter()
         .map(|function| (function.name.to_string(), format!("{:?}", function.kind).to_lowercase()));
@@ -145,6 +146,7 @@ fn status(state: &State) -> Status {
         functions: functions.collect(),
         guard: state.guard.status(),
         not_ready: state.not_ready(),
-        notes: vec!["isolation: modules run with the server's rights in a scrubbed environment".to_owned()],
+        notes: isolation.in_force,
+        warnings: isolation.lacking,
     }
 }

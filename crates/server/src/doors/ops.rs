@@ -22,7 +22,8 @@ async fn ready(request: HttpRequest, state: Data<State>) -> HttpResponse {
     }
     let reasons = state.not_ready();
     if reasons.is_empty() {
-        return HttpResponse::Ok().body("ready\n");
+        let warned = state.runners.isolation().unconfined.map_or_else(String::new, |line| line + "\n");
+        return HttpResponse::Ok().body(format!("ready\n{warned}"));
     }
     HttpResponse::ServiceUnavailable().body(reasons.join("\n") + "\n")
 }

@@ -9,5 +9,6 @@
 
 mod faults;
 mod harness;
+mod isolation;
 mod programs;
 mod sealed;

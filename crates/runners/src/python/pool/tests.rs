@@ -4,9 +4,18 @@ use msp_core::{Caller, Door, FunctionLimits, Grants, RequestId, Shape};
 use msp_protocol::Digest;
 
 use super::*;
+use crate::isolation::Isolation;
+use crate::python::Demands;
 
 fn dispatcher(modules: &[(&str, bool)]) -> Dispatcher {
-    let config = PythonConfig { python: "python3".into(), folders: Vec::new(), workers: 1 };
+    let config = PythonConfig {
+        python: "python3".into(),
+        folders: Vec::new(),
+        workers: 1,
+        isolation: Isolation::idle(),
+        demands: Demands::default(),
+        interpreter: Arc::default(),
+    };
     let (events, _) = mpsc::unbounded_channel();
     let tasks = Arc::new(Tasks::on_this_runtime());
     let shop = Shop { config: Arc::new(config), tasks, events, keys: AtomicU64::new(0) };

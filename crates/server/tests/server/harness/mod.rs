@@ -100,7 +100,9 @@ impl Wanted {
         let sources = self.sources();
         let settings = Settings::load(&sources).unwrap_or_else(|error| panic!("{error}"));
         let url = settings.registry.url.clone();
-        let server = Server::build(settings, sources, self.clock.clone(), msp_server::telemetry::metrics())
+        let metrics = msp_server::telemetry::metrics();
+        let launcher = Path::new(env!("CARGO_BIN_EXE_msp-server"));
+        let server = Server::build(settings, sources, self.clock.clone(), metrics, launcher)
             .await
             .unwrap_or_else(|error| panic!("{error}"));
         let registry = SqlRegistry::open(&url, self.clock.clone()).await.unwrap();

@@ -9,7 +9,8 @@ use crate::harness::{Answered, Caller, http, until};
 
 /// A function that runs until the file `go` exists, and says that it began in the file `began`.
 fn waiting_module(bench: &Bench) {
-    let (began, go) = (bench.path("began"), bench.path("go"));
+    let (began, go) = (bench.path("marks/began"), bench.path("marks/go"));
+    std::fs::create_dir(bench.path("marks")).unwrap();
     bench.write(
         "modules/waiting.py",
         &format!(
@@ -17,7 +18,10 @@ fn waiting_module(bench: &Bench) {
              while not os.path.exists({go:?}):\n        time.sleep(0.01)\n    return 'done'\n"
         ),
     );
-    bench.write("config/modules.ini", "[Modules]\ntime_test=simple_time\nwaiting=waiting\n");
+    let marks = bench.path("marks");
+    let list =
+        format!("[Modules]\ntime_test=simple_time\nwaiting=waiting\n[waiting]\nPaths=+{}\n", marks.display());
+    bench.write("config/modules.ini", &list);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,10 +36,10 @@ async fn a_sigterm_ends_what_is_under_way_first() {
         let request = http().post(url).header("Content-Type", "application/json").body(body);
         Answered::of(request.send().await.unwrap()).await
     });
-    until("the function began", async || bench.path("began").exists()).await;
+    until("the function began", async || bench.path("marks/began").exists()).await;
     server.signal(Signal::TERM);
     until("the stop was heard", async || server.log.lock().unwrap().contains("stopping")).await;
-    bench.write("go", "");
+    bench.write("marks/go", "");
     let answered = call.await.unwrap();
     assert_eq!(caller.open(&rid, &answered).outcome, Ok(json!("done")));
     assert!(server.wait().success());
@@ -54,7 +58,7 @@ async fn a_second_sigterm_quits_at_once() {
     tokio::spawn(async move {
         http().post(url).header("Content-Type", "application/json").body(body).send().await
     });
-    until("the function began", async || bench.path("began").exists()).await;
+    until("the function began", async || bench.path("marks/began").exists()).await;
     server.signal(Signal::TERM);
     until("the stop was heard", async || server.log.lock().unwrap().contains("stopping")).await;
     server.signal(Signal::TERM);

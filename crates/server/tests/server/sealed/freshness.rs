@@ -121,7 +121,8 @@ async fn a_second_server_on_one_registry_is_refused_in_one_line() {
     let settings = msp_settings::Settings::load(&sources).unwrap();
     let clock = std::sync::Arc::new(msp_core::clock::SystemClock::start());
     let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
-    let Err(error) = msp_server::Server::build(settings, sources, clock, metrics).await else {
+    let Err(error) = msp_server::Server::build(settings, sources, clock, metrics, "/nowhere".as_ref()).await
+    else {
         panic!("a second server started")
     };
     let error = error.to_string();

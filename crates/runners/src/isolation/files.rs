@@ -1,0 +1,123 @@
+//! Landlock: which files a confined process finds, and that it reaches no process but its own.
+
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, PathBeneath, PathFd,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope, make_bitflags,
+};
+
+use super::plan::Plan;
+
+/// The newest interface these rules were tried with; of an older kernel all that it has is used.
+const TRIED: ABI = ABI::V7;
+
+/// Programs and libraries.
+const PROGRAMS: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store"];
+
+/// What programs look up about the machine and the network; nothing of it is secret.
+const LOOKED_UP: &[&str] = &[
+    "/etc/alternatives",
+    "/etc/ca-certificates",
+    "/etc/crypto-policies",
+    "/etc/debian_version",
+    "/etc/fstab",
+    "/etc/gai.conf",
+    "/etc/group",
+    "/etc/host.conf",
+    "/etc/hostname",
+    "/etc/hosts",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/ld.so.preload",
+    "/etc/locale.alias",
+    "/etc/localtime",
+    "/etc/mime.types",
+    "/etc/mtab",
+    "/etc/networks",
+    "/etc/nsswitch.conf",
+    "/etc/os-release",
+    "/etc/passwd",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/tls/certs",
+    "/etc/pki/tls/openssl.cnf",
+    "/etc/protocols",
+    "/etc/resolv.conf",
+    "/etc/services",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+    "/etc/timezone",
+    "/run/systemd/resolve",
+    "/dev/random",
+    "/dev/urandom",
+    "/proc",
+    "/sys",
+];
+
+/// Devices that take and give nothing of worth.
+const DEVICES: &[&str] = &["/dev/full", "/dev/null", "/dev/zero"];
+
+/// Everything that any confined process may read.
+pub(super) fn of_the_system() -> impl Iterator<Item = &'static Path> {
+    PROGRAMS.iter().chain(LOOKED_UP).chain(DEVICES).map(Path::new)
+}
+
+/// What of it needs a rule on this machine: what exists and does not lie in a folder of programs anyway, as a link
+/// does that leads there.
+pub(super) fn looked_up_here() -> Vec<PathBuf> {
+    let exists = LOOKED_UP.iter().filter_map(|path| Some((path, Path::new(path).canonicalize().ok()?)));
+    let elsewhere = exists.filter(|(_, found)| !PROGRAMS.iter().any(|folder| found.starts_with(folder)));
+    elsewhere.map(|(path, _)| path.into()).collect()
+}
+
+/// Lets this process find the plan's files and those of the system, and nothing else. Gives the version of the
+/// interface that is in force, 0 for none.
+pub(super) fn restrict(plan: &Plan) -> Result<i32, RulesetError> {
+    let look = make_bitflags!(AccessFs::{ReadFile | ReadDir});
+    let read = AccessFs::from_read(TRIED);
+    let use_device = make_bitflags!(AccessFs::{ReadFile | WriteFile});
+    // Devices are made by root alone, and what stands behind them is none of a function's business.
+    let change = AccessFs::from_all(TRIED) & !make_bitflags!(AccessFs::{MakeBlock | MakeChar | IoctlDev});
+    let mut rules = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(TRIED))?
+        .scope(Scope::from_all(TRIED))?;
+    if !plan.network {
+        rules = rules.handle_access(AccessNet::from_all(TRIED))?;
+    }
+    let mut rules = rules.create()?;
+    for (paths, access) in [(PROGRAMS, read), (DEVICES, use_device)] {
+        for path in paths {
+            rules = allow(rules, Path::new(path), access)?;
+        }
+    }
+    for (paths, access) in [(&plan.looked_up, look), (&plan.readable, read), (&plan.writable, change)] {
+        for path in paths {
+            rules = allow(rules, path, access)?;
+        }
+    }
+    Ok(match rules.restrict_self()?.landlock {
+        LandlockStatus::Available { effective_abi, kernel_abi } => kernel_abi.unwrap_or(effective_abi as i32),
+        _ => 0,
+    })
+}
+
+/// What does not exist needs no rule; of a file only what fits files is allowed.
+fn allow(
+    rules: RulesetCreated,
+    path: &Path,
+    access: BitFlags<AccessFs>,
+) -> Result<RulesetCreated, RulesetError> {
+    match PathFd::new(path) {
+        Ok(opened) => rules.add_rule(PathBeneath::new(opened, access)),
+        Err(_) => Ok(rules),
+    }
+}
+
+/// The path as the kernel sees it, without links; itself when it does not exist.
+pub(super) fn settled(path: &Path) -> PathBuf {
+    path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
+}

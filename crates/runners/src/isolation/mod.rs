@@ -1,0 +1,256 @@
+//! What keeps a function to itself: every process that runs one confines itself before it becomes its program.
+//!
+//! The server starts a program of ours (itself) with a [`Plan`]; that process takes everything away from itself
+//! that the plan does not leave it, and then becomes the program. So no code of a function ever runs without, and
+//! nothing of it needs the server's rights.
+
+mod files;
+mod launcher;
+mod plan;
+mod processes;
+mod report;
+mod scratch;
+mod syscalls;
+mod user;
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use msp_core::Reach;
+use msp_core::clock::Clock;
+
+pub use launcher::run_confined;
+pub use report::IsolationReport;
+pub(crate) use scratch::PrivateFolder;
+
+use self::files::settled;
+use self::plan::{Enforced, Plan, SUBCOMMAND};
+use self::processes::Processes;
+use self::scratch::Scratch;
+use self::user::WorkerUser;
+
+/// How the processes that run functions are to be confined.
+#[derive(Debug, Clone)]
+pub struct IsolationConfig {
+    /// A program whose `main` begins with [`run_confined`]; the server is one.
+    pub launcher: PathBuf,
+    /// Whether functions run only when they can be confined; none: where the kernel has what it takes.
+    pub require: Option<bool>,
+    /// The user they run as, by name or number; none: the server's own.
+    pub user: Option<String>,
+    /// A folder of ours alone for their temporary files; it is made, and emptied.
+    pub scratch: PathBuf,
+    /// Files and folders that no function may reach.
+    pub private: Vec<PathBuf>,
+}
+
+/// Why functions cannot be confined as asked; one line for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum IsolationError {
+    /// What every function may read holds what none may.
+    #[error("{place}: {exposed}")]
+    Exposed {
+        /// The setting.
+        place: &'static str,
+        /// The paths.
+        exposed: Exposed,
+    },
+    /// The process that confines itself did not come about.
+    #[error("[Runners] Isolation: {launcher} cannot start a confined process: {why}")]
+    Launcher {
+        /// The program.
+        launcher: String,
+        /// What happened.
+        why: String,
+    },
+    /// The user is the server's own, or root.
+    #[error(
+        "[Runners] WorkerUser: {0} is root or the server's own user; name another one, or leave it empty"
+    )]
+    NoOtherUser(String),
+    /// Only root can start another user's processes.
+    #[error(
+        "[Runners] WorkerUser: only root can run functions as {0}; start the server as root, or leave it empty"
+    )]
+    NotRoot(String),
+    /// The kernel lacks what was asked for.
+    #[error("[Runners] Isolation=require: {0}; Isolation=warn starts without")]
+    Required(String),
+    /// There can be no folder for temporary files.
+    #[error("{0}: functions need this folder for temporary files: {1}")]
+    Scratch(String, io::Error),
+    /// There is no such user.
+    #[error("[Runners] WorkerUser: /etc/passwd has no user {0}; name one of it, or a number")]
+    UnknownUser(String),
+}
+
+/// A path that a function was to reach, and the private one that it would lay open.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "functions may read {path}, which holds or lies in {private}, which none may reach; move one of them"
+)]
+pub struct Exposed {
+    path: String,
+    private: String,
+}
+
+/// What all confined processes have in common.
+#[derive(Debug)]
+pub(crate) struct Isolation {
+    launcher: PathBuf,
+    require: bool,
+    user: Option<WorkerUser>,
+    scratch: Arc<Scratch>,
+    private: Vec<PathBuf>,
+    folders: Vec<PathBuf>,
+    looked_up: Vec<PathBuf>,
+    processes: Processes,
+    enforced: Enforced,
+}
+
+impl Isolation {
+    /// Finds out, in a process like those that will run functions, what can be had; `folders` is the search path.
+    pub(crate) async fn start(
+        config: IsolationConfig,
+        folders: Vec<PathBuf>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, IsolationError> {
+        let user = config.user.as_deref().map(WorkerUser::find).transpose()?;
+        let scratch = Scratch::claim(config.scratch.clone(), user)
+            .map_err(|error| IsolationError::Scratch(config.scratch.display().to_string(), error))?;
+        let mut isolation = Self {
+            launcher: config.launcher,
+            require: false,
+            user,
+            scratch,
+            private: config.private.iter().map(|path| settled(path)).collect(),
+            processes: Processes::of(user, clock),
+            folders,
+            looked_up: files::looked_up_here(),
+            enforced: Enforced::default(),
+        };
+        let search_path = isolation.folders.iter().map(PathBuf::as_path);
+        for (place, exposed) in [
+            ("[Runners] SearchPath", isolation.exposed(search_path)),
+            ("what programs need", isolation.exposed(files::of_the_system())),
+        ] {
+            if let Some(exposed) = exposed {
+                return Err(IsolationError::Exposed { place, exposed });
+            }
+        }
+        isolation.enforced = isolation.try_out().await?;
+        let lacking = report::lacking(&isolation.enforced);
+        isolation.require = config.require.unwrap_or(lacking.is_none());
+        match lacking {
+            Some(lacking) if isolation.require => Err(IsolationError::Required(lacking.to_owned())),
+            _ => Ok(isolation),
+        }
+    }
+
+    /// The files of the system as they are now. A rule holds for a file, not for its name: a process that started
+    /// before one was replaced cannot read the new one.
+    pub(crate) fn system_files(&self) -> Vec<Option<u64>> {
+        let file =
+            |path: &PathBuf| path.metadata().ok().filter(|found| found.is_file()).map(|found| found.ino());
+        self.looked_up.iter().map(file).collect()
+    }
+
+    /// What holds for a process that may reach this, and read `roots` beside the search path.
+    ///
+    /// # Errors
+    /// The paths, when that would lay open what no function may reach.
+    pub(crate) fn confinement(
+        self: &Arc<Self>,
+        memory: u64,
+        reach: &Reach,
+        roots: &[PathBuf],
+    ) -> Result<Confinement, Exposed> {
+        let paths = reach.paths.iter().map(|reach| reach.path.as_path());
+        if let Some(exposed) = self.exposed(paths.chain(roots.iter().map(PathBuf::as_path))) {
+            return Err(exposed);
+        }
+        let of = |writable: bool| {
+            reach.paths.iter().filter(move |path| path.writable == writable).map(|path| path.path.clone())
+        };
+        let plan = Plan {
+            parent: std::process::id().cast_signed(),
+            require: self.require,
+            user: self.user,
+            memory,
+            processes: None,
+            network: reach.network,
+            looked_up: self.looked_up.clone(),
+            readable: self.folders.iter().chain(roots).cloned().chain(of(false)).collect(),
+            writable: of(true).collect(),
+        };
+        Ok(Confinement { plan, isolation: self.clone() })
+    }
+
+    /// The first of the paths that holds a private one, or lies in one.
+    fn exposed<'a>(&self, mut paths: impl Iterator<Item = &'a Path>) -> Option<Exposed> {
+        paths.find_map(|path| {
+            let found = settled(path);
+            let private = self
+                .private
+                .iter()
+                .find(|private| private.starts_with(&found) || found.starts_with(private))?;
+            Some(Exposed { path: path.display().to_string(), private: private.display().to_string() })
+        })
+    }
+
+    /// Confines a process that runs nothing, and has it tell what it got.
+    async fn try_out(&self) -> Result<Enforced, IsolationError> {
+        let failed =
+            |why: String| IsolationError::Launcher { launcher: self.launcher.display().to_string(), why };
+        let plan = Plan { parent: std::process::id().cast_signed(), user: self.user, ..Plan::default() };
+        let plan = Plan { memory: u64::MAX, ..plan };
+        let orders = orders(&plan).map_err(|error| failed(error.to_string()))?;
+        let told = crate::spawn::output(&self.launcher, &[SUBCOMMAND.as_ref(), &orders]).await;
+        let told = told.map_err(failed)?;
+        serde_json::from_slice(&told).map_err(|error| failed(format!("it answered no report: {error}")))
+    }
+}
+
+/// What holds for the processes of one function, or of the workers that several share.
+#[derive(Debug, Clone)]
+pub(crate) struct Confinement {
+    plan: Plan,
+    isolation: Arc<Isolation>,
+}
+
+impl Confinement {
+    /// Prepares one process: the program that starts in its place, with its first arguments, and its own folder.
+    pub(crate) fn prepare(&self) -> io::Result<(&Path, [OsString; 2], PrivateFolder)> {
+        let folder = self.isolation.scratch.folder()?;
+        let mut plan = self.plan.clone();
+        plan.processes = self.isolation.processes.limit();
+        plan.writable.push(folder.path().to_owned());
+        Ok((&self.isolation.launcher, [SUBCOMMAND.into(), orders(&plan)?], folder))
+    }
+}
+
+fn orders(plan: &Plan) -> io::Result<OsString> {
+    Ok(serde_json::to_string(plan)?.into())
+}
+
+#[cfg(test)]
+impl Isolation {
+    /// One for tests that start no process.
+    pub(crate) fn idle() -> Arc<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        Arc::new(Self {
+            launcher: PathBuf::new(),
+            require: true,
+            user: None,
+            scratch: Scratch::claim(folder.path().join("scratch"), None).unwrap(),
+            private: Vec::new(),
+            folders: Vec::new(),
+            looked_up: Vec::new(),
+            processes: Processes::of(None, Arc::new(msp_core::clock::SystemClock::start())),
+            enforced: Enforced::default(),
+        })
+    }
+}

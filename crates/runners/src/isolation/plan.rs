@@ -1,0 +1,42 @@
+//! What is to hold for one process, as it travels to the process that confines itself.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::user::WorkerUser;
+
+/// The first argument of a program of ours that is to become a confined one; the plan and the program follow.
+pub(super) const SUBCOMMAND: &str = "run-confined";
+
+/// What is to hold for one process. It holds no secret: other processes can read arguments.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Plan {
+    /// The server; the process ends with it.
+    pub(super) parent: i32,
+    /// True when nothing runs unless all of it can be had.
+    pub(super) require: bool,
+    /// Whose process it becomes; none: it stays the server's.
+    pub(super) user: Option<WorkerUser>,
+    /// The limit of its heap and stacks, in bytes.
+    pub(super) memory: u64,
+    /// How many processes its user may have; none: the user is root, whom the kernel does not count.
+    pub(super) processes: Option<u64>,
+    /// Whether it may use the network.
+    pub(super) network: bool,
+    /// Files and folders of the system that may be read, beside its programs.
+    pub(super) looked_up: Vec<PathBuf>,
+    /// Files and folders that may be read and run.
+    pub(super) readable: Vec<PathBuf>,
+    /// Files and folders that may be changed too.
+    pub(super) writable: Vec<PathBuf>,
+}
+
+/// What a process has in force once it has confined itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Enforced {
+    /// The version of Landlock's interface; 0: the kernel has none, or it is switched off.
+    pub(super) landlock: i32,
+    /// Whether system calls are filtered.
+    pub(super) seccomp: bool,
+}

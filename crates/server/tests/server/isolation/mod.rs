@@ -1,0 +1,7 @@
+//! Functions that try to get what they must not get.
+
+mod attempts;
+mod lifetime;
+mod limits;
+mod place;
+mod settings;
