@@ -6,6 +6,7 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, PathBeneath, PathFd,
     Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope, make_bitflags,
 };
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 
 use super::plan::Plan;
 
@@ -94,9 +95,12 @@ pub(super) fn restrict(plan: &Plan) -> Result<i32, RulesetError> {
             rules = allow(rules, Path::new(path), access)?;
         }
     }
-    for (paths, access) in [(&plan.looked_up, look), (&plan.readable, read), (&plan.writable, change)] {
+    for path in &plan.looked_up {
+        rules = allow(rules, path, look)?;
+    }
+    for (paths, access) in [(&plan.readable, read), (&plan.writable, change)] {
         for path in paths {
-            rules = allow(rules, path, access)?;
+            rules = allow_settled(rules, path, access)?;
         }
     }
     Ok(match rules.restrict_self()?.landlock {
@@ -112,6 +116,20 @@ fn allow(
     access: BitFlags<AccessFs>,
 ) -> Result<RulesetCreated, RulesetError> {
     match PathFd::new(path) {
+        Ok(opened) => rules.add_rule(PathBeneath::new(opened, access)),
+        Err(_) => Ok(rules),
+    }
+}
+
+/// The same for a path without links. Where a function may write, it could put one in its place that leads to what
+/// was refused when the path was looked at.
+fn allow_settled(
+    rules: RulesetCreated,
+    path: &Path,
+    access: BitFlags<AccessFs>,
+) -> Result<RulesetCreated, RulesetError> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
         Ok(opened) => rules.add_rule(PathBeneath::new(opened, access)),
         Err(_) => Ok(rules),
     }

@@ -173,7 +173,7 @@ impl Isolation {
             return Err(exposed);
         }
         let of = |writable: bool| {
-            reach.paths.iter().filter(move |path| path.writable == writable).map(|path| path.path.clone())
+            reach.paths.iter().filter(move |path| path.writable == writable).map(|path| settled(&path.path))
         };
         let plan = Plan {
             parent: std::process::id().cast_signed(),
@@ -183,7 +183,7 @@ impl Isolation {
             processes: None,
             network: reach.network,
             looked_up: self.looked_up.clone(),
-            readable: self.folders.iter().chain(roots).cloned().chain(of(false)).collect(),
+            readable: self.folders.iter().chain(roots).map(|path| settled(path)).chain(of(false)).collect(),
             writable: of(true).collect(),
         };
         Ok(Confinement { plan, isolation: self.clone() })

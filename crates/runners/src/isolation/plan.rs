@@ -26,7 +26,7 @@ pub(super) struct Plan {
     pub(super) network: bool,
     /// Files and folders of the system that may be read, beside its programs.
     pub(super) looked_up: Vec<PathBuf>,
-    /// Files and folders that may be read and run.
+    /// Files and folders that may be read and run; like those below by paths without links.
     pub(super) readable: Vec<PathBuf>,
     /// Files and folders that may be changed too.
     pub(super) writable: Vec<PathBuf>,

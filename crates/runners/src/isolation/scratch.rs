@@ -40,6 +40,7 @@ impl Scratch {
         }
         // Whatever the umask is.
         std::fs::set_permissions(&folder, Permissions::from_mode(0o711))?;
+        let folder = folder.canonicalize()?;
         Ok(Arc::new(Self { folder, user, number: AtomicU64::new(0) }))
     }
 

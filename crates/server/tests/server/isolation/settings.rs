@@ -67,6 +67,26 @@ async fn paths_add_files_to_read_and_with_a_plus_to_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_a_function_puts_in_a_paths_place_leads_nowhere() {
+    let plan = Plan::new();
+    plan.bench.write("out/sub/server.key", "of no worth");
+    let (out, sub) = (plan.bench.path("out"), plan.bench.path("out/sub"));
+    let source = "import os\ndef entry_call(sub, target):\n    os.rename(sub, sub + '-old')\n    os.symlink(target, sub)\n";
+    let peek = format!("#!/bin/sh\ncat {}/server.key 2>&1 | head -n 1\n", sub.display());
+    let place = plan
+        .python("swap", source, &format!("Paths=+{}", out.display()))
+        .program("peek", &peek, &format!("Paths={}", sub.display()))
+        .start()
+        .await;
+    assert_eq!(place.call("peek", json!({})).await, Ok(json!("of no worth")));
+    let target = json!({"sub": sub, "target": place.bench.path("sec")});
+    assert_eq!(place.call("swap", target).await, Ok(json!(null)));
+    assert!(sub.join("server.key").metadata().unwrap().len() > 11, "not swapped");
+    let told = place.call("peek", json!({})).await.unwrap();
+    assert!(told.as_str().unwrap().contains("Permission denied"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_function_whose_paths_would_lay_the_keys_open_is_left_out_with_one_line() {
     let plan = Plan::new();
     let sections = ["", "sec", "sec/server.key", "log", "config/config.ini"];
