@@ -1,9 +1,9 @@
 //! Where a request comes from, as far as trusted proxies say.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use actix_web::HttpRequest;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderValue};
 use msp_settings::ProxySettings;
 
 /// What the socket and the trusted part of the `X-Forwarded-…` headers say of a request.
@@ -46,24 +46,25 @@ fn nth_from_the_right(headers: &HeaderMap, name: &str, hops: u8) -> Option<Strin
     if hops == 0 {
         return None;
     }
+    // Cut as bytes: a stranger's part that is no text must not take the trusted part of its line with it.
     let values = || {
-        let texts = headers.get_all(name).filter_map(|value| value.to_str().ok());
-        texts.flat_map(|text| text.split(',')).map(str::trim)
+        let lines = headers.get_all(name).map(HeaderValue::as_bytes);
+        lines.flat_map(|line| line.split(|byte| *byte == b','))
     };
-    let nth = values().count().checked_sub(usize::from(hops))?;
-    values().nth(nth).filter(|value| !value.is_empty()).map(str::to_owned)
+    let nth = values().nth(values().count().checked_sub(usize::from(hops))?)?;
+    std::str::from_utf8(nth.trim_ascii()).ok().filter(|value| !value.is_empty()).map(str::to_owned)
 }
 
 /// An address as proxies write it: bare, with a port, or an IPv6 address in brackets.
 fn address(text: &str) -> Option<IpAddr> {
-    let bare =
-        text.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or(text, |(inside, _)| inside);
-    bare.parse().ok().or_else(|| text.parse::<std::net::SocketAddr>().ok().map(|socket| socket.ip()))
+    let with_port = || text.parse().ok().map(|socket: SocketAddr| socket.ip());
+    let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
+    text.parse().ok().or_else(with_port).or_else(in_brackets)
 }
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::{HeaderName, HeaderValue};
+    use actix_web::http::header::HeaderName;
 
     use super::*;
 
@@ -71,10 +72,13 @@ mod tests {
         peer(hops, values).address.to_string()
     }
 
-    fn peer(hops: u8, values: &[&str]) -> Peer {
+    fn peer(hops: u8, values: &[impl AsRef<[u8]>]) -> Peer {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(HeaderName::from_static("x-forwarded-for"), HeaderValue::from_str(value).unwrap());
+            headers.append(
+                HeaderName::from_static("x-forwarded-for"),
+                HeaderValue::from_bytes(value.as_ref()).unwrap(),
+            );
         }
         let defaults = msp_settings::Settings::load(&msp_settings::Sources::default()).unwrap();
         let proxy = ProxySettings { forward_for: hops, ..defaults.proxy };
@@ -105,10 +109,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_stranger_writes_that_is_no_text_moves_no_trusted_value() {
+        let seen = |values: &[&[u8]]| peer(1, values).address.to_string();
+        assert_eq!(seen(&[b"\xff, 10.0.0.1"]), "10.0.0.1");
+        assert_eq!(seen(&[b"10.6.6.6", b"\xff, 10.0.0.1"]), "10.0.0.1");
+        assert_eq!(seen(&[b"10.6.6.6, \xff"]), "192.0.2.9");
+    }
+
+    #[test]
     fn what_is_no_address_is_ignored_and_every_way_to_write_one_is_read() {
         assert_eq!(seen(1, &["unknown"]), "192.0.2.9");
         assert_eq!(seen(1, &["10.0.0.1:4711"]), "10.0.0.1");
         assert_eq!(seen(1, &["[2001:db8::1]:4711"]), "2001:db8::1");
+        assert_eq!(seen(1, &["[2001:db8::1]"]), "2001:db8::1");
+        assert_eq!(seen(1, &["[2001:db8::1]x"]), "192.0.2.9");
         assert_eq!(seen(1, &["2001:db8::1"]), "2001:db8::1");
         assert_eq!(seen(1, &["::ffff:10.0.0.1"]), "10.0.0.1");
     }
