@@ -1,7 +1,8 @@
 //! A strict reader of INI files.
 //!
 //! `[section]`, then `key=value` or `key: value`; `#` and `;` begin a comment at the start of a line only. Names are
-//! compared without case and must not repeat. `%%` stands for `%`, and a single `%` for itself.
+//! compared without case and must not repeat. `%%` stands for `%`, and a single `%` for itself. Control characters are
+//! refused: a lone carriage return would hide a setting at the end of another line.
 
 use crate::error::SettingsError;
 
@@ -37,6 +38,12 @@ impl Ini {
         let mut sections: Vec<Section> = Vec::new();
         for (line, number) in text.trim_start_matches('\u{feff}').lines().zip(1_usize..) {
             let origin = format!("{file} line {number}");
+            if line.contains(|c: char| c.is_control() && c != '\t') {
+                return Err(SettingsError::Syntax {
+                    origin,
+                    problem: "a control character; end each line with \\n",
+                });
+            }
             let line = line.trim();
             if line.is_empty() || line.starts_with(['#', ';']) {
                 continue;
@@ -111,6 +118,14 @@ mod tests {
             values("\u{feff}# c\r\n; c\n\n[ Server ]\r\nKeyPath = A b # no comment\r\nurl: a=b:c\nEmpty=\n"),
             [row("keypath", "A b # no comment"), row("url", "a=b:c"), row("empty", "")],
         );
+    }
+
+    #[test]
+    fn no_setting_hides_behind_a_control_character() {
+        for text in ["[s]\na=1\rb=2", "# c\r[s]", "[\u{1b}]", "[s]\n\0=1", "[s]\na=\u{85}"] {
+            assert!(refusal(text).ends_with(": a control character; end each line with \\n"), "{text:?}");
+        }
+        assert_eq!(values("[s]\na\t=\t1\t2").remove(0).2, "1\t2");
     }
 
     #[test]

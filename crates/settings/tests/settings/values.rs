@@ -23,12 +23,13 @@ fn share_point_17_a_faulty_value_of_each_kind_stops_the_start() {
     insta::assert_snapshot!(refusal("Server", "PublicUrl", "https://user:secret@host/"), @"/config/config.ini line 2: [Server] PublicUrl: the value is not an address like https://share.example.net, without user, query and blanks, or empty");
     insta::assert_snapshot!(refusal("Registry", "Url", "postgres://user:secret@host/db"), @"/config/config.ini line 2: [Registry] Url: the value is not sqlite:<file>");
     insta::assert_snapshot!(refusal("Guard", "Url", "redis://:secret@host"), @"/config/config.ini line 2: [Guard] Url: the value is not memory");
-    insta::assert_snapshot!(refusal("Clients", "Classic", "\u{1b}[2Jon"), @r#"/config/config.ini line 2: [Clients] Classic: "\u{1b}[2Jon" is not yes or no"#);
+    insta::assert_snapshot!(refusal("Clients", "Classic", "\u{1b}[2Jon"), @"/config/config.ini line 2: a control character; end each line with \\n");
 }
 
 #[test]
 fn share_point_17_a_faulty_value_is_told_with_the_variable_or_option_it_comes_from() {
     insta::assert_snapshot!(Scratch::new().environment("MSP_MAXLOGS", "many").refusal(), @r#"environment variable MSP_MAXLOGS: [Log] MaxFiles: "many" is not a whole number of files from 0 to 1000"#);
+    insta::assert_snapshot!(Scratch::new().environment("MSP__LOG__JSON", "\u{1b}[2Jon").refusal(), @r#"environment variable MSP__LOG__JSON: [Log] Json: "\u{1b}[2Jon" is not yes or no"#);
     insta::assert_snapshot!(Scratch::new().environment("MSP__LOG__JSON", "si").refusal(), @r#"environment variable MSP__LOG__JSON: [Log] Json: "si" is not yes or no"#);
     insta::assert_snapshot!(Scratch::new().option("network.port", "http").refusal(), @r#"command line, network.port: [network] port: "http" is not a whole number from 0 to 65535"#);
 }
