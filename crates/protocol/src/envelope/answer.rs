@@ -14,8 +14,10 @@ use crate::encoding::decode_url;
 use crate::error::{DecodeError, ErrorCode};
 use crate::sealing::{NONCE, TAG};
 
-/// The most levels of an answer, where the JSON reader itself stops; a function's value is one level less.
+/// The most levels of an answer, where the JSON reader itself stops.
 const MAX_ANSWER_DEPTH: usize = 127;
+/// The most levels of a function's value, which the answer is around.
+pub const MAX_VALUE_DEPTH: usize = MAX_ANSWER_DEPTH - 1;
 
 /// What the server tells a proven caller.
 #[derive(Debug, Clone, PartialEq)]

@@ -12,7 +12,8 @@ use crate::error::DecodeError;
 pub const MAX_DEPTH: usize = 32;
 
 /// Counts the levels of a value: 0 for a scalar, 1 for a list or object of scalars.
-pub(crate) fn levels(value: &Value) -> usize {
+#[must_use]
+pub fn levels(value: &Value) -> usize {
     match value {
         Value::Array(list) => 1 + list.iter().map(levels).max().unwrap_or(0),
         Value::Object(object) => 1 + object.values().map(levels).max().unwrap_or(0),

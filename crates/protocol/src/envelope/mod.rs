@@ -22,8 +22,8 @@ use crate::keys::{Digest, PrivateKey, PublicKey, Secret};
 use crate::names::FunctionName;
 use crate::sealing::{self, BoxKey, NONCE, TAG, kdf};
 
-pub use answer::{Answer, Failure, FailureCode};
-pub use json::MAX_DEPTH;
+pub use answer::{Answer, Failure, FailureCode, MAX_VALUE_DEPTH};
+pub use json::{MAX_DEPTH, levels};
 
 /// The version byte.
 const VERSION: u8 = 0x01;

@@ -4,7 +4,7 @@ use msp_protocol::classic::{self, ReplyTag};
 use msp_protocol::encoding::{decode_key, decode_lenient, decode_url, encode_url};
 use msp_protocol::enrolment::Enrolment;
 use msp_protocol::envelope::{
-    Answer, Failure, FailureCode, MAX_MESSAGE, Message, Outer, PairKeys, RequestParts, Rid,
+    Answer, Failure, FailureCode, MAX_MESSAGE, MAX_VALUE_DEPTH, Message, Outer, PairKeys, RequestParts, Rid,
 };
 use msp_protocol::sealing::{BoxKey, SEAL_OVERHEAD, open_seal, seal};
 use msp_protocol::{Body, DecodeError, ErrorCode, FunctionName, OsRng, PrivateKey, Secret};
@@ -182,6 +182,14 @@ fn what_the_server_would_refuse_is_not_sent() {
     assert!(read(&request(&entry, 1, &rid, Some(&nested(31))).unwrap()).is_ok());
     assert_eq!(request(&entry, 1, &rid, Some(&nested(32))), Err(DecodeError::Depth));
     assert_eq!(request(&entry, 1, &rid, Some(&json!("x".repeat(MAX_MESSAGE)))), Err(DecodeError::Size));
+}
+
+#[test]
+fn an_answer_of_the_deepest_value_is_read() {
+    let value = (0..MAX_VALUE_DEPTH).fold(json!(1), |inner, _| json!([inner]));
+    let (rid, answer) = (Rid::from_bytes([0; 16]), Answer { ts: 1, req: String::new(), outcome: Ok(value) });
+    let body = pair().seal_answer(&rid, &answer, &mut OsRng);
+    assert_eq!(pair().open_answer(&rid, body.as_bytes()), Ok(answer));
 }
 
 #[test]

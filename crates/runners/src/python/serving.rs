@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use msp_core::{FunctionLimits, RunError};
+use msp_protocol::envelope::{MAX_VALUE_DEPTH, levels};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -247,8 +248,13 @@ fn understand(mut body: Vec<u8>, limits: &FunctionLimits) -> Result<Value, RunEr
         Some(b'T') => String::from_utf8(body)
             .map(Value::String)
             .map_err(|_| RunError::Failed("its worker sent text that is not UTF-8".into())),
-        Some(b'V') => serde_json::from_slice(&body)
-            .map_err(|error| RunError::Failed(format!("its answer is JSON beyond our limits: {error}"))),
+        Some(b'V') => match serde_json::from_slice(&body) {
+            Ok(value) if levels(&value) > MAX_VALUE_DEPTH => {
+                Err(RunError::Failed(format!("its answer is nested deeper than {MAX_VALUE_DEPTH} levels")))
+            }
+            Ok(value) => Ok(value),
+            Err(error) => Err(RunError::Failed(format!("its answer is JSON beyond our limits: {error}"))),
+        },
         Some(b'A') => Err(RunError::BadArguments(message(&body))),
         Some(b'F') => Err(RunError::Failed(message(&body))),
         Some(b'L') => Err(RunError::TooLarge),
@@ -274,6 +280,18 @@ mod tests {
         assert_eq!(read(b"Fx\ny"), Err(RunError::Failed("x\\ny".into())));
         assert_eq!(read(b"L"), Err(RunError::TooLarge));
         assert_eq!(read(b"O"), Err(RunError::Timeout));
+    }
+
+    #[test]
+    fn an_answer_that_no_caller_could_read_is_refused() {
+        let read = |levels: usize| {
+            let body = format!("V{}1{}", "[".repeat(levels), "]".repeat(levels));
+            understand(body.into_bytes(), &FunctionLimits::default())
+        };
+        assert!(read(126).is_ok());
+        for too_deep in [127, 128] {
+            assert!(matches!(read(too_deep), Err(RunError::Failed(_))), "{too_deep}");
+        }
     }
 
     #[test]
