@@ -7,6 +7,9 @@ use msp_core::{CallError, Denied, Reason};
 use msp_protocol::envelope::Failure;
 use msp_protocol::{ErrorCode, FunctionName};
 
+/// The most characters that are kept of what a function says of its failure: the ring holds 10,000 of them.
+const LONGEST_REASON: usize = 500;
+
 /// Why a proven caller's call brought no answer.
 #[derive(Debug)]
 pub(crate) enum CallRefusal {
@@ -63,7 +66,10 @@ impl CallRefusal {
             Self::Limited(reason) => reason,
             Self::Call(CallError::Busy) => Reason::Busy,
             Self::Call(CallError::Timeout) => Reason::Timeout(name),
-            Self::Call(error) => Reason::FunctionFailed(name, error.to_string().escape_debug().to_string()),
+            Self::Call(error) => {
+                let why = error.to_string().escape_debug().take(LONGEST_REASON).collect();
+                Reason::FunctionFailed(name, why)
+            }
         }
     }
 }
@@ -108,6 +114,20 @@ mod tests {
     use actix_web::{App, HttpServer, web};
 
     use super::*;
+
+    #[test]
+    fn what_a_function_says_of_its_failure_is_cut() {
+        let name = "f".parse().unwrap();
+        let reason = |error| CallRefusal::Call(error).reason(&name);
+        assert_eq!(
+            reason(CallError::Failed("one\ntwo".into())),
+            Reason::FunctionFailed("f".into(), "one\\ntwo".into())
+        );
+        for error in [CallError::Failed("\0".repeat(16_384)), CallError::BadArguments("x".repeat(16_384))] {
+            let Reason::FunctionFailed(_, why) = reason(error) else { panic!("another reason") };
+            assert_eq!(why.chars().count(), LONGEST_REASON);
+        }
+    }
 
     #[actix_web::test]
     async fn closing_unanswered_sends_not_one_byte() {
