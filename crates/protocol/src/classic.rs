@@ -126,8 +126,8 @@ impl Request {
     /// Opens all four values and checks them against each other.
     ///
     /// # Errors
-    /// [`DecodeError::Sealed`] when the key does not open all, then, in this order, [`DecodeError::Empty`],
-    /// [`DecodeError::IntegerRange`], [`DecodeError::Checksum`], [`DecodeError::Utf8`] and [`DecodeError::Name`].
+    /// [`DecodeError::Sealed`] when the key does not open all, then, in this order, [`DecodeError::IntegerRange`],
+    /// [`DecodeError::Empty`], [`DecodeError::Checksum`], [`DecodeError::Utf8`] and [`DecodeError::Name`].
     pub fn open(&self, key: &BoxKey) -> Result<Opened, DecodeError> {
         let (id, check) = (self.id.open(key)?, self.check.open(key)?);
         let (ts, entry) = (self.ts.open(key)?, self.entry.open(key)?);

@@ -19,4 +19,6 @@ mod tasks;
 mod wasm;
 
 pub use isolation::{Exposed, IsolationConfig, IsolationError, IsolationReport, run_confined};
+#[doc(hidden)]
+pub use python::fuzzing;
 pub use runners::{Runners, RunnersConfig};

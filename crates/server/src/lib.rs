@@ -7,6 +7,8 @@ mod cli;
 mod connections;
 mod directory;
 mod doors;
+#[doc(hidden)]
+pub mod fuzzing;
 mod healthcheck;
 mod isolation;
 mod peer;

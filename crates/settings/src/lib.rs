@@ -5,6 +5,8 @@
 //! would be right. The keys stand in one table, from which [`reference()`] and [`key_documentation`] are made.
 
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod ini;
 mod key;
 mod layers;

@@ -120,7 +120,7 @@ fn search_path(joined: &Path) -> Vec<PathBuf> {
     std::env::split_paths(joined).filter(|folder| !folder.as_os_str().is_empty()).collect()
 }
 
-fn effective(layers: &Layers) -> Vec<Effective> {
+pub(crate) fn effective(layers: &Layers) -> Vec<Effective> {
     let row = |key| {
         let setting = layers.get(key);
         let (value, origin) = (setting.text.to_owned(), setting.origin.to_owned());

@@ -90,7 +90,7 @@ impl Answer {
         json
     }
 
-    fn from_json(text: &str, rid: &Rid) -> Result<Self, DecodeError> {
+    pub(super) fn from_json(text: &str, rid: &Rid) -> Result<Self, DecodeError> {
         let Value::Object(mut members) = json::parse(text, MAX_ANSWER_DEPTH)? else {
             return Err(DecodeError::Json);
         };

@@ -4,6 +4,8 @@
 //! come from one X25519 of client and server that is computed once per client. See docs/PROTOCOL.md.
 
 mod answer;
+#[doc(hidden)]
+pub mod fuzzing;
 mod json;
 mod padding;
 

@@ -8,6 +8,7 @@
 //! Functions with the same [`Demands`] share a pool of workers; each other set has a pool of its own.
 
 mod frame;
+pub mod fuzzing;
 mod generation;
 mod interpreter;
 mod pool;

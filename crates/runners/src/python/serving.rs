@@ -238,7 +238,7 @@ impl Sent {
 }
 
 /// Reads the body of an answer.
-fn understand(mut body: Vec<u8>, limits: &FunctionLimits) -> Result<Value, RunError> {
+pub(super) fn understand(mut body: Vec<u8>, limits: &FunctionLimits) -> Result<Value, RunError> {
     let kind = body.first().copied();
     body.drain(..body.len().min(1));
     let too_large = body.len() > limits.max_output;

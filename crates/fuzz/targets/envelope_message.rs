@@ -1,0 +1,3 @@
+//! libFuzzer's entry to the target `envelope_message`.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| msp_fuzz::run("envelope_message", data));

@@ -1,0 +1,36 @@
+//! The reader of a worker's frames and answers, for `crates/fuzz` alone.
+
+use msp_core::{FunctionLimits, RunError};
+use serde_json::Value;
+
+use super::frame::{self, Inbox};
+use super::serving;
+
+/// Appends one frame, as a worker would write it.
+pub fn append(frames: &mut Vec<u8>, id: u64, body: &[u8]) {
+    frame::append(frames, id, body);
+}
+
+/// Takes all frames out of bytes that come in pieces; true when one was longer than `limit`, which ends it.
+pub fn frames<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limit: usize) -> (Vec<(u64, Vec<u8>)>, bool) {
+    let (mut inbox, mut frames) = (Inbox::default(), Vec::new());
+    for piece in pieces {
+        inbox.buffer().extend_from_slice(piece);
+        loop {
+            match inbox.take(limit) {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => break,
+                Err(_) => return (frames, true),
+            }
+        }
+    }
+    (frames, false)
+}
+
+/// Reads the body of an answer.
+///
+/// # Errors
+/// The [`RunError`] that the body tells or is.
+pub fn understand(body: Vec<u8>, limits: &FunctionLimits) -> Result<Value, RunError> {
+    serving::understand(body, limits)
+}
