@@ -7,7 +7,7 @@ use msp_protocol::UnixSecond;
 use crate::MemoryGuardConfig;
 use crate::clients::{Client, Clients};
 use crate::keeper::{Debt, Work};
-use crate::replay::{ClientId, ReplayTable};
+use crate::replay::{ClientId, Print, Printer, Prints, ReplayTable};
 use crate::told::Told;
 
 mod marks;
@@ -16,7 +16,8 @@ mod marks;
 #[derive(Debug)]
 pub(crate) struct Fresh {
     config: MemoryGuardConfig,
-    accepted: ReplayTable,
+    printer: Printer,
+    accepted: Prints,
     ahead: ReplayTable,
     clients: Clients,
     told: Told,
@@ -48,7 +49,8 @@ impl Fresh {
     pub(crate) fn new(config: MemoryGuardConfig) -> Self {
         Self {
             config,
-            accepted: ReplayTable::default(),
+            printer: Printer::default(),
+            accepted: Prints::default(),
             ahead: ReplayTable::default(),
             clients: Clients::default(),
             told: Told::default(),
@@ -74,11 +76,12 @@ impl Fresh {
         }
         self.forget_accepted(now, FORGOTTEN_WITH_EACH);
         let items = request.items.as_slice();
+        let prints: Vec<Print> = items.iter().map(|item| self.printer.print(item)).collect();
         let ts = request.ts.min(LAST_SECOND);
         let client = self.clients.id(&request.client);
         let floor = self.floor_of(client);
         let not_before = now.max(floor.saturating_add(1));
-        if self.is_used(items) {
+        if self.is_used(&prints) {
             return refuse(Rejection::Replayed);
         }
         if items.iter().any(|item| self.ahead.holds(item)) {
@@ -98,14 +101,14 @@ impl Fresh {
         if !self.has_room(client, items.len()) {
             return refuse(Rejection::Full);
         }
-        self.accept(items, ts, client, now)
+        self.accept(&prints, ts, client, now)
     }
 
     /// Gives back the slots of a request that `judge` accepted but whose mark could not be written.
     pub(crate) fn release(&mut self, request: &Admission) {
         let client = self.clients.id(&request.client);
         for item in &request.items {
-            if self.accepted.release(item, client)
+            if self.accepted.release(&self.printer.print(item), client)
                 && let Some(client) = self.clients.get_mut(client)
             {
                 client.accepted = client.accepted.saturating_sub(1);
@@ -161,23 +164,23 @@ impl Fresh {
         }
     }
 
-    /// Whether one of these items was accepted before, or stands twice in this request. A request without
+    /// Whether one of these was accepted before, or stands twice in this request. A request without
     /// items could not be remembered, so it counts as used.
-    fn is_used(&self, items: &[Item]) -> bool {
-        let twice = |(n, item)| items.iter().skip(n + 1).any(|later| later == item);
-        items.is_empty()
-            || items.iter().enumerate().any(twice)
-            || items.iter().any(|item| self.accepted.holds(item))
+    fn is_used(&self, prints: &[Print]) -> bool {
+        let twice = |(n, print)| prints.iter().skip(n + 1).any(|later| later == print);
+        prints.is_empty()
+            || prints.iter().enumerate().any(twice)
+            || prints.iter().any(|print| self.accepted.holds(print))
     }
 
-    fn accept(&mut self, items: &[Item], ts: UnixSecond, id: ClientId, now: UnixSecond) -> Verdict {
-        let remembered_as = self.remembered_as(items, ts, now);
-        for item in items {
-            self.accepted.insert(*item, remembered_as, id);
+    fn accept(&mut self, prints: &[Print], ts: UnixSecond, id: ClientId, now: UnixSecond) -> Verdict {
+        let remembered_as = self.remembered_as(prints.len(), ts, now);
+        for print in prints {
+            self.accepted.insert(*print, remembered_as, id);
         }
         let mut own_mark = 0;
         if let Some(client) = self.clients.get_mut(id) {
-            client.accepted += items.len();
+            client.accepted += prints.len();
             own_mark = client.mark;
         }
         let near = ts <= now.saturating_add(STEP);
@@ -198,8 +201,8 @@ impl Fresh {
 
     /// The second by which accepted items are forgotten. An envelope is bound to its time. The values of a classic
     /// request are not, so each is remembered for twice the TTL from now: none joins a later request until then.
-    fn remembered_as(&self, items: &[Item], ts: UnixSecond, now: UnixSecond) -> UnixSecond {
-        if items.len() > 1 { ts.max(now.saturating_add(self.ttl())) } else { ts }
+    fn remembered_as(&self, slots: usize, ts: UnixSecond, now: UnixSecond) -> UnixSecond {
+        if slots > 1 { ts.max(now.saturating_add(self.ttl())) } else { ts }
     }
 
     /// Refuses a request whose time is ahead, for good: it is kept until its time has passed, or else its

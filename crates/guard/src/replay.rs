@@ -1,7 +1,8 @@
 //! What requests were seen, by item, and sorted by their time so that forgetting needs no search.
 
-use std::collections::hash_map::Entry;
+use std::collections::hash_map::{Entry, RandomState};
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 
 use msp_core::Item;
 use msp_protocol::UnixSecond;
@@ -9,11 +10,64 @@ use msp_protocol::UnixSecond;
 /// A client's number in the guard, short because every remembered item carries one.
 pub(crate) type ClientId = u32;
 
-/// Remembered items and the second each of them belongs to.
+/// Stands for an item where there are many: a third of its size, so that a table of millions stays nearer to the
+/// processor.
+///
+/// Two items that differ have one print once in 2⁶⁴ pairs, and nobody can look for such a pair without the key. Then
+/// a good request is refused; none is ever accepted twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Print(u64);
+
+impl Hash for Print {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0);
+    }
+}
+
+/// Makes prints under a random key of its own.
 #[derive(Debug, Default)]
-pub(crate) struct ReplayTable {
-    held: HashMap<Item, Held>,
-    seconds: BTreeMap<UnixSecond, Vec<Item>>,
+pub(crate) struct Printer(RandomState);
+
+impl Printer {
+    pub(crate) fn print(&self, item: &Item) -> Print {
+        Print(self.0.hash_one(item))
+    }
+}
+
+/// A print is a hash already.
+#[derive(Debug, Default)]
+pub(crate) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 << 8) | u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, print: u64) {
+        self.0 = print;
+    }
+}
+
+/// What was accepted, by prints.
+pub(crate) type Prints = ReplayTable<Print, BuildHasherDefault<AsItIs>>;
+
+/// Remembered items and the second each of them belongs to.
+#[derive(Debug)]
+pub(crate) struct ReplayTable<K = Item, S = RandomState> {
+    held: HashMap<K, Held, S>,
+    seconds: BTreeMap<UnixSecond, Vec<K>>,
+}
+
+impl<K, S: Default> Default for ReplayTable<K, S> {
+    fn default() -> Self {
+        Self { held: HashMap::default(), seconds: BTreeMap::new() }
+    }
 }
 
 /// Where an item is remembered.
@@ -25,19 +79,19 @@ struct Held {
     place: u32,
 }
 
-impl ReplayTable {
+impl<K: Copy + Eq + Hash, S: BuildHasher> ReplayTable<K, S> {
     /// How many items are remembered.
     pub(crate) fn len(&self) -> usize {
         self.held.len()
     }
 
     /// Whether this item is remembered.
-    pub(crate) fn holds(&self, item: &Item) -> bool {
+    pub(crate) fn holds(&self, item: &K) -> bool {
         self.held.contains_key(item)
     }
 
     /// Remembers an item; false when it is remembered already.
-    pub(crate) fn insert(&mut self, item: Item, ts: UnixSecond, client: ClientId) -> bool {
+    pub(crate) fn insert(&mut self, item: K, ts: UnixSecond, client: ClientId) -> bool {
         let Entry::Vacant(free) = self.held.entry(item) else { return false };
         let second = self.seconds.entry(ts).or_default();
         let Ok(place) = u32::try_from(second.len()) else { return false };
@@ -47,7 +101,7 @@ impl ReplayTable {
     }
 
     /// Takes back what `insert` did; false when another request holds the item, or none.
-    pub(crate) fn release(&mut self, item: &Item, client: ClientId) -> bool {
+    pub(crate) fn release(&mut self, item: &K, client: ClientId) -> bool {
         let Some(&held) = self.held.get(item) else { return false };
         if held.client != client {
             return false;
@@ -89,7 +143,7 @@ impl ReplayTable {
     }
 
     /// All items, with their time and client.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Item, UnixSecond, ClientId)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (K, UnixSecond, ClientId)> {
         self.held.iter().map(|(item, held)| (*item, held.ts, held.client))
     }
 }
@@ -100,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_earliest_second_is_forgotten_first_and_only_when_it_is_due() {
-        let mut table = ReplayTable::default();
+        let mut table: ReplayTable = ReplayTable::default();
         for (n, ts) in [(1, 12), (2, 10), (3, 10), (4, 11)] {
             assert!(table.insert([n; 24], ts, 7));
         }
@@ -113,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_released_item_leaves_its_neighbours_findable() {
-        let mut table = ReplayTable::default();
+        let mut table: ReplayTable = ReplayTable::default();
         for n in 0..5 {
             table.insert([n; 24], 10, 1);
         }
@@ -129,11 +183,21 @@ mod tests {
 
     #[test]
     fn only_the_request_that_holds_an_item_releases_it() {
-        let mut table = ReplayTable::default();
+        let mut table: ReplayTable = ReplayTable::default();
         table.insert([1; 24], 10, 1);
 
         assert!(!table.release(&[1; 24], 2));
         assert!(!table.insert([1; 24], 12, 2));
         assert!(table.holds(&[1; 24]));
+    }
+
+    #[test]
+    fn a_print_is_one_items_and_another_servers_is_another() {
+        let (ours, theirs) = (Printer::default(), Printer::default());
+        let items: Vec<Item> = (0..=u8::MAX).map(|n| [n; 24]).collect();
+        let mut table = Prints::default();
+        assert!(items.iter().all(|item| table.insert(ours.print(item), 10, 1)));
+        assert!(items.iter().all(|item| table.holds(&ours.print(item))));
+        assert!(!items.iter().any(|item| table.holds(&theirs.print(item))));
     }
 }

@@ -17,7 +17,7 @@ use crate::encoding::{decode_lenient, encode_url, encode_url_onto};
 use crate::error::DecodeError;
 use crate::keys::{Digest, PrivateKey, Secret};
 use crate::names::FunctionName;
-use crate::sealing::{BoxKey, NONCE, TAG, TRIED, kdf};
+use crate::sealing::{BoxKey, KeyedHash, NONCE, TAG, TRIED};
 
 /// The personalisation of the key that marks our own answers' nonces.
 const REPLY_TAG: &[u8] = b"msp1 replytag";
@@ -187,13 +187,13 @@ fn fresh(rng: &mut impl CryptoRngCore) -> [u8; NONCE] {
 /// Marks the nonces of our own answers: 16 random bytes and 8 of their BLAKE2b under a key of the server's own.
 ///
 /// One key serves both directions of the classic shape, so that an answer would else be a legal value of a request.
-pub struct ReplyTag(Zeroizing<[u8; 32]>);
+pub struct ReplyTag(KeyedHash);
 
 impl ReplyTag {
     /// Keys the mark with the server's private key.
     #[must_use]
     pub fn new(server: &PrivateKey) -> Self {
-        Self(Zeroizing::new(*server.dangerously_as_bytes()))
+        Self(KeyedHash::new(server.dangerously_as_bytes(), REPLY_TAG))
     }
 
     /// A fresh nonce with our mark.
@@ -218,7 +218,7 @@ impl ReplyTag {
     }
 
     fn tag(&self, random: &[u8]) -> [u8; NONCE - RANDOM] {
-        let [a, b, c, d, e, f, g, h, ..] = *kdf(&self.0, REPLY_TAG, &[random]);
+        let [a, b, c, d, e, f, g, h, ..] = self.0.of(random);
         [a, b, c, d, e, f, g, h]
     }
 }

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use blake2::digest::consts::{U24, U32};
+use blake2::digest::core_api::{Block, Buffer, UpdateCore as _, VariableOutputCore as _};
 use blake2::digest::{FixedOutput as _, Update};
-use blake2::{Blake2b, Blake2bMac, Digest as _};
+use blake2::{Blake2b, Blake2bMac, Blake2bVarCore, Digest as _};
 use crypto_box::aead::generic_array::GenericArray;
 use crypto_box::aead::rand_core::CryptoRngCore;
 use crypto_secretbox::XSalsa20Poly1305;
@@ -143,10 +144,7 @@ fn seal_nonce(ephemeral: &[u8; 32], recipient: &PublicKey) -> [u8; NONCE] {
 
 /// BLAKE2b-256 keyed and personalised, as `hashlib.blake2b(key=, person=)`; the person is padded with zeros to 16.
 pub(crate) fn kdf(key: &[u8; 32], person: &[u8], data: &[&[u8]]) -> Zeroizing<[u8; 32]> {
-    let mut padded = [0; 16];
-    for (to, from) in padded.iter_mut().zip(person) {
-        *to = *from;
-    }
+    let padded = padded(person);
     // Only a key over 64 or a person over 16 bytes fails, which the types exclude; what would then be left is the key
     // itself, which no stranger knows, and never a constant.
     let mut derived = Zeroizing::new(*key);
@@ -155,6 +153,39 @@ pub(crate) fn kdf(key: &[u8; 32], person: &[u8], data: &[&[u8]]) -> Zeroizing<[u
         mac.finalize_into(GenericArray::from_mut_slice(derived.as_mut_slice()));
     }
     derived
+}
+
+fn padded(person: &[u8]) -> [u8; 16] {
+    let mut padded = [0; 16];
+    for (to, from) in padded.iter_mut().zip(person) {
+        *to = *from;
+    }
+    padded
+}
+
+/// What [`kdf`] is, for many messages under one key: half of its work, the block that holds the key, is done once. What
+/// is kept does not give the key back.
+pub(crate) struct KeyedHash(Blake2bVarCore);
+
+impl KeyedHash {
+    pub(crate) fn new(key: &[u8; 32], person: &[u8]) -> Self {
+        let mut block = Zeroizing::new([0; 128]);
+        for (to, from) in block.iter_mut().zip(key) {
+            *to = *from;
+        }
+        let mut core = Blake2bVarCore::new_with_params(&[], &padded(person), key.len(), 32);
+        core.update_blocks(std::slice::from_ref(Block::<Blake2bVarCore>::from_slice(block.as_slice())));
+        Self(core)
+    }
+
+    /// The hash of a message that is not empty; only the first 32 bytes count.
+    pub(crate) fn of(&self, message: &[u8]) -> [u8; 64] {
+        let (mut core, mut buffer) = (self.0.clone(), Buffer::<Blake2bVarCore>::default());
+        buffer.digest_blocks(message, |blocks| core.update_blocks(blocks));
+        let mut hash = GenericArray::default();
+        core.finalize_variable_core(&mut buffer, &mut hash);
+        hash.into()
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +197,15 @@ mod tests {
 
     fn theirs(key: &PrivateKey) -> crypto_box::SecretKey {
         crypto_box::SecretKey::from(*key.dangerously_as_bytes())
+    }
+
+    #[test]
+    fn a_hash_keyed_once_is_the_hash_keyed_each_time() {
+        for length in [1, 16, 127, 128, 129, 300] {
+            let (key, message) = ([length as u8; 32], vec![7; length]);
+            let expected = kdf(&key, b"person", &[&message]);
+            assert_eq!(KeyedHash::new(&key, b"person").of(&message)[..32], *expected.as_slice(), "{length}");
+        }
     }
 
     #[test]

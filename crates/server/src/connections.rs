@@ -128,6 +128,8 @@ struct Patient {
     /// When (monotonic) something was sent last, at first when it was accepted.
     sent: Duration,
     alarm: Pin<Box<Sleep>>,
+    /// Whether the alarm will wake the connection.
+    armed: bool,
     /// Bytes of the line that is being received.
     line: usize,
     /// Empty lines, each the end of a head, since all was answered.
@@ -138,12 +140,17 @@ impl Patient {
     fn new(stream: TcpStream, limits: &LimitSettings, clock: Arc<dyn Clock>) -> Self {
         let patience = limits.idle_timeout + limits.head_timeout;
         let (calls, sent, alarm) = (Calls::default(), clock.monotonic(), Box::pin(sleep(patience)));
-        Self { stream, calls, clock, patience, sent, alarm, line: 0, heads: 0 }
+        Self { stream, calls, clock, patience, sent, alarm, armed: false, line: 0, heads: 0 }
     }
 
     /// What waiting comes to: more waiting, or the end.
     fn wait<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
-        while self.alarm.as_mut().poll(context).is_ready() {
+        // Polled once it waits for the connection's only task, which then is woken by it.
+        while !self.armed || self.alarm.is_elapsed() {
+            self.armed = true;
+            if self.alarm.as_mut().poll(context).is_pending() {
+                break;
+            }
             let quiet = self.clock.monotonic().saturating_sub(self.sent);
             let left = match self.patience.saturating_sub(quiet) {
                 left if self.calls.0.get() > 0 => left.max(Duration::from_secs(1)),
@@ -151,6 +158,7 @@ impl Patient {
                 left => left,
             };
             self.alarm.set(sleep(left));
+            self.armed = false;
         }
         Poll::Pending
     }

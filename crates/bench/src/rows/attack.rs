@@ -49,6 +49,9 @@ pub(super) async fn garbage(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let (body, answer) = bench.sizes(&site, &good).await?;
     let echo = bench.echo(answer)?;
     let bodies = Rc::new(Bodies { body, answer, forwarded: true });
+    // From now on its address is known: a flood of first contacts would fill the search's queue.
+    let once = Amount { requests: Some(1), ..Amount::full(1, bench.cli.time) };
+    bench.right(&site.process, once, &good).await?;
     let bad = Rc::new(Garbage::new(&site.key, Rubbish::Classic, Some(16), bench.clock.unix())?);
     // Refusals are held back, so that it takes many connections; the others get as many.
     let flood = Amount::full(512, bench.cli.time);

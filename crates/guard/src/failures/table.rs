@@ -9,7 +9,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Table<K> {
     counters: HashMap<K, Counter>,
-    /// Those without a ban by weight, the mildest first.
+    /// Those without a ban by a weight that each had once and never fell below, the mildest first: so that a flood of
+    /// failures need not sort them anew with each.
     mildest: BTreeMap<(i64, u64), K>,
     /// Those with a ban, the one that ends first in front.
     bans: BTreeMap<(Duration, u64), K>,
@@ -23,6 +24,8 @@ pub(crate) struct Counter {
     /// The moment, in milliseconds, at which the halving count will be down to one. As all counts halve
     /// alike, this one number both is the count at any time and orders counters by it.
     one_at: i64,
+    /// What `one_at` was when the counter was sorted among the others.
+    sorted_at: i64,
     /// Tells counters of the same weight apart.
     serial: u64,
     /// All failures since it was last at rest.
@@ -53,26 +56,21 @@ impl<K: Copy + Eq + Hash> Table<K> {
     /// Counts a failure.
     pub(crate) fn count(&mut self, key: K, may_ban: bool, now: Duration) {
         self.end_bans(now);
-        let mut counter = match self.remove(&key) {
-            Some(counter) => counter,
-            None => {
-                self.make_room();
-                self.next_serial += 1;
-                Counter::at_rest(self.next_serial)
-            }
-        };
-        let weight = counter.weight(now);
-        counter.failures = if weight < 0.5 { 1 } else { counter.failures.saturating_add(1) };
-        counter.set_weight(weight + 1.0, now);
-        counter.slowed_until = now + counter.delay(now);
-        if may_ban
-            && counter.banned_until <= now
-            && counter.count(now) >= BANNED_FROM
-            && self.bans.len() < self.max / 2
-        {
-            counter.banned_until = now + BAN;
+        if !self.counters.contains_key(&key) {
+            self.make_room();
+            self.next_serial += 1;
+            let mut counter = Counter::at_rest(self.next_serial);
+            counter.fail(now);
+            return self.put(key, counter, now);
         }
-        self.put(key, counter, now);
+        let has_room = self.bans.len() < self.max / 2;
+        let Some(counter) = self.counters.get_mut(&key) else { return };
+        counter.fail(now);
+        if may_ban && has_room && counter.banned_until <= now && counter.count(now) >= BANNED_FROM {
+            self.mildest.remove(&(counter.sorted_at, counter.serial));
+            counter.banned_until = now + BAN;
+            self.bans.insert((counter.banned_until, counter.serial), key);
+        }
     }
 
     /// Halves a counter and the delay that follows from it; a ban stays.
@@ -88,7 +86,7 @@ impl<K: Copy + Eq + Hash> Table<K> {
     /// Drops a counter.
     pub(crate) fn remove(&mut self, key: &K) -> Option<Counter> {
         let counter = self.counters.remove(key)?;
-        self.mildest.remove(&(counter.one_at, counter.serial));
+        self.mildest.remove(&(counter.sorted_at, counter.serial));
         self.bans.remove(&(counter.banned_until, counter.serial));
         Some(counter)
     }
@@ -101,20 +99,27 @@ impl<K: Copy + Eq + Hash> Table<K> {
         })
     }
 
-    fn put(&mut self, key: K, counter: Counter, now: Duration) {
+    fn put(&mut self, key: K, mut counter: Counter, now: Duration) {
         if counter.banned_until > now {
             self.bans.insert((counter.banned_until, counter.serial), key);
         } else {
-            self.mildest.insert((counter.one_at, counter.serial), key);
+            self.mildest.insert(counter.sorted(), key);
         }
         self.counters.insert(key, counter);
     }
 
     fn make_room(&mut self) {
-        if self.counters.len() >= self.max
-            && let Some((_, mildest)) = self.mildest.pop_first()
-        {
-            self.counters.remove(&mildest);
+        while self.counters.len() >= self.max {
+            let Some((place, key)) = self.mildest.pop_first() else { return };
+            match self.counters.get_mut(&key) {
+                // It has failed since it was sorted, so that another may be the mildest by now.
+                Some(counter) if counter.one_at > place.0 => {
+                    self.mildest.insert(counter.sorted(), key);
+                }
+                _ => {
+                    self.counters.remove(&key);
+                }
+            }
         }
     }
 
@@ -122,8 +127,8 @@ impl<K: Copy + Eq + Hash> Table<K> {
     fn end_bans(&mut self, now: Duration) {
         while let Some(first) = self.bans.first_entry().filter(|first| first.key().0 <= now) {
             let key = first.remove();
-            if let Some(counter) = self.counters.get(&key) {
-                self.mildest.insert((counter.one_at, counter.serial), key);
+            if let Some(counter) = self.counters.get_mut(&key) {
+                self.mildest.insert(counter.sorted(), key);
             }
         }
     }
@@ -138,7 +143,21 @@ impl<K: Copy + Eq + Hash> Default for Table<K> {
 impl Counter {
     fn at_rest(serial: u64) -> Self {
         let (slowed_until, banned_until) = (Duration::ZERO, Duration::ZERO);
-        Self { one_at: i64::MIN, serial, failures: 0, slowed_until, banned_until }
+        Self { one_at: i64::MIN, sorted_at: i64::MIN, serial, failures: 0, slowed_until, banned_until }
+    }
+
+    /// One failure more.
+    fn fail(&mut self, now: Duration) {
+        let weight = self.weight(now);
+        self.failures = if weight < 0.5 { 1 } else { self.failures.saturating_add(1) };
+        self.set_weight(weight + 1.0, now);
+        self.slowed_until = now + self.delay(now);
+    }
+
+    /// Where it belongs among the others by what it weighs now; it has to be put there.
+    fn sorted(&mut self) -> (i64, u64) {
+        self.sorted_at = self.one_at;
+        (self.sorted_at, self.serial)
     }
 
     /// The failures counted, halved every so often.

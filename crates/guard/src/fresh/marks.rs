@@ -51,7 +51,7 @@ impl Fresh {
             .collect();
         for kept in stored {
             let id = self.clients.id(&kept.client);
-            if !self.accepted.holds(&kept.item)
+            if !self.accepted.holds(&self.printer.print(&kept.item))
                 && self.ahead.insert(kept.item, kept.ts, id)
                 && let Some(client) = self.clients.get_mut(id)
             {

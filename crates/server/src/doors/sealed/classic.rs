@@ -10,8 +10,8 @@ use msp_protocol::{DecodeError, OsRng};
 use serde_json::Value;
 
 use super::proof::{Claim, Refused};
-use super::tick::TICK;
-use super::{Incoming, Outcome, refuse_malformed};
+use super::tick::LEAST;
+use super::{Incoming, Outcome};
 use crate::directory::Entry;
 use crate::problem::CallRefusal;
 use crate::state::State;
@@ -35,7 +35,10 @@ pub(super) async fn answer(state: &State, incoming: &Incoming, request: Request)
     };
     let opened = match request.open(entry.box_key(&state.key)) {
         Ok(opened) => opened,
-        Err(error) => return refuse_malformed(state, incoming, error),
+        Err(error) => {
+            state.refuse_malformed(incoming, error);
+            return Outcome::Refused;
+        }
     };
     let claim = Claim { entry, secret: opened.secret, ts: opened.ts, items: nonces.to_vec() };
     let refusal = match state.prove(&claim, &state.directory.load_full()).await {
@@ -99,8 +102,8 @@ async fn find(state: &State, incoming: &Incoming, request: Request) -> Result<(R
         return Err(Reason::Malformed(DecodeError::Size));
     }
     let Ok(found) = state.search.find(request).await else { return Err(Reason::SearchQueueFull) };
-    // Only a search that takes longer than a tick moves the refusal, and then for every key alike.
-    incoming.since.set(incoming.since.get().max(found.all_tried.saturating_sub(TICK)));
+    // Only a search that takes longer than any refusal is held moves the refusal, and then for every key alike.
+    incoming.since.set(incoming.since.get().max(found.all_tried.saturating_sub(LEAST)));
     match found.entry {
         Some(entry) => Ok((*found.request, entry)),
         None => Err(Reason::Stranger),

@@ -7,7 +7,7 @@ use msp_protocol::{DecodeError, Digest, OsRng};
 use serde_json::Value;
 
 use super::proof::{Claim, Refused};
-use super::{Incoming, Outcome, refuse_malformed};
+use super::{Incoming, Outcome};
 use crate::directory::Entry;
 use crate::peer::Peer;
 use crate::problem::{CallRefusal, clock_skew};
@@ -16,7 +16,10 @@ use crate::state::State;
 pub(super) async fn answer(state: &State, incoming: &Incoming, sealed: &[u8]) -> Outcome {
     let outer = match Outer::open(&state.key, sealed) {
         Ok(outer) => outer,
-        Err(error) => return refuse_malformed(state, incoming, error),
+        Err(error) => {
+            state.refuse_malformed(incoming, error);
+            return Outcome::Refused;
+        }
     };
     let directory = state.directory.load_full();
     let entry = directory.by_key(&outer.client);
@@ -25,8 +28,14 @@ pub(super) async fn answer(state: &State, incoming: &Incoming, sealed: &[u8]) ->
     let message = outer.message(pair);
     let (entry, message) = match (entry.cloned(), message) {
         (Some(entry), Ok(message)) => (entry, message),
-        (_, Err(error)) => return refuse_malformed(state, incoming, error),
-        (None, Ok(_)) => return refuse_malformed(state, incoming, DecodeError::Sealed),
+        (_, Err(error)) => {
+            state.refuse_malformed(incoming, error);
+            return Outcome::Refused;
+        }
+        (None, Ok(_)) => {
+            state.refuse_malformed(incoming, DecodeError::Sealed);
+            return Outcome::Refused;
+        }
     };
     let Message { secret, ts, entry: function, rid, args } = message;
     let claim = Claim { items: vec![item(&rid, &entry.digest)], entry, secret, ts };

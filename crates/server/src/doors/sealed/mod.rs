@@ -9,6 +9,8 @@ mod search;
 mod tick;
 
 use std::cell::Cell;
+use std::future::{Future as _, poll_fn};
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode, header};
@@ -76,18 +78,21 @@ async fn receive(request: HttpRequest, payload: Payload, state: Data<State>) -> 
     tracing::debug!(req = %incoming.id, %address, ?scheme, ?host, ?port, ?prefix, "request");
     let body = read_body(&request, payload, &settings.limits).await;
     incoming.since.set(state.clock.monotonic());
-    let body = match body {
-        Ok(body) => body,
+    let outcome = match body.map(|body| decode(&state, &incoming, &body)) {
+        // Boxed, so that what is held back takes no room for what it will never do.
+        Ok(Some(Body::Classic(request))) => Box::pin(classic::answer(&state, &incoming, *request)).await,
+        Ok(Some(Body::Envelope(sealed))) => Box::pin(envelope::answer(&state, &incoming, &sealed)).await,
+        Ok(None) => Outcome::Refused,
         Err(Reason::BodyTooLarge) => {
             state.refuse(&incoming, None, "413", Reason::BodyTooLarge);
             return problem::plain(StatusCode::PAYLOAD_TOO_LARGE);
         }
         Err(reason) => {
             state.refuse_stranger(&incoming, reason);
-            return state.refusal_tick.refuse(incoming.since.get()).await;
+            Outcome::Refused
         }
     };
-    match answer(&state, &incoming, &body).await {
+    match outcome {
         Outcome::Answer(status, body) => {
             HttpResponse::build(status).content_type(header::ContentType::json()).body(body)
         }
@@ -96,31 +101,28 @@ async fn receive(request: HttpRequest, payload: Payload, state: Data<State>) -> 
     }
 }
 
-async fn answer(state: &State, incoming: &Incoming, body: &[u8]) -> Outcome {
+/// Reads what may come to something; none when it is refused.
+fn decode(state: &State, incoming: &Incoming, body: &[u8]) -> Option<Body> {
     if !state.rates.address_may(incoming.peer.address) {
         state.refuse(incoming, None, "401", Reason::RateLimited);
-        return Outcome::Refused;
+        return None;
     }
     // Nothing can come of a classic request of a slowed address that no client called from; an envelope is opened.
     if classic::is_shut_out(state, incoming.peer.address) && !Body::may_be_envelope(body) {
         state.refuse_stranger(incoming, Reason::Slowed);
-        return Outcome::Refused;
+        return None;
     }
     match Body::parse(body) {
         Ok(Body::Classic(_)) if !state.settings.load().clients.classic => {
             state.refuse(incoming, None, "401", Reason::ClassicOff);
-            Outcome::Refused
+            None
         }
-        Ok(Body::Classic(request)) => classic::answer(state, incoming, *request).await,
-        Ok(Body::Envelope(sealed)) => envelope::answer(state, incoming, &sealed).await,
-        Err(error) => refuse_malformed(state, incoming, error),
+        Ok(body) => Some(body),
+        Err(error) => {
+            state.refuse_malformed(incoming, error);
+            None
+        }
     }
-}
-
-fn refuse_malformed(state: &State, incoming: &Incoming, error: DecodeError) -> Outcome {
-    let reason = if error == DecodeError::Sealed { Reason::Stranger } else { Reason::Malformed(error) };
-    state.refuse_stranger(incoming, reason);
-    Outcome::Refused
 }
 
 /// Reads the body within its limits of type, size and time.
@@ -137,11 +139,19 @@ async fn read_body(
     if !is_json(request) {
         return Err(Reason::ContentType);
     }
-    match tokio::time::timeout(limits.body_timeout, payload.to_bytes_limited(limits.body)).await {
-        Ok(Ok(Ok(body))) => Ok(body),
-        Ok(Ok(Err(_))) => Err(Reason::Malformed(DecodeError::Size)),
-        Ok(Err(_)) => Err(Reason::BodyTooLarge),
-        Err(_) => Err(Reason::BodyTooSlow),
+    let mut reading = std::pin::pin!(payload.to_bytes_limited(limits.body));
+    // Most bodies came with their head: a timer would be made for nothing.
+    let read = match poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await {
+        Poll::Ready(read) => read,
+        Poll::Pending => match tokio::time::timeout(limits.body_timeout, reading).await {
+            Ok(read) => read,
+            Err(_) => return Err(Reason::BodyTooSlow),
+        },
+    };
+    match read {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(Reason::Malformed(DecodeError::Size)),
+        Err(_) => Err(Reason::BodyTooLarge),
     }
 }
 
@@ -173,5 +183,11 @@ impl State {
     fn refuse_stranger(&self, incoming: &Incoming, reason: Reason) {
         self.guard.note_failure(incoming.peer.address, incoming.peer.is_hop, None);
         self.refuse(incoming, None, "401", reason);
+    }
+
+    /// The same for what does not decode.
+    fn refuse_malformed(&self, incoming: &Incoming, error: DecodeError) {
+        let reason = if error == DecodeError::Sealed { Reason::Stranger } else { Reason::Malformed(error) };
+        self.refuse_stranger(incoming, reason);
     }
 }
