@@ -87,7 +87,7 @@ pub(super) async fn beside_a_flood(bench: &mut Bench<'_>) -> Result<(), Failure>
         let paced =
             |connections, rate| Amount { rate: Some(rate), ..Amount::full(connections, bench.cli.time) };
         let (address, clock) = (site.process.address, bench.clock.clone());
-        let flood = run(address, paced(1024, 20_000.0), bad, clock.clone());
+        let flood = run(address, paced(2048, 20_000.0), bad, clock.clone());
         let calls = run(address, paced(64, 5000.0), good, clock);
         let (flood, calls) = futures_util::future::join(flood, calls).await;
         let (flood, calls) = (flood?, calls?);

@@ -6,6 +6,8 @@
 mod kinds;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +23,9 @@ use crate::{Failure, http};
 
 use kinds::{Kind, Maker};
 
-/// Connections; two kinds of fifteen are searched for, so that the search's queue of 64 holds all that come at once.
-const CONNECTIONS: usize = 256;
+/// Connections; two kinds of fifteen are searched for, one after the other, so that the last of those that come at once
+/// is found before the refusal's tick.
+const CONNECTIONS: usize = 128;
 /// Registered clients with the classic shape, so that the search takes its time.
 const CLIENTS: usize = 1000;
 /// The server's ticks, in microseconds.
@@ -40,16 +43,28 @@ struct Seen {
 struct Refusals {
     maker: Maker,
     clock: Arc<dyn Clock>,
+    /// Made with each that is sent, for later: how long one takes to make would else tell when it was sent.
+    ready: RefCell<VecDeque<(Kind, IpAddr, Vec<u8>)>>,
     seen: RefCell<Vec<Seen>>,
+}
+
+impl Refusals {
+    fn make_one(&self, n: u64) -> Result<(), Failure> {
+        let place = msp_protocol::OsRng.next_u64() as usize % Kind::ALL.len();
+        let kind = Kind::ALL.get(place).copied().unwrap_or(Kind::Noise);
+        let (address, body) = self.maker.make(kind, n)?;
+        self.ready.borrow_mut().push_back((kind, address, body));
+        Ok(())
+    }
 }
 
 impl Traffic for Refusals {
     type Ticket = (Kind, Duration);
 
     fn request(&self, n: u64, to: &mut Vec<u8>) -> Result<Self::Ticket, Failure> {
-        let place = msp_protocol::OsRng.next_u64() as usize % Kind::ALL.len();
-        let kind = Kind::ALL.get(place).copied().unwrap_or(Kind::Noise);
-        let (address, body) = self.maker.make(kind, n)?;
+        // Two for the first ones, so that there is always one.
+        (0..1 + u64::from(n < CONNECTIONS as u64)).try_for_each(|_| self.make_one(n))?;
+        let (kind, address, body) = self.ready.borrow_mut().pop_front().ok_or("nothing is ready")?;
         http::post_as(to, kind.content_type(), Some(address), &body);
         Ok((kind, self.clock.monotonic()))
     }
@@ -72,7 +87,12 @@ pub(crate) async fn measure(cli: &Cli, each: u64, clock: Arc<dyn Clock>) -> Resu
     let plan = Plan { clients: CLIENTS, classic: true, config: &config, modules: "time_test=simple_time\n" };
     let site = Site::start(&work, &plan, clock.clone()).await?;
     let maker = Maker::new(&site, CLIENTS - 1, clock.clone()).await?;
-    let refusals = Rc::new(Refusals { maker, clock: clock.clone(), seen: RefCell::default() });
+    let refusals = Rc::new(Refusals {
+        maker,
+        clock: clock.clone(),
+        ready: RefCell::default(),
+        seen: RefCell::default(),
+    });
     let requests = each * Kind::ALL.len() as u64;
     let amount = Amount { requests: Some(requests), ..Amount::full(CONNECTIONS, Duration::from_secs(3600)) };
     let outcome = run(site.process.address, amount, refusals.clone(), clock).await?;

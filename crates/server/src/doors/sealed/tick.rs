@@ -1,12 +1,15 @@
 //! Every plain 401 leaves on a tick that its arrival has set, so that its time tells nothing.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use msp_core::clock::Clock;
+use tokio::sync::oneshot;
 
 use crate::problem;
 
@@ -24,11 +27,21 @@ const MAX_HELD: usize = 4096;
 pub(crate) struct RefusalTick {
     clock: Arc<dyn Clock>,
     held: AtomicUsize,
+    next: AtomicU64,
+}
+
+/// Tick, arrival, and a number of its own.
+type Place = (u64, u64, u64);
+
+thread_local! {
+    /// What this thread holds back. All of one tick leaves in the order of arrival: with a timer for each it would leave
+    /// in the order of finding, and among many that tells what took long.
+    static WAITING: RefCell<BTreeMap<Place, oneshot::Sender<()>>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 impl RefusalTick {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, held: AtomicUsize::new(0) }
+        Self { clock, held: AtomicUsize::new(0), next: AtomicU64::new(0) }
     }
 
     /// The plain 401 at the tick that belongs to `since`; at the limit, a connection closed without an answer.
@@ -39,9 +52,34 @@ impl RefusalTick {
         let Some(_held) = Held::take(&self.held) else {
             return problem::close_unanswered();
         };
-        let now = nanoseconds(self.clock.monotonic());
-        tokio::time::sleep(Duration::from_nanos(due(nanoseconds(since), now) - now)).await;
+        let (since, now) = (nanoseconds(since), nanoseconds(self.clock.monotonic()));
+        let tick = due(since, now);
+        let place = (tick, since, self.next.fetch_add(1, Ordering::Relaxed));
+        let (release, released) = oneshot::channel();
+        let is_first = WAITING.with_borrow_mut(|waiting| {
+            let is_first = waiting.range((tick, 0, 0)..(tick + 1, 0, 0)).next().is_none();
+            waiting.insert(place, release);
+            is_first
+        });
+        if is_first {
+            actix_web::rt::spawn(release_at(tick, Duration::from_nanos(tick - now)));
+        }
+        // Fails when the thread ends, and then there is nobody to answer.
+        let _released = released.await;
         problem::plain(StatusCode::UNAUTHORIZED)
+    }
+}
+
+/// Lets all go that wait for this tick.
+async fn release_at(tick: u64, wait: Duration) {
+    tokio::time::sleep(wait).await;
+    let due = WAITING.with_borrow_mut(|waiting| {
+        let later = waiting.split_off(&(tick + 1, 0, 0));
+        std::mem::replace(waiting, later)
+    });
+    for release in due.into_values() {
+        // Fails when its caller has gone away.
+        let _gone = release.send(());
     }
 }
 
@@ -96,6 +134,28 @@ mod tests {
             assert_eq!(due(arrival, arrival + LEAST_NS), at_once);
             assert_eq!(due(arrival, at_once + 1), at_once + TICK_NS);
         }
+    }
+
+    #[actix_web::test]
+    async fn what_one_tick_releases_leaves_in_the_order_of_arrival() {
+        let clock = Arc::new(ManualClock::at(0));
+        let (tick, order) = (Arc::new(RefusalTick::new(clock)), Arc::new(std::sync::Mutex::new(Vec::new())));
+        let arrivals = [5, 1, 4, 2, 3];
+        let all = arrivals.map(|arrival| {
+            let (tick, order) = (tick.clone(), order.clone());
+            actix_web::rt::spawn(async move {
+                assert_eq!(
+                    tick.refuse(Duration::from_nanos(arrival)).await.status(),
+                    StatusCode::UNAUTHORIZED
+                );
+                order.lock().unwrap().push(arrival);
+            })
+        });
+        for one in all {
+            one.await.unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), [1, 2, 3, 4, 5]);
+        assert!(WAITING.with_borrow(BTreeMap::is_empty));
     }
 
     #[tokio::test]
