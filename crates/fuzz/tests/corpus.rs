@@ -58,6 +58,7 @@ fn apply(data: &mut Vec<u8>, (place, change): &(Index, Change)) {
 }
 
 fn check(target: &str, cases: u32) {
+    let cases = std::env::var("MSP_MUTATIONS").map_or(cases, |count| count.parse().unwrap());
     let inputs = inputs(target);
     inputs.iter().for_each(|data| msp_fuzz::run(target, data));
     let mutated = (prop::sample::select(inputs), prop::collection::vec(any_change(), 1..6));

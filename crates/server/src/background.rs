@@ -93,7 +93,8 @@ pub(crate) async fn reload(state: &State, why: &str) {
     let before = state.settings.load_full();
     if fixed(&before) != fixed(&settings) {
         tracing::warn!(
-            "[network], [Ops] bindto and port, [Doors] and the key paths take effect at the next start"
+            "[network], [Ops] bindto and port, [Doors], [Runners], the key paths, and of [Limits] Connections, HeadTimeout, \
+             IdleTimeout and DrainTimeout take effect at the next start"
         );
     }
     state.guard.reconfigure(startup::guard_config(&settings));
@@ -108,9 +109,11 @@ pub(crate) async fn reload(state: &State, why: &str) {
 
 /// What a running server cannot change.
 fn fixed(settings: &Settings) -> impl PartialEq {
-    let Settings { server, network, clients, doors, ops, registry, .. } = settings;
+    let Settings { server, network, clients, doors, ops, registry, limits, runners, .. } = settings;
     let listeners = (network.bindto, network.port, ops.bindto, ops.port, *doors);
-    (listeners, server.keypath.clone(), clients.keypath.clone(), registry.url.clone())
+    let connections =
+        (limits.connections, limits.head_timeout, limits.idle_timeout, limits.drain_timeout, runners.clone());
+    (listeners, connections, server.keypath.clone(), clients.keypath.clone(), registry.url.clone())
 }
 
 /// The files that are taken up when they change, with what tells that they did.

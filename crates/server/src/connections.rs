@@ -92,9 +92,22 @@ pub(crate) fn serve(listener: TcpListener, state: &Arc<State>) -> io::Result<dev
     Ok(server.run())
 }
 
-/// The calls under way on one connection.
+/// The calls of one connection.
 #[derive(Debug, Clone, Default)]
-struct Calls(Rc<Cell<u32>>);
+struct Calls(Rc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    under_way: Cell<u32>,
+    /// Since nothing was left to read.
+    ended: Cell<u32>,
+}
+
+impl Calls {
+    fn none_under_way(&self) -> bool {
+        self.0.under_way.get() == 0
+    }
+}
 
 /// A call under way; while there is one, its connection is not given up.
 pub(crate) struct UnderWay(Calls);
@@ -103,15 +116,16 @@ impl UnderWay {
     /// Begins a call; none outside a connection.
     pub(crate) fn begin(request: &HttpRequest) -> Option<Self> {
         let calls = request.conn_data::<Calls>()?.clone();
-        calls.0.set(calls.0.get() + 1);
+        calls.0.under_way.set(calls.0.under_way.get() + 1);
         Some(Self(calls))
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let calls = &self.0.0;
-        calls.set(calls.get().saturating_sub(1));
+        let Counts { under_way, ended } = &*self.0.0;
+        under_way.set(under_way.get().saturating_sub(1));
+        ended.set(ended.get().saturating_add(1));
     }
 }
 
@@ -147,13 +161,14 @@ impl Patient {
     fn wait<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         // Polled once it waits for the connection's only task, which then is woken by it.
         while !self.armed || self.alarm.is_elapsed() {
-            self.armed = true;
             if self.alarm.as_mut().poll(context).is_pending() {
+                // Without budget it has not looked at its time yet, and the task is woken at once.
+                self.armed = tokio::task::coop::has_budget_remaining();
                 break;
             }
             let quiet = self.clock.monotonic().saturating_sub(self.sent);
             let left = match self.patience.saturating_sub(quiet) {
-                left if self.calls.0.get() > 0 => left.max(Duration::from_secs(1)),
+                left if !self.calls.none_under_way() => left.max(Duration::from_secs(1)),
                 Duration::ZERO => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
                 left => left,
             };
@@ -173,7 +188,11 @@ impl Patient {
             (self.line, begin) = (0, end + 1);
         }
         self.line += bytes.len() - begin;
-        if self.heads > AHEAD { Err(io::ErrorKind::QuotaExceeded.into()) } else { Ok(()) }
+        if self.heads.saturating_sub(self.calls.0.ended.get()) > AHEAD {
+            Err(io::ErrorKind::QuotaExceeded.into())
+        } else {
+            Ok(())
+        }
     }
 
     fn noted(
@@ -200,8 +219,9 @@ impl AsyncRead for Patient {
         let before = buffer.filled().len();
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Pending => {
-                if self.calls.0.get() == 0 {
+                if self.calls.none_under_way() {
                     self.heads = 0;
+                    self.calls.0.ended.set(0);
                 }
                 self.wait(context)
             }

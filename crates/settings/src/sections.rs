@@ -121,7 +121,7 @@ pub struct LimitSettings {
 }
 
 /// `[Runners]`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunnerSettings {
     /// The Python interpreter: a path, or a name to be found on PATH.
     pub python: PathBuf,

@@ -29,8 +29,8 @@ pub(crate) enum Addresses {
     Socket,
     /// One of each client's own.
     PerClient,
-    /// Another with each request, never seen before.
-    Fresh,
+    /// Another with each request, never seen before; the number of the first.
+    Fresh(u64),
 }
 
 impl Addresses {
@@ -38,7 +38,7 @@ impl Addresses {
         match self {
             Self::Socket => None,
             Self::PerClient => Some(spread(0x0a00_0000, client as u64)),
-            Self::Fresh => Some(spread(0x1400_0000, n)),
+            Self::Fresh(first) => Some(spread(0x1400_0000, first + n)),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use msp_core::clock::Clock;
+use msp_protocol::{OsRng, RngCore as _};
 
 use crate::Failure;
 use crate::http::Connection;
@@ -40,12 +41,14 @@ pub(crate) struct Amount {
     pub(crate) requests: Option<u64>,
     /// Requests a second in all; none means as fast as answers come.
     pub(crate) rate: Option<f64>,
+    /// The longest pause before each request; how long one is, is left to chance.
+    pub(crate) pause: Duration,
 }
 
 impl Amount {
     /// As fast as answers come.
     pub(crate) const fn full(connections: usize, time: Duration) -> Self {
-        Self { connections, time, requests: None, rate: None }
+        Self { connections, time, requests: None, rate: None, pause: Duration::ZERO }
     }
 }
 
@@ -132,6 +135,10 @@ impl<T: Traffic> Lane<T> {
             if let Some(rate) = self.amount.rate {
                 let due = start + Duration::from_secs_f64(n as f64 / rate);
                 tokio::time::sleep(due.saturating_sub(self.clock.monotonic())).await;
+            }
+            if !self.amount.pause.is_zero() {
+                let share = f64::from(OsRng.next_u32()) / f64::from(u32::MAX);
+                tokio::time::sleep(self.amount.pause.mul_f64(share)).await;
             }
             if self.clock.monotonic().saturating_sub(start) >= self.amount.time {
                 return Ok(outcome);

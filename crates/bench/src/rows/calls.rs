@@ -66,12 +66,8 @@ async fn known(
     calls: &Rc<Calls>,
     clients: usize,
 ) -> Result<(), Failure> {
-    let amount = crate::load::Amount {
-        connections: super::CONNECTIONS,
-        time: std::time::Duration::from_secs(600),
-        requests: Some(clients as u64),
-        rate: None,
-    };
+    let whole = crate::load::Amount::full(super::CONNECTIONS, std::time::Duration::from_secs(600));
+    let amount = crate::load::Amount { requests: Some(clients as u64), ..whole };
     bench.right(&site.process, amount, calls).await.map(drop)
 }
 

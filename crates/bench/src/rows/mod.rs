@@ -87,7 +87,7 @@ pub(crate) async fn load(cli: &Cli, load: &Load, clock: Arc<dyn Clock>) -> Resul
         Plan { clients: load.clients, classic: load.shape == Shape::Classic, config: &config, modules };
     let site = Site::start(&work, &plan, clock.clone()).await?;
     let amount =
-        Amount { connections: load.connections, time: cli.time, requests: load.requests, rate: load.rate };
+        Amount { requests: load.requests, rate: load.rate, ..Amount::full(load.connections, cli.time) };
     let calls = |addresses| {
         let call = (load.shape, load.function.as_str());
         Calls::new(&site.key, load.clients, call, addresses, clock.clone())
@@ -101,7 +101,7 @@ pub(crate) async fn load(cli: &Cli, load: &Load, clock: Arc<dyn Clock>) -> Resul
     };
     let sample = match load.send {
         Send::Calls => bench.sample(&site.process, amount, calls(Addresses::PerClient)?).await?,
-        Send::FirstContact => bench.sample(&site.process, amount, calls(Addresses::Fresh)?).await?,
+        Send::FirstContact => bench.sample(&site.process, amount, calls(Addresses::Fresh(0))?).await?,
         Send::Replays => bench.sample(&site.process, amount, Replays::of(calls(Addresses::Socket)?)).await?,
         Send::Garbage => {
             let garbage = Garbage::new(&site.key, load.garbage, Some(1000), clock.unix())?;

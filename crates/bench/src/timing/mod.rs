@@ -94,7 +94,10 @@ pub(crate) async fn measure(cli: &Cli, each: u64, clock: Arc<dyn Clock>) -> Resu
         seen: RefCell::default(),
     });
     let requests = each * Kind::ALL.len() as u64;
-    let amount = Amount { requests: Some(requests), ..Amount::full(CONNECTIONS, Duration::from_secs(3600)) };
+    // Without a pause each would come right behind a tick, where it matters least how long the finding takes.
+    let pause = Duration::from_millis(25);
+    let amount =
+        Amount { requests: Some(requests), pause, ..Amount::full(CONNECTIONS, Duration::from_secs(3600)) };
     let outcome = run(site.process.address, amount, refusals.clone(), clock).await?;
     if let Some(wrong) = outcome.first_wrong {
         return Err(format!("{} wrong answers, the first: {wrong}", outcome.wrong).into());

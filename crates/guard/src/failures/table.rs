@@ -109,17 +109,24 @@ impl<K: Copy + Eq + Hash> Table<K> {
     }
 
     fn make_room(&mut self) {
-        while self.counters.len() >= self.max {
-            let Some((place, key)) = self.mildest.pop_first() else { return };
-            match self.counters.get_mut(&key) {
+        if self.counters.len() < self.max {
+            return;
+        }
+        // The mildest is wanted, and one of the mildest will do: nobody's failure is to sort the whole table.
+        for _ in 0..SORTED_AT_ONCE {
+            let Some(first) = self.mildest.first_entry() else { return };
+            let sorted_at = first.key().0;
+            match self.counters.get_mut(first.get()) {
                 // It has failed since it was sorted, so that another may be the mildest by now.
-                Some(counter) if counter.one_at > place.0 => {
+                Some(counter) if counter.one_at > sorted_at => {
+                    let key = first.remove();
                     self.mildest.insert(counter.sorted(), key);
                 }
-                _ => {
-                    self.counters.remove(&key);
-                }
+                _ => break,
             }
+        }
+        if let Some((_, key)) = self.mildest.pop_first() {
+            self.counters.remove(&key);
         }
     }
 
@@ -187,6 +194,8 @@ fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
+/// Counters that one failure sorts anew at most.
+const SORTED_AT_ONCE: usize = 8;
 /// Failures without consequence.
 const FREE: u32 = 5;
 /// The longest delay.

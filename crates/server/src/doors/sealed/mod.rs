@@ -108,7 +108,7 @@ fn decode(state: &State, incoming: &Incoming, body: &[u8]) -> Option<Body> {
         return None;
     }
     // Nothing can come of a classic request of a slowed address that no client called from; an envelope is opened.
-    if classic::is_shut_out(state, incoming.peer.address) && !Body::may_be_envelope(body) {
+    if !Body::may_be_envelope(body) && classic::is_shut_out(state, incoming.peer.address) {
         state.refuse_stranger(incoming, Reason::Slowed);
         return None;
     }

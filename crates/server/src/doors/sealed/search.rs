@@ -18,6 +18,8 @@ use crate::directory::{Directory, Entry};
 const QUEUE: usize = 64;
 /// Keys derived between two looks at the queue, about 5 ms of work.
 const WARMED_AT_ONCE: usize = 128;
+/// Fewer keys than these are tried too fast to be timed.
+const MEASURED: usize = 64;
 
 /// A handle to the search thread, which ends when the last handle is dropped.
 #[derive(Debug)]
@@ -147,9 +149,11 @@ impl Searcher {
         self.follow();
         let began = self.clock.monotonic();
         let mut place = self.keys.iter().find(|(key, _)| request.opens_with(key)).map(|(_, place)| *place);
-        if place.is_none() && self.cold.is_empty() && !self.keys.is_empty() {
+        if place.is_none() && self.cold.is_empty() && self.keys.len() >= MEASURED {
             let took = self.clock.monotonic().saturating_sub(began);
-            self.per_key = took / u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
+            let per_key = took / u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
+            // A thread that was held up meanwhile must not hold refusals up.
+            self.per_key = if self.per_key.is_zero() { per_key } else { per_key.min(self.per_key * 2) };
         }
         while place.is_none()
             && let Some(cold) = self.cold.pop()

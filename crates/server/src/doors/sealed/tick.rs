@@ -10,6 +10,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use msp_core::clock::Clock;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::problem;
 
@@ -62,7 +63,9 @@ impl RefusalTick {
             is_first
         });
         if is_first {
-            actix_web::rt::spawn(release_at(tick, Duration::from_nanos(tick - now)));
+            // From now on, not from when the task first runs: that is after whatever else this thread has to do.
+            let at = Instant::now() + Duration::from_nanos(tick - now);
+            actix_web::rt::spawn(release_all(tick, at));
         }
         // Fails when the thread ends, and then there is nobody to answer.
         let _released = released.await;
@@ -71,8 +74,8 @@ impl RefusalTick {
 }
 
 /// Lets all go that wait for this tick.
-async fn release_at(tick: u64, wait: Duration) {
-    tokio::time::sleep(wait).await;
+async fn release_all(tick: u64, at: Instant) {
+    tokio::time::sleep_until(at).await;
     let due = WAITING.with_borrow_mut(|waiting| {
         let later = waiting.split_off(&(tick + 1, 0, 0));
         std::mem::replace(waiting, later)
