@@ -107,7 +107,8 @@ impl Settings {
     /// The files and folders that no function may reach, whatever the kernel's other rules say.
     #[must_use]
     pub fn private_paths(&self) -> Vec<PathBuf> {
-        let registry = self.registry.url.strip_prefix("sqlite:").map(PathBuf::from);
+        let registry = self.registry.url.strip_prefix("sqlite:");
+        let registry = registry.map(|path| PathBuf::from(path.strip_prefix("//").unwrap_or(path)));
         let folders = [&self.server.keypath, &self.clients.keypath, &self.log.directory];
         let files = [&self.config_path, &self.modules_path, &self.ops.token_file];
         let always = folders.into_iter().chain([&self.clients.register]).cloned();

@@ -96,10 +96,13 @@ pub(crate) async fn run<T: Traffic + 'static>(
     clock: std::sync::Arc<dyn Clock>,
 ) -> Result<Outcome, Failure> {
     let next = Rc::new(std::cell::Cell::new(0));
+    let mut connections = Vec::new();
+    for _ in 0..amount.connections {
+        connections.push(Connection::open(address).await?);
+    }
     let start = clock.monotonic();
     let mut tasks = Vec::new();
-    for _ in 0..amount.connections {
-        let connection = Connection::open(address).await?;
+    for connection in connections {
         let lane =
             Lane { connection, amount, traffic: traffic.clone(), clock: clock.clone(), next: next.clone() };
         tasks.push(tokio::task::spawn_local(lane.drive(start)));

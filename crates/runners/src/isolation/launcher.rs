@@ -22,7 +22,7 @@ enum Failure {
     Orders(String),
     #[error("the server has gone")]
     Orphaned,
-    #[error("{0} cannot be had, and [Runners] Isolation=require: {1}")]
+    #[error("{0} cannot be had: {1}")]
     Step(&'static str, String),
     #[error("{0} cannot be started: {1}")]
     Program(String, io::Error),
@@ -77,15 +77,15 @@ fn confine(plan: &Plan) -> Result<Enforced, Failure> {
     close_fds::set_fds_cloexec(3, &[]);
     let landlock = files::restrict(plan).map_err(|error| step("Landlock")(&error));
     let seccomp = syscalls::filter(plan.network).map_err(|error| step("the filter of system calls")(&error));
-    if plan.require {
-        let landlock = landlock?;
+    let enforced =
+        Enforced { landlock: landlock.as_ref().copied().unwrap_or_default(), seccomp: seccomp.is_ok() };
+    if plan.required.seccomp {
         seccomp?;
-        if landlock == 0 {
-            return Err(step("Landlock")(&"this kernel has none, or it is switched off"));
-        }
-        return Ok(Enforced { landlock, seccomp: true });
     }
-    Ok(Enforced { landlock: landlock.unwrap_or_default(), seccomp: seccomp.is_ok() })
+    if plan.required.landlock && landlock? == 0 {
+        return Err(step("Landlock")(&"this kernel has none, or it is switched off"));
+    }
+    Ok(enforced)
 }
 
 /// When memory runs out the kernel is to end functions before the server. Where it cannot be set, it stays.
@@ -118,7 +118,11 @@ fn limit(plan: &Plan) -> rustix::io::Result<()> {
         let most = rustix::process::getrlimit(resource).maximum.map_or(limit, |most| most.min(limit));
         rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
     }
-    Ok(())
+    // The least of it stays: threads take their stacks' size from it.
+    let stack = rustix::process::getrlimit(Resource::Stack);
+    let most = stack.maximum.map_or(LARGEST_STACK, |most| most.min(LARGEST_STACK));
+    let current = stack.current.map_or(most, |current| current.min(most));
+    rustix::process::setrlimit(Resource::Stack, Rlimit { current: Some(current), maximum: Some(most) })
 }
 
 /// A process of root's keeps none either: with no new privileges, what is given up here does not come back.
@@ -132,5 +136,7 @@ fn drop_capabilities() -> rustix::io::Result<()> {
 
 /// The largest file a function may write, in bytes.
 const LARGEST_FILE: u64 = 256 * 1024 * 1024;
+/// The largest stack, in bytes; what else a process holds in memory is counted as its data.
+const LARGEST_STACK: u64 = 64 * 1024 * 1024;
 /// Descriptors one process of a function may have.
 const OPEN_FILES: u64 = 4096;

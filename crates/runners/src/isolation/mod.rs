@@ -13,11 +13,12 @@ mod scratch;
 mod syscalls;
 mod user;
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use msp_core::Reach;
 use msp_core::clock::Clock;
@@ -27,7 +28,7 @@ pub use report::IsolationReport;
 pub(crate) use scratch::PrivateFolder;
 
 use self::files::settled;
-use self::plan::{Enforced, Plan, SUBCOMMAND};
+use self::plan::{Enforced, Plan, Required, SUBCOMMAND};
 use self::processes::Processes;
 use self::scratch::Scratch;
 use self::user::WorkerUser;
@@ -106,6 +107,9 @@ pub(crate) struct Isolation {
     scratch: Arc<Scratch>,
     private: Vec<PathBuf>,
     folders: Vec<PathBuf>,
+    /// What paths of the settings were when they were first looked at, without links. A link that a function puts in
+    /// the place of one later is not followed, whenever a process starts.
+    settled: Mutex<HashMap<PathBuf, PathBuf>>,
     looked_up: Vec<PathBuf>,
     processes: Processes,
     enforced: Enforced,
@@ -121,21 +125,24 @@ impl Isolation {
         let user = config.user.as_deref().map(WorkerUser::find).transpose()?;
         let scratch = Scratch::claim(config.scratch.clone(), user)
             .map_err(|error| IsolationError::Scratch(config.scratch.display().to_string(), error))?;
+        let private = config.private.iter().map(|path| settled(path)).chain([scratch.path().to_owned()]);
         let mut isolation = Self {
             launcher: config.launcher,
             require: false,
             user,
+            private: private.collect(),
+            settled: Mutex::default(),
             scratch,
-            private: config.private.iter().map(|path| settled(path)).collect(),
             processes: Processes::of(user, clock),
-            folders,
+            folders: folders.iter().map(|path| settled(path)).collect(),
             looked_up: files::looked_up_here(),
             enforced: Enforced::default(),
         };
         let search_path = isolation.folders.iter().map(PathBuf::as_path);
+        let system: Vec<_> = files::of_the_system().map(settled).collect();
         for (place, exposed) in [
             ("[Runners] SearchPath", isolation.exposed(search_path)),
-            ("what programs need", isolation.exposed(files::of_the_system())),
+            ("what programs need", isolation.exposed(system.iter().map(PathBuf::as_path))),
         ] {
             if let Some(exposed) = exposed {
                 return Err(IsolationError::Exposed { place, exposed });
@@ -168,35 +175,44 @@ impl Isolation {
         reach: &Reach,
         roots: &[PathBuf],
     ) -> Result<Confinement, Exposed> {
-        let paths = reach.paths.iter().map(|reach| reach.path.as_path());
-        if let Some(exposed) = self.exposed(paths.chain(roots.iter().map(PathBuf::as_path))) {
+        let of = |writable: bool| {
+            let paths = reach.paths.iter().filter(move |path| path.writable == writable);
+            paths.map(|path| self.settled_once(&path.path))
+        };
+        let roots = roots.iter().map(|path| self.settled_once(path));
+        let readable: Vec<_> = self.folders.iter().cloned().chain(roots).chain(of(false)).collect();
+        let writable: Vec<_> = of(true).collect();
+        if let Some(exposed) = self.exposed(readable.iter().chain(&writable).map(PathBuf::as_path)) {
             return Err(exposed);
         }
-        let of = |writable: bool| {
-            reach.paths.iter().filter(move |path| path.writable == writable).map(|path| settled(&path.path))
+        let required = Required {
+            landlock: self.require || self.enforced.landlock > 0,
+            seccomp: self.require || self.enforced.seccomp,
         };
         let plan = Plan {
             parent: std::process::id().cast_signed(),
-            require: self.require,
+            required,
             user: self.user,
             memory,
             processes: None,
             network: reach.network,
             looked_up: self.looked_up.clone(),
-            readable: self.folders.iter().chain(roots).map(|path| settled(path)).chain(of(false)).collect(),
-            writable: of(true).collect(),
+            readable,
+            writable,
         };
         Ok(Confinement { plan, isolation: self.clone() })
     }
 
-    /// The first of the paths that holds a private one, or lies in one.
+    fn settled_once(&self, path: &Path) -> PathBuf {
+        let mut known = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(path.to_owned()).or_insert_with(|| settled(path)).clone()
+    }
+
+    /// The first of the paths, which have no links, that holds a private one, or lies in one.
     fn exposed<'a>(&self, mut paths: impl Iterator<Item = &'a Path>) -> Option<Exposed> {
         paths.find_map(|path| {
-            let found = settled(path);
-            let private = self
-                .private
-                .iter()
-                .find(|private| private.starts_with(&found) || found.starts_with(private))?;
+            let private =
+                self.private.iter().find(|private| private.starts_with(path) || path.starts_with(private))?;
             Some(Exposed { path: path.display().to_string(), private: private.display().to_string() })
         })
     }
@@ -247,6 +263,7 @@ impl Isolation {
             user: None,
             scratch: Scratch::claim(folder.path().join("scratch"), None).unwrap(),
             private: Vec::new(),
+            settled: Mutex::default(),
             folders: Vec::new(),
             looked_up: Vec::new(),
             processes: Processes::of(None, Arc::new(msp_core::clock::SystemClock::start())),

@@ -14,8 +14,8 @@ pub(super) const SUBCOMMAND: &str = "run-confined";
 pub(super) struct Plan {
     /// The server; the process ends with it.
     pub(super) parent: i32,
-    /// True when nothing runs unless all of it can be had.
-    pub(super) require: bool,
+    /// What the program does not run without.
+    pub(super) required: Required,
     /// Whose process it becomes; none: it stays the server's.
     pub(super) user: Option<WorkerUser>,
     /// The limit of its heap and stacks, in bytes.
@@ -30,6 +30,13 @@ pub(super) struct Plan {
     pub(super) readable: Vec<PathBuf>,
     /// Files and folders that may be changed too.
     pub(super) writable: Vec<PathBuf>,
+}
+
+/// What a process must have in force, or else not become the program.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Required {
+    pub(super) landlock: bool,
+    pub(super) seccomp: bool,
 }
 
 /// What a process has in force once it has confined itself.

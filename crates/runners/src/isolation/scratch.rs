@@ -1,55 +1,69 @@
 //! The private folder of each process: its home and the place for its temporary files.
 
+use std::ffi::OsString;
 use std::fs::{DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, fstat, open, openat, renameat, unlinkat};
+use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::user::WorkerUser;
 
+/// A folder itself, never what a link leads to, only to work in it.
+const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+/// To list a folder that is open already.
+const LIST: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
 /// The folder that holds all of them. Another user may pass through it, and not list it.
 #[derive(Debug)]
 pub(super) struct Scratch {
-    folder: PathBuf,
+    path: PathBuf,
+    folder: OwnedFd,
     user: Option<WorkerUser>,
     number: AtomicU64,
 }
 
 impl Scratch {
     /// Takes the folder into use; what a killed server has left in it is removed.
-    pub(super) fn claim(folder: PathBuf, user: Option<WorkerUser>) -> io::Result<Arc<Self>> {
-        match DirBuilder::new().mode(0o711).create(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let found = folder.symlink_metadata()?;
-                if !found.is_dir() || found.uid() != geteuid().as_raw() {
-                    return Err(io::Error::other("it is another user's; remove it"));
-                }
-                let mut left: Vec<_> = folder.read_dir()?.flatten().map(|entry| entry.path()).collect();
-                // Long names first: they are in the way of what is moved beside shorter ones.
-                left.sort_unstable_by_key(|path| std::cmp::Reverse(path.as_os_str().len()));
-                for path in left {
-                    // What cannot be removed is in nobody's way.
-                    let _stays = remove(&path);
-                }
-            }
-            other => other?,
+    pub(super) fn claim(path: PathBuf, user: Option<WorkerUser>) -> io::Result<Arc<Self>> {
+        match DirBuilder::new().mode(0o711).create(&path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let others = |_| io::Error::other("it is another user's; remove it");
+        let folder = open(&path, FOLDER, Mode::empty()).map_err(others)?;
+        if fstat(&folder)?.st_uid != geteuid().as_raw() {
+            return Err(others(Errno::PERM));
         }
         // Whatever the umask is.
-        std::fs::set_permissions(&folder, Permissions::from_mode(0o711))?;
-        let folder = folder.canonicalize()?;
-        Ok(Arc::new(Self { folder, user, number: AtomicU64::new(0) }))
+        set_mode(&folder, 0o711)?;
+        let mut left = names(&folder)?;
+        // Long names first: they are in the way of what is moved beside shorter ones.
+        left.sort_unstable_by_key(|name| std::cmp::Reverse(name.len()));
+        for name in left {
+            // What cannot be removed is in nobody's way.
+            let _stays = remove(&folder, &name);
+        }
+        Ok(Arc::new(Self { path: path.canonicalize()?, folder, user, number: AtomicU64::new(0) }))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Makes a new private folder.
     pub(super) fn folder(self: &Arc<Self>) -> io::Result<PrivateFolder> {
-        let number = self.number.fetch_add(1, Ordering::Relaxed);
-        let path = self.folder.join(number.to_string());
+        let name = self.number.fetch_add(1, Ordering::Relaxed).to_string();
+        let path = self.path.join(&name);
         DirBuilder::new().mode(0o700).create(&path)?;
-        let made = PrivateFolder { path, _all: self.clone() };
+        let made = PrivateFolder { path, name: name.into(), all: self.clone() };
         if let Some(user) = self.user {
             user.own(&made.path)?;
         }
@@ -60,7 +74,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         // Fails when something is left in it, which the next start removes.
-        let _left = std::fs::remove_dir(&self.folder);
+        let _left = std::fs::remove_dir(&self.path);
     }
 }
 
@@ -68,7 +82,8 @@ impl Drop for Scratch {
 #[derive(Debug)]
 pub(crate) struct PrivateFolder {
     path: PathBuf,
-    _all: Arc<Scratch>,
+    name: OsString,
+    all: Arc<Scratch>,
 }
 
 impl PrivateFolder {
@@ -79,38 +94,66 @@ impl PrivateFolder {
 
 impl Drop for PrivateFolder {
     fn drop(&mut self) {
-        let _stays = remove(&self.path);
+        let _stays = remove(&self.all.folder, &self.name);
     }
 }
 
-/// Removes a folder with all in it. Nothing that a function can build in its folder may cost more than time: so
-/// this goes no deeper than one level, by moving what lies deeper beside the folder, and opens what is closed.
-fn remove(folder: &Path) -> io::Result<()> {
+/// Removes a folder of this one with all in it. Nothing that a function can build in its folder may cost more than time:
+/// so this goes no deeper than one level, by moving what lies deeper beside the folder, and opens what is closed. And
+/// nothing that one does meanwhile, where it still lives, may lead this elsewhere: so no path is looked up twice.
+fn remove(all: &OwnedFd, name: &OsString) -> io::Result<()> {
     let beside = |number: u64| {
-        let mut path = folder.as_os_str().to_owned();
-        path.push(format!("-{number}"));
-        PathBuf::from(path)
+        let mut name = name.clone();
+        name.push(format!("-{number}"));
+        name
     };
     let (mut moved, mut removed) = (0, 0);
-    let mut next = folder.to_owned();
+    let mut next = name.clone();
     loop {
-        for entry in next.read_dir()? {
-            let path = entry?.path();
-            if path.symlink_metadata()?.is_dir() {
-                std::fs::set_permissions(&path, Permissions::from_mode(0o700))?;
-                std::fs::rename(&path, beside(moved))?;
-                moved += 1;
-            } else {
-                std::fs::remove_file(&path)?;
+        match openat(all, &next, FOLDER, Mode::empty()) {
+            Ok(folder) => {
+                set_mode(&folder, 0o700)?;
+                for name in names(&folder)? {
+                    match openat(&folder, &name, FOLDER, Mode::empty()) {
+                        Ok(inner) => {
+                            // Without this a folder of another parent's could not be moved.
+                            set_mode(&inner, 0o700)?;
+                            renameat(&folder, &name, all, beside(moved))?;
+                            moved += 1;
+                        }
+                        Err(Errno::NOTDIR | Errno::LOOP) => unlinkat(&folder, &name, AtFlags::empty())?,
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                unlinkat(all, &next, AtFlags::REMOVEDIR)?;
             }
+            Err(Errno::NOTDIR | Errno::LOOP) => unlinkat(all, &next, AtFlags::empty())?,
+            Err(error) => return Err(error.into()),
         }
-        std::fs::remove_dir(&next)?;
         if removed == moved {
             return Ok(());
         }
         next = beside(removed);
         removed += 1;
     }
+}
+
+/// What lies in a folder.
+fn names(folder: &OwnedFd) -> io::Result<Vec<OsString>> {
+    let listed = Dir::new(openat(folder, ".", LIST, Mode::empty())?)?;
+    let mut names = Vec::new();
+    for entry in listed {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if name != b"." && name != b".." {
+            names.push(OsString::from_vec(name));
+        }
+    }
+    Ok(names)
+}
+
+/// Sets the mode of a folder that is open for its path only, which the call made for it refuses.
+fn set_mode(folder: &OwnedFd, mode: u32) -> io::Result<()> {
+    std::fs::set_permissions(format!("/proc/self/fd/{}", folder.as_raw_fd()), Permissions::from_mode(mode))
 }
 
 #[cfg(test)]
@@ -140,6 +183,27 @@ mod tests {
         assert!(outside.exists());
         drop(all);
         assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_link_in_a_folders_place_leads_nowhere() {
+        let (_keep, folder) = scratch();
+        let all = Scratch::claim(folder.clone(), None).unwrap();
+        let one = all.folder().unwrap();
+        let outside = folder.with_file_name("outside");
+        std::fs::create_dir(&outside).unwrap();
+        std::fs::write(outside.join("file"), "").unwrap();
+        // Where the folder's inner ones are moved to, and the folder itself.
+        std::os::unix::fs::symlink(&outside, folder.join("0-0")).unwrap();
+        std::fs::remove_dir(one.path()).unwrap();
+        std::os::unix::fs::symlink(&outside, one.path()).unwrap();
+        drop(one);
+        assert!(outside.join("file").exists());
+        drop(all);
+        let all = Scratch::claim(folder.clone(), None).unwrap();
+        assert_eq!(folder.read_dir().unwrap().count(), 0);
+        assert!(outside.join("file").exists());
+        drop(all);
     }
 
     #[test]

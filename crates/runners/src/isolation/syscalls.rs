@@ -57,9 +57,19 @@ const REFUSED: &[i64] = &[
     libc::SYS_add_key,
     libc::SYS_keyctl,
     libc::SYS_mq_open,
-    libc::SYS_msgget,
+    libc::SYS_mq_unlink,
     libc::SYS_request_key,
+    // System V objects: of others' too, whose numbers /proc/sysvipc tells.
+    libc::SYS_msgctl,
+    libc::SYS_msgget,
+    libc::SYS_msgrcv,
+    libc::SYS_msgsnd,
+    libc::SYS_semctl,
     libc::SYS_semget,
+    libc::SYS_semop,
+    libc::SYS_semtimedop,
+    libc::SYS_shmat,
+    libc::SYS_shmctl,
     libc::SYS_shmget,
     // What it cannot open, but what is the same user's: content (Landlock knows of it from ABI 3 on), owners,
     // attributes.
@@ -163,11 +173,20 @@ fn by_argument(network: bool) -> Result<Rules, BackendError> {
         let mask = (libc::O_ACCMODE | libc::O_TRUNC).cast_unsigned().into();
         when(&[(flags, Is::MaskedEq(mask), libc::O_TRUNC.cast_unsigned().into())])
     };
+    // Neither to read nor to write, which Landlock takes for asking nothing, and it cuts off as well.
+    let neither = |flags: u8| {
+        let mask = libc::O_ACCMODE.cast_unsigned().into();
+        when(&[(flags, Is::MaskedEq(mask), mask)])
+    };
     let datagram = |kind: i32| when(&[(1, Is::MaskedEq(0xf), kind.cast_unsigned().into())]);
     Ok(BTreeMap::from([
         #[cfg(target_arch = "x86_64")]
-        (libc::SYS_open, vec![cut_off(1)?]),
-        (libc::SYS_openat, vec![cut_off(2)?]),
+        (libc::SYS_open, vec![cut_off(1)?, neither(1)?]),
+        (libc::SYS_openat, vec![cut_off(2)?, neither(2)?]),
+        // A lease on a file of the same user's has everybody else wait who opens it.
+        (libc::SYS_fcntl, LEASES.map(|lease| when(&[(1, Is::Eq, lease)])).into_iter().collect::<Result<_, _>>()?),
+        // What grows downwards is counted as stack, which a process has one of.
+        (libc::SYS_mmap, vec![when(&[(3, Is::MaskedEq(GROWS_DOWN), GROWS_DOWN)])?]),
         (libc::SYS_clone, spaces.into_iter().collect::<Result<_, _>>()?),
         // Another process's limits, order of service and place, which need no more than the same user.
         (libc::SYS_prlimit64, vec![another(0)?]),
@@ -197,6 +216,11 @@ const FAMILIES: &[i32] = &[libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 /// Flags of clone that make new name spaces: mounts, control groups, names, messages, users, processes, network.
 const SPACES: [u64; 7] =
     [0x0002_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000];
+
+/// F_SETLEASE, and F_SETDELEG of later kernels.
+const LEASES: [u64; 2] = [1024, 1040];
+
+const GROWS_DOWN: u64 = libc::MAP_GROWSDOWN.cast_unsigned() as u64;
 
 /// "This process" among those whose priority on the disk can be set.
 const IOPRIO_WHO_PROCESS: u64 = 1;

@@ -26,6 +26,10 @@ impl WorkerUser {
             (None, Some(uid)) => Self { uid, gid: uid },
             (None, None) => return Err(IsolationError::UnknownUser(named.to_owned())),
         };
+        // The kernel takes it for "as it is".
+        if user.uid == u32::MAX || user.gid == u32::MAX {
+            return Err(IsolationError::UnknownUser(named.to_owned()));
+        }
         if user.uid == 0 || user.uid == geteuid().as_raw() {
             return Err(IsolationError::NoOtherUser(named.to_owned()));
         }

@@ -109,4 +109,8 @@ fn a_public_url_can_be_extended_by_a_path() {
 fn the_registry_follows_the_clients_folder_unless_it_is_set() {
     assert_eq!(with("Clients", "Keypath", "/sec").load().registry.url, "sqlite:/sec/registry.db");
     assert_eq!(with("Registry", "Url", "sqlite:/var/r.db").load().registry.url, "sqlite:/var/r.db");
+    for url in ["sqlite:data/r.db", "sqlite://data/r.db"] {
+        let private = with("Registry", "Url", url).load().private_paths();
+        assert!(private.contains(&"data/r.db".into()), "{private:?}");
+    }
 }

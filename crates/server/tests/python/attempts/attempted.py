@@ -26,6 +26,16 @@ def read(path):
         return f"{len(file.read(1 << 16))} bytes"
 
 
+def refused(attempt):
+    """What the filter must refuse: with any other answer it let the call through."""
+    try:
+        return attempt()
+    except OSError as error:
+        if error.errno == errno.EPERM:
+            raise
+        return errno.errorcode[error.errno]
+
+
 def nothing():
     raise PermissionError(errno.EACCES, "")
 

@@ -1,8 +1,9 @@
 """Attempts on files."""
 
+import fcntl
 import os
 
-from attempted import attempt, nothing, read, unless_changed
+from attempted import attempt, nothing, read, refused, unless_changed
 
 
 @attempt
@@ -74,6 +75,20 @@ def remove_the_registry(facts):
 @attempt
 def cut_the_registry_off(facts):
     return os.truncate(facts["registry"], 0)
+
+
+@attempt
+def cut_the_key_off_neither_reading_nor_writing_it(facts):
+    return refused(lambda: os.open(facts["key"], 3 | os.O_TRUNC))
+
+
+@attempt
+def lease_a_module(facts):
+    descriptor = os.open(facts["module"], os.O_RDONLY)
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    finally:
+        os.close(descriptor)
 
 
 @attempt

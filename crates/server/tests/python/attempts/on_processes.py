@@ -4,6 +4,7 @@ import ctypes
 import os
 import resource
 import signal
+import socket
 
 from attempted import LIBC, attempt, nothing, syscall
 
@@ -121,12 +122,18 @@ def have_capabilities(facts):
 
 @attempt
 def use_descriptors_it_was_not_given(facts):
-    mine = {"0", "1", "2", *facts.get("own", [])}
+    known = ("pipe:", "/proc/", "/dev/null", "anon_inode:")
     found = []
     for number in os.listdir("/proc/self/fd"):
         try:
-            found.append(os.readlink(f"/proc/self/fd/{number}"))
+            what = os.readlink(f"/proc/self/fd/{number}")
         except OSError:
-            pass
-    others = [f for f in found if not f.startswith(("pipe:", "socket:", "/proc/", "/dev/null", "anon_inode:"))]
-    return others or nothing()
+            continue  # the listing's own
+        if what.startswith("socket:"):
+            with socket.socket(fileno=os.dup(int(number))) as held:
+                # Its own are pairs without a name; a listener, a connection or the control socket has one.
+                if held.family != socket.AF_UNIX or held.getsockname() or held.getpeername():
+                    found.append(f"{what} {held}")
+        elif not what.startswith(known):
+            found.append(what)
+    return found or nothing()

@@ -1,11 +1,13 @@
 """Attempts to have the kernel help, and on the control socket."""
 
 import ctypes
+import mmap
 import os
+import resource
 import signal
 import socket
 
-from attempted import attempt, nothing, syscall
+from attempted import attempt, nothing, refused, syscall
 
 
 @attempt
@@ -78,6 +80,21 @@ def leave_a_key_in_the_kernel(facts):
 @attempt
 def leave_shared_memory(facts):
     return syscall(29, 4711, 4096, 0o1600)
+
+
+@attempt
+def remove_the_shared_memory_of_others(facts):
+    return refused(lambda: syscall(31, 4711, 0, 0))
+
+
+@attempt
+def take_more_stack_than_memory(facts):
+    return resource.setrlimit(resource.RLIMIT_STACK, (1 << 33, 1 << 33))
+
+
+@attempt
+def take_memory_that_grows_downwards(facts):
+    return mmap.mmap(-1, 1 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x100)
 
 
 @attempt

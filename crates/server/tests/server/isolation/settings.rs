@@ -86,6 +86,39 @@ async fn a_link_that_a_function_puts_in_a_paths_place_leads_nowhere() {
     assert!(told.as_str().unwrap().contains("Permission denied"), "{told}");
 }
 
+/// Reads a file, or crashes.
+const LOOK: &str = "
+import os
+def entry_call(path=None):
+    if path is None:
+        os._exit(1)
+    try:
+        return open(path).read()
+    except OSError as error:
+        return error.strerror
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_in_a_paths_place_is_not_followed_by_a_worker_that_starts_later() {
+    let plan = Plan::new();
+    plan.bench.write("out/sub/file", "of no worth");
+    plan.bench.write("elsewhere/file", "of worth");
+    let (out, sub) = (plan.bench.path("out"), plan.bench.path("out/sub"));
+    let swap = "import os\ndef entry_call(sub, target):\n    os.rename(sub, sub + '-old')\n    os.symlink(target, sub)\n";
+    let place = plan
+        .python("swap", swap, &format!("Paths=+{}", out.display()))
+        .python("look", LOOK, &format!("Paths={}", sub.display()))
+        .start()
+        .await;
+    let file = json!({"path": sub.join("file")});
+    assert_eq!(place.call("look", file.clone()).await, Ok(json!("of no worth")));
+    let target = json!({"sub": sub, "target": place.bench.path("elsewhere")});
+    assert_eq!(place.call("swap", target).await, Ok(json!(null)));
+    assert_eq!(std::fs::read_to_string(sub.join("file")).unwrap(), "of worth");
+    assert_eq!(place.call("look", json!({})).await, Err("function_failed".to_owned()));
+    assert_eq!(place.call("look", file).await, Ok(json!("Permission denied")));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_whose_paths_would_lay_the_keys_open_is_left_out_with_one_line() {
     let plan = Plan::new();
