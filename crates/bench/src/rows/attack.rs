@@ -89,8 +89,7 @@ pub(super) async fn beside_a_flood(bench: &mut Bench<'_>) -> Result<(), Failure>
         let good = Calls::new(&site.key, 1000, call, Addresses::PerClient, bench.clock.clone())?;
         let good = Rc::new(crate::load::Prepared::of(good, (5000.0 * time.as_secs_f64()) as u64)?);
         let bad = Rc::new(Garbage::new(&site.key, kind, Some(1000), bench.clock.unix())?);
-        let paced =
-            |connections, rate| Amount { rate: Some(rate), ..Amount::full(connections, time) };
+        let paced = |connections, rate| Amount { rate: Some(rate), ..Amount::full(connections, time) };
         let (address, clock) = (site.process.address, bench.clock.clone());
         let flood = run(address, paced(2048, 20_000.0), bad, clock.clone());
         let calls = run(address, paced(64, 5000.0), good, clock);
@@ -102,13 +101,8 @@ pub(super) async fn beside_a_flood(bench: &mut Bench<'_>) -> Result<(), Failure>
         let served = calls.right as f64 / time.as_secs_f64();
         let row = "attack";
         bench.figures.extend([
-            Figure::new(
-                row,
-                format!("{name}: refused"),
-                flood.right as f64 / time.as_secs_f64(),
-                "/s",
-            )
-            .at_least(18_000.0, 19_500.0),
+            Figure::new(row, format!("{name}: refused"), flood.right as f64 / time.as_secs_f64(), "/s")
+                .at_least(18_000.0, 19_500.0),
             Figure::new(row, format!("{name}: of 5,000 calls served"), served / 50.0, "%")
                 .at_least(80.0, 95.0),
             Figure::new(row, format!("{name}: wrong answers"), calls.wrong as f64, "").at_most(0.0, 0.0),

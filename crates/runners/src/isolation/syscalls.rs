@@ -184,7 +184,10 @@ fn by_argument(network: bool) -> Result<Rules, BackendError> {
         (libc::SYS_open, vec![cut_off(1)?, neither(1)?]),
         (libc::SYS_openat, vec![cut_off(2)?, neither(2)?]),
         // A lease on a file of the same user's has everybody else wait who opens it.
-        (libc::SYS_fcntl, LEASES.map(|lease| when(&[(1, Is::Eq, lease)])).into_iter().collect::<Result<_, _>>()?),
+        (
+            libc::SYS_fcntl,
+            LEASES.map(|lease| when(&[(1, Is::Eq, lease)])).into_iter().collect::<Result<_, _>>()?,
+        ),
         // What grows downwards is counted as stack, which a process has one of.
         (libc::SYS_mmap, vec![when(&[(3, Is::MaskedEq(GROWS_DOWN), GROWS_DOWN)])?]),
         (libc::SYS_clone, spaces.into_iter().collect::<Result<_, _>>()?),

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::PythonConfig;
-use super::worker::{Candidate, Helper, Report, Worker, start};
+use super::loading::{Candidate, Helper, Report};
+use super::worker::{Worker, start};
 
 /// The largest module file, in bytes.
 const LARGEST: u64 = 4 * 1024 * 1024;

@@ -11,6 +11,7 @@ mod frame;
 pub mod fuzzing;
 mod generation;
 mod interpreter;
+mod loading;
 mod pool;
 mod serving;
 mod worker;

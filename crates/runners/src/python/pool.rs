@@ -72,7 +72,7 @@ impl Pool {
     /// answered what they have.
     pub(crate) fn switch(&self, generation: Arc<Generation>, first: Option<Worker>) {
         // Fails only when all has been stopped; then the worker ends here.
-        let _stopped = self.events.send(Event::Switched(generation, first));
+        let _stopped = self.events.send(Event::Switched(generation, first.map(Box::new)));
     }
 }
 
@@ -82,7 +82,7 @@ enum Event {
     Gone { key: u64, unstarted: Vec<Call> },
     Ready { key: u64, generation: Arc<Generation>, calls: UnboundedSender<Call> },
     Submitted(Call),
-    Switched(Arc<Generation>, Option<Worker>),
+    Switched(Arc<Generation>, Option<Box<Worker>>),
 }
 
 /// What the dispatcher and the keepers share.
@@ -170,7 +170,7 @@ impl Dispatcher {
                 call.patience = Some(after(call.job.limits.timeout));
                 self.enqueue(call, VecDeque::push_back);
             }
-            Event::Switched(generation, first) => self.switch(generation, first),
+            Event::Switched(generation, first) => self.switch(generation, first.map(|worker| *worker)),
         }
     }
 

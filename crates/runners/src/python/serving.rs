@@ -237,12 +237,16 @@ impl Sent {
     }
 }
 
+/// What a worker says about a failure, cut and escaped.
+pub(super) fn message(body: &[u8]) -> String {
+    crate::output::escaped(body.get(..MESSAGE).unwrap_or(body))
+}
+
 /// Reads the body of an answer.
 pub(super) fn understand(mut body: Vec<u8>, limits: &FunctionLimits) -> Result<Value, RunError> {
     let kind = body.first().copied();
     body.drain(..body.len().min(1));
     let too_large = body.len() > limits.max_output;
-    let message = |body: &[u8]| crate::output::escaped(body.get(..MESSAGE).unwrap_or(body));
     match kind {
         Some(b'T' | b'V') if too_large => Err(RunError::TooLarge),
         Some(b'T') => String::from_utf8(body)

@@ -10,6 +10,7 @@ mod guest;
 mod modules;
 mod run;
 mod wasi;
+mod weight;
 
 use std::sync::Arc;
 
@@ -89,7 +90,8 @@ impl Runner for WasmRunner {
 async fn run_once(function: &str, module: Arc<Compiled>, room: &Room, job: &Job) -> Result<Value, RunError> {
     let place = timeout(job.limits.timeout, room.place()).await.map_err(|_| RunError::Busy)??;
     let input = job.args.as_ref().map(|args| args.to_string().into_bytes()).unwrap_or_default();
-    let memory = Memory::new(room.budget.clone(), memory(&job.limits));
+    let aside = [input.len(), job.limits.max_output].into_iter().fold(module.aside, usize::saturating_add);
+    let memory = Memory::new(room.budget.clone(), memory(&job.limits), aside).ok_or(RunError::Busy)?;
     let guest = Guest::new(function, input, job.limits.max_output, memory, room.clock.clone());
     let path = module.path.clone();
     let (unread, print) = duplex(PRINTED);

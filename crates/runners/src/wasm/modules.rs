@@ -12,6 +12,7 @@ use wasmi::{CompilationMode, Config, Engine, Error, Func, Linker, Module, Store}
 
 use super::guest::{DEFAULT, Guest, Memory};
 use super::wasi;
+use super::weight::weight;
 use crate::discovery::{Mark, mark};
 use crate::output::escaped;
 
@@ -19,6 +20,11 @@ use crate::output::escaped;
 const LARGEST: u64 = 64 * 1024 * 1024;
 /// How deep a module's functions may call each other.
 const DEPTH: usize = 10_000;
+/// Bytes of what its functions have on the stack.
+const STACK: usize = 1_000_000;
+/// What a call takes beside memory, instance, input and answer, in bytes: its stack, the frames of [`DEPTH`]
+/// functions with room to double, and what it prints.
+const EACH: usize = 2 * 1024 * 1024;
 /// Where a module of WASI begins.
 const START: &str = "_start";
 
@@ -42,6 +48,8 @@ pub(crate) fn memory(limits: &FunctionLimits) -> u64 {
 pub(crate) struct Compiled {
     pub(super) path: PathBuf,
     mark: Mark,
+    /// What each call takes beside memory, input and answer, in bytes.
+    pub(super) aside: usize,
     module: Module,
     linker: Linker<Guest>,
 }
@@ -104,11 +112,13 @@ fn compile(
     }
     let bytes = read(&path).map_err(|error| failed(&error.to_string()))?;
     let engine = engine();
-    let module = Module::new(&engine, bytes).map_err(|error| failed(&error.to_string()))?;
+    let module = Module::new(&engine, &bytes).map_err(|error| failed(&error.to_string()))?;
+    let aside = weight(&bytes).ok_or_else(|| failed("not a sequence of sections"))?.saturating_add(EACH);
     let linker = wasi::linker(&module).map_err(|error| failed(&error))?;
-    let compiled = Compiled { path: path.clone(), mark, module, linker };
+    let compiled = Compiled { path: path.clone(), mark, aside, module, linker };
     // What cannot even start would fail in each call.
-    let memory = Memory::new(Arc::default(), memory);
+    let memory = Memory::new(Arc::default(), memory, aside);
+    let memory = memory.ok_or_else(|| failed("one call would take more than all calls may hold"))?;
     let mut trial = Guest::new("", Vec::new(), 0, memory, clock).into_store(&engine);
     compiled.instantiate(&mut trial).map_err(|error| failed(&error.to_string()))?;
     Ok(Arc::new(compiled))
@@ -122,6 +132,7 @@ impl Compiled {
     /// Makes an instance and gives the function that it starts with.
     pub(super) fn instantiate(&self, store: &mut Store<Guest>) -> Result<Func, Error> {
         let instance = self.linker.instantiate_and_start(&mut *store, &self.module)?;
+        store.data_mut().memory.made();
         let takes_nothing = |start: &Func| {
             let kind = start.ty(&*store);
             kind.params().is_empty() && kind.results().is_empty()
@@ -142,7 +153,8 @@ fn engine() -> Engine {
         .allow_start_fn(false)
         .compilation_mode(CompilationMode::Eager)
         .ignore_custom_sections(true)
-        .set_max_recursion_depth(DEPTH);
+        .set_max_recursion_depth(DEPTH)
+        .set_max_stack_height(STACK);
     Engine::new(&config)
 }
 

@@ -16,7 +16,8 @@ use window::{Errno, Window};
 
 /// The name that all imports come from.
 const WASI: &str = "wasi_snapshot_preview1";
-/// Fuel of a call to the host, which takes about as long as so many instructions.
+/// Fuel of a call to the host, which takes about as long as so many instructions; what it does with the
+/// module's memory comes on top.
 const CALL: u64 = 200;
 /// The most bytes that one call prints or draws at random.
 const CHUNK: u32 = 64 * 1024;
@@ -168,14 +169,16 @@ fn host(
     caller: &mut Caller<'_, Guest>,
     work: impl FnOnce(&mut Window<'_>, &mut Guest) -> Outcome,
 ) -> Result<u32, Error> {
-    spend(caller, CALL)?;
-    let outcome = match caller.get_export("memory").and_then(Extern::into_memory) {
+    let (outcome, fuel) = match caller.get_export("memory").and_then(Extern::into_memory) {
         Some(memory) => {
             let (bytes, guest) = memory.data_and_store_mut(&mut *caller);
-            work(&mut Window::new(bytes), guest)
+            let mut window = Window::new(bytes);
+            let outcome = work(&mut window, guest);
+            (outcome, window.fuel())
         }
-        None => Err(Errno::Fault.into()),
+        None => (Err(Errno::Fault.into()), 0),
     };
+    spend(caller, CALL.saturating_add(fuel))?;
     match outcome {
         Ok(()) => Ok(0),
         Err(Fault::Errno(errno)) => Ok(errno.code()),
@@ -291,4 +294,64 @@ fn random_get(window: &mut Window<'_>, at: u32, length: u32) -> Outcome {
         rest = rest.get_mut(drawn..).unwrap_or_default();
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use msp_core::clock::ManualClock;
+    use wasmi::{Config, Engine};
+
+    use super::super::guest::Memory;
+    use super::*;
+
+    const FUEL: u64 = 10_000_000;
+
+    /// The fuel of a module that makes this call to the host, and whose input is large.
+    fn fuel(call: &str) -> u64 {
+        let text = format!(
+            r#"(module
+            (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 2)
+            (data (i32.const 131000) "\00\00\01\00\60\ea\00\00")
+            (func (export "_start") (drop {call})))"#
+        );
+        let engine = Engine::new(Config::default().consume_fuel(true));
+        let module = Module::new(&engine, wat::parse_str(text).unwrap()).unwrap();
+        let memory = Memory::new(Arc::default(), u64::MAX, 0).unwrap();
+        let guest = Guest::new("f", vec![7; 60_000], 0, memory, Arc::new(ManualClock::at(100)));
+        let mut store = guest.into_store(&engine);
+        store.set_fuel(FUEL).unwrap();
+        let instance = linker(&module).unwrap().instantiate_and_start(&mut store, &module).unwrap();
+        instance.get_func(&store, "_start").unwrap().call(&mut store, &[], &mut []).unwrap();
+        FUEL - store.get_fuel().unwrap()
+    }
+
+    #[test]
+    fn a_call_with_many_entries_costs_more_than_one_with_few() {
+        for (call, each) in [
+            ("(call $read (i32.const 0) (i32.const 0) (i32.const COUNT) (i32.const 130000))", 50),
+            ("(call $write (i32.const 1) (i32.const 0) (i32.const COUNT) (i32.const 130000))", 50),
+            ("(call $write (i32.const 9) (i32.const 0) (i32.const COUNT) (i32.const 130000))", 25),
+            ("(call $poll (i32.const 0) (i32.const 65536) (i32.const COUNT) (i32.const 130000))", 100),
+        ] {
+            let [few, many, refused] = ["1", "1024", "1025"].map(|count| fuel(&call.replace("COUNT", count)));
+            assert!(few < 500, "{call}: {few}");
+            assert!(many > few + 1000 * each, "{call}: {many}");
+            assert!(refused < 500, "{call}: {refused}");
+        }
+    }
+
+    #[test]
+    fn bytes_cost_as_well_even_where_the_call_then_fails() {
+        for call in [
+            "(call $read (i32.const 0) (i32.const 131000) (i32.const 1) (i32.const -1))",
+            "(call $write (i32.const 2) (i32.const 131000) (i32.const 1) (i32.const -1))",
+        ] {
+            assert!(fuel(call) > 60_000 / 16, "{call}: {}", fuel(call));
+        }
+    }
 }

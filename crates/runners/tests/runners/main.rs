@@ -11,6 +11,7 @@ mod asynchronous;
 mod builtin;
 mod executable;
 mod faults;
+mod loading;
 mod python;
 mod reload;
 mod support;

@@ -201,11 +201,11 @@ async fn memory_ends_at_its_limit() {
     let bomb = module(
         "(loop $again (br_if $again (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) (unreachable)",
     );
-    let tables = "(table $t 0 funcref)";
+    // Tables do not even begin to grow.
     let tables = module_with(
-        tables,
-        "(loop $again (br_if $again (i32.ne (table.grow $t (ref.null func) (i32.const 100000)) (i32.const -1))))
-        (call $exit (i32.const 8))",
+        "(table $t 3 funcref)",
+        "(if (i32.ne (table.grow $t (ref.null func) (i32.const 1)) (i32.const -1)) (then (unreachable)))
+        (call $exit (table.size $t))",
     );
     let folder = Folder::new().wasm("fits", &grow(1023)).wasm("over", &grow(1024)).wasm("bomb", &bomb);
     let folder = folder.wasm("tables", &tables).wasm("small", &grow(16));
@@ -214,7 +214,46 @@ async fn memory_ends_at_its_limit() {
     assert!(failure(running.call("over").await).contains("exit status: 9"));
     assert!(failure(running.call("small").await).contains("exit status: 9"));
     assert!(failure(running.call("bomb").await).contains("trapped"));
-    assert!(failure(running.call("tables").await).contains("exit status: 8"));
+    assert!(failure(running.call("tables").await).contains("exit status: 3"));
+}
+
+#[tokio::test]
+async fn memory_that_grows_when_a_slice_is_used_up_is_counted_once() {
+    // The bytes drawn leave less of the first slice than growth needs, which takes most of the limit.
+    let grow = module_with(
+        "(global $left (mut i32) (i32.const 62))",
+        "(loop $again
+            (drop (call $random (i32.const 0) (i32.const 60000)))
+            (global.set $left (i32.sub (global.get $left) (i32.const 1)))
+            (br_if $again (global.get $left)))
+        (if (i32.eq (memory.grow (i32.const 900)) (i32.const -1)) (then (call $exit (i32.const 9))))
+        (call $exit (i32.add (i32.const 100) (memory.grow (i32.const 100))))",
+    );
+    let running = Folder::new().wasm("grow", &grow).start().await;
+    assert!(failure(running.call("grow").await).contains("exit status: 1001"));
+}
+
+#[tokio::test]
+async fn what_a_call_may_answer_counts_among_what_all_calls_hold() {
+    let nap =
+        module("(call $sleep (i64.const 300000000)) (call $say (i32.const 1) (i32.const 208) (i32.const 1))");
+    let folder = Folder::new().wasm("nap", &nap);
+    let running = folder.with(|limits| limits.max_output = 600 * 1024 * 1024).start().await;
+    let mut outcomes = join_all((0..2).map(|_| running.call_with("nap", None))).await;
+    outcomes.sort_by_key(Result::is_err);
+    assert_eq!(outcomes, [Ok(json!("\0")), Err(CallError::Busy)]);
+    assert_eq!(running.call("nap").await, Ok(json!("\0")));
+}
+
+#[tokio::test]
+async fn what_a_module_takes_for_its_instance_counts_among_what_all_calls_hold() {
+    // What is left beside the stack and a page of memory.
+    let most = (1024 - 2) * 1024 * 1024 - 65536;
+    let folder = Folder::new().wasm("over", &says("a")).with(|limits| limits.max_output = most - 192);
+    let folder = folder.wasm("fits", &says("b")).with(|limits| limits.max_output = most - 64 * 192);
+    let running = folder.start().await;
+    assert_eq!(running.call("over").await, Err(CallError::Busy));
+    assert_eq!(running.call("fits").await, Ok(json!("b")));
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ mod tests {
             one[24..32].copy_from_slice(&time.to_le_bytes());
             one[40] = *flags;
         }
-        let memory = Memory::new(Arc::default(), 0);
+        let memory = Memory::new(Arc::default(), 0, 0).unwrap();
         let mut guest = Guest::new("f", Vec::new(), 0, memory, Arc::new(ManualClock::at(100)));
         let count = u32::try_from(wanted.len()).unwrap();
         let outcome = poll_oneoff(&mut Window::new(&mut bytes), &mut guest, AT, EVENTS, count, 0);

@@ -1,5 +1,7 @@
 //! A module's memory, as host functions see it.
 
+use std::cell::Cell;
+
 /// WASI's error numbers, as far as they are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Errno {
@@ -30,12 +32,31 @@ impl Errno {
 /// The most buffers of one read or write, and the most events that are waited for at once.
 const MANY: u32 = 1024;
 
-/// The bytes of a module's memory; each access is checked.
-pub(super) struct Window<'a>(&'a mut [u8]);
+/// Fuel of one access with all that is done about it.
+const ACCESS: u64 = 25;
+/// Bytes that are copied for one more fuel.
+const COPIED: usize = 16;
+
+/// The bytes of a module's memory; each access is checked, and counted as fuel.
+pub(super) struct Window<'a> {
+    bytes: &'a mut [u8],
+    /// So far.
+    fuel: Cell<u64>,
+}
 
 impl<'a> Window<'a> {
     pub(super) const fn new(bytes: &'a mut [u8]) -> Self {
-        Self(bytes)
+        Self { bytes, fuel: Cell::new(0) }
+    }
+
+    /// The fuel of all accesses. They are counted here so that no host function can do much for little.
+    pub(super) const fn fuel(&self) -> u64 {
+        self.fuel.get()
+    }
+
+    fn count(&self, length: usize) {
+        let copying = u64::try_from(length / COPIED).unwrap_or(u64::MAX);
+        self.fuel.set(self.fuel.get().saturating_add(ACCESS).saturating_add(copying));
     }
 
     /// The length of a text that is short.
@@ -45,16 +66,21 @@ impl<'a> Window<'a> {
 
     pub(super) fn bytes(&self, at: u32, length: u32) -> Result<&[u8], Errno> {
         let (from, to) = range(at, length)?;
-        self.0.get(from..to).ok_or(Errno::Fault)
+        let bytes = self.bytes.get(from..to).ok_or(Errno::Fault)?;
+        self.count(bytes.len());
+        Ok(bytes)
     }
 
     pub(super) fn bytes_mut(&mut self, at: u32, length: u32) -> Result<&mut [u8], Errno> {
+        // Counts as well.
+        self.bytes(at, length)?;
         let (from, to) = range(at, length)?;
-        self.0.get_mut(from..to).ok_or(Errno::Fault)
+        self.bytes.get_mut(from..to).ok_or(Errno::Fault)
     }
 
     pub(super) fn array<const N: usize>(&self, at: u32) -> Result<[u8; N], Errno> {
-        let bytes = usize::try_from(at).ok().and_then(|at| self.0.get(at..)?.first_chunk());
+        self.count(N);
+        let bytes = usize::try_from(at).ok().and_then(|at| self.bytes.get(at..)?.first_chunk());
         bytes.copied().ok_or(Errno::Fault)
     }
 

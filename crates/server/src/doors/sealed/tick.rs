@@ -10,7 +10,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use msp_core::clock::Clock;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::Sleep;
 
 use crate::problem;
 
@@ -63,9 +63,9 @@ impl RefusalTick {
             is_first
         });
         if is_first {
-            // From now on, not from when the task first runs: that is after whatever else this thread has to do.
-            let at = Instant::now() + Duration::from_nanos(tick - now);
-            actix_web::rt::spawn(release_all(tick, at));
+            // Made here, since its time begins now; the task first runs after whatever else this thread has to do.
+            let wait = tokio::time::sleep(Duration::from_nanos(tick - now));
+            actix_web::rt::spawn(release_all(tick, wait));
         }
         // Fails when the thread ends, and then there is nobody to answer.
         let _released = released.await;
@@ -74,8 +74,8 @@ impl RefusalTick {
 }
 
 /// Lets all go that wait for this tick.
-async fn release_all(tick: u64, at: Instant) {
-    tokio::time::sleep_until(at).await;
+async fn release_all(tick: u64, wait: Sleep) {
+    wait.await;
     let due = WAITING.with_borrow_mut(|waiting| {
         let later = waiting.split_off(&(tick + 1, 0, 0));
         std::mem::replace(waiting, later)

@@ -1,0 +1,381 @@
+//! The order to load, and what the worker reports on it.
+//!
+//! While a worker loads it already runs the code of modules, which can write reports of its own making. So it
+//! is known at any time which report is next, and any other ends the worker, at the cost of the source that
+//! was loading. This bounds the number of reports, the memory they take, and the time until the last one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::{Instant, timeout_at};
+
+use super::Listed;
+use super::frame::{CONTROL, Inbox};
+use super::serving::{after, message};
+
+/// How long one source may take to load, and the interpreter to start.
+pub(super) const LOAD: Duration = Duration::from_secs(30);
+/// The longest report on one source, in bytes: more than the worker's own need, however much JSON escapes.
+const ON_ONE: usize = 128 * 1024;
+/// The longest last report, in bytes; it holds the helpers.
+const LAST: usize = 64 * 1024 * 1024;
+
+/// A module to load, with its sources in the order they are tried.
+#[derive(Debug, Serialize)]
+pub(super) struct Candidate {
+    name: String,
+    path: String,
+    package: bool,
+    sources: Vec<Arc<str>>,
+}
+
+impl Candidate {
+    pub(super) fn new(listed: &Listed, sources: Vec<Arc<str>>) -> Self {
+        let path = listed.path.to_string_lossy().into_owned();
+        Self { name: listed.name.clone(), path, package: listed.package, sources }
+    }
+}
+
+/// How many sources there are to try.
+pub(super) fn sources(candidates: &[Candidate]) -> usize {
+    candidates.iter().map(|candidate| candidate.sources.len()).sum()
+}
+
+/// Leaves this source out, and a module that has no other; the module's name, unless there is no such source.
+pub(super) fn leave_out(candidates: &mut Vec<Candidate>, turn: Turn) -> Option<String> {
+    let candidate = candidates.get_mut(turn.module)?;
+    if turn.attempt >= candidate.sources.len() {
+        return None;
+    }
+    candidate.sources.remove(turn.attempt);
+    let name = candidate.name.clone();
+    candidates.retain(|candidate| !candidate.sources.is_empty());
+    Some(name)
+}
+
+/// Another module of the search path that was imported: name, path, whether it is a package, source.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Helper(String, String, bool, Arc<str>);
+
+/// What a worker says while it loads.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Progress {
+    Failed { failed: String, attempt: usize, error: String },
+    Loaded { loaded: String, attempt: usize, asynchronous: bool },
+    Loading { loading: String, attempt: usize },
+    Ready { helpers: Vec<Helper> },
+}
+
+/// What came of loading.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    /// The source each module loaded from, and whether it is asynchronous.
+    pub(super) loaded: BTreeMap<String, (Arc<str>, bool)>,
+    /// Everything else of the search path that was imported.
+    pub(super) helpers: Vec<Helper>,
+    failures: Vec<(String, String)>,
+}
+
+impl Report {
+    /// The modules that did not load from their first source, each with the error of its first try.
+    pub(super) fn first_failures(&self) -> BTreeMap<&str, &str> {
+        self.failures.iter().rev().map(|(module, error)| (module.as_str(), error.as_str())).collect()
+    }
+}
+
+/// The place of a source among the candidates: of which module, and as which of its sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Turn {
+    module: usize,
+    attempt: usize,
+}
+
+/// The way of one worker through its candidates, report by report.
+pub(super) struct Course<'a> {
+    candidates: &'a [Candidate],
+    /// Whose turn it is; behind the last module when only the last report is missing.
+    turn: Turn,
+    /// True when that source has begun to load, so that its outcome is next.
+    begun: bool,
+    /// Until when the next reports must have come. Only a turn of its own moves it.
+    deadline: Instant,
+    /// The source that began last, and so the culprit when the worker fails.
+    pub(super) culprit: Option<Turn>,
+    pub(super) report: Report,
+}
+
+impl<'a> Course<'a> {
+    /// Begins with the first source; the failures are those of workers before this one.
+    pub(super) fn new(candidates: &'a [Candidate], failures: Vec<(String, String)>) -> Self {
+        Self {
+            candidates,
+            turn: Turn { module: 0, attempt: 0 },
+            begun: false,
+            deadline: after(LOAD),
+            culprit: None,
+            report: Report { failures, ..Report::default() },
+        }
+    }
+
+    /// Reads the reports of a worker that has just got its order, until the last.
+    ///
+    /// # Errors
+    /// What the worker did wrong, for the log.
+    pub(super) async fn follow(
+        &mut self,
+        mut worker: impl AsyncRead + Unpin,
+        inbox: &mut Inbox,
+    ) -> Result<(), String> {
+        self.deadline = after(LOAD);
+        loop {
+            let limit = if self.turn.module < self.candidates.len() { ON_ONE } else { LAST };
+            let next = timeout_at(self.deadline, next_report(&mut worker, inbox, limit)).await;
+            let body = next.map_err(|_| slow())??;
+            let progress = serde_json::from_slice(&body);
+            if self.take(progress.map_err(|error| format!("a report is unreadable: {error}"))?)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes the report that is next; true when it is the last.
+    fn take(&mut self, progress: Progress) -> Result<bool, &'static str> {
+        let module = self.candidates.get(self.turn.module);
+        let source =
+            |name: &str| module.filter(|module| module.name == name)?.sources.get(self.turn.attempt).cloned();
+        match progress {
+            Progress::Ready { helpers } if module.is_none() => {
+                self.report.helpers = helpers;
+                return Ok(true);
+            }
+            Progress::Loading { loading, attempt }
+                if !self.begun && attempt == self.turn.attempt && source(&loading).is_some() =>
+            {
+                (self.begun, self.culprit, self.deadline) = (true, Some(self.turn), after(LOAD));
+            }
+            Progress::Failed { failed, attempt, error }
+                if self.begun && attempt == self.turn.attempt && source(&failed).is_some() =>
+            {
+                self.report.failures.push((failed, message(error.as_bytes())));
+                let left = module.is_some_and(|module| attempt + 1 < module.sources.len());
+                self.pass(left);
+            }
+            Progress::Loaded { loaded, attempt, asynchronous }
+                if self.begun && attempt == self.turn.attempt =>
+            {
+                let source = source(&loaded).ok_or(OUT_OF_TURN)?;
+                self.report.loaded.insert(loaded, (source, asynchronous));
+                self.pass(false);
+            }
+            _ => return Err(OUT_OF_TURN),
+        }
+        Ok(false)
+    }
+
+    /// Gives the turn to the module's next source if one is left to try, else to the next module.
+    fn pass(&mut self, left: bool) {
+        let Turn { module, attempt } = self.turn;
+        self.turn = if left {
+            Turn { module, attempt: attempt + 1 }
+        } else {
+            Turn { module: module + 1, attempt: 0 }
+        };
+        self.begun = false;
+        if self.turn.module >= self.candidates.len() {
+            self.deadline = after(LOAD);
+        }
+    }
+}
+
+const OUT_OF_TURN: &str = "it sent a report that was not due";
+
+async fn next_report(
+    mut worker: impl AsyncRead + Unpin,
+    inbox: &mut Inbox,
+    limit: usize,
+) -> Result<Vec<u8>, &'static str> {
+    loop {
+        match inbox.take(limit).map_err(|_| "a report is too long")? {
+            Some((CONTROL, body)) => return Ok(body),
+            Some(_) => return Err("it answered before it was asked"),
+            None => {}
+        }
+        match worker.read_buf(inbox.buffer()).await {
+            Ok(count) if count > 0 => {}
+            _ => return Err("the worker ended"),
+        }
+    }
+}
+
+pub(super) fn slow() -> String {
+    format!("it took longer than {} s", LOAD.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use tokio::io::AsyncWriteExt;
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::python::frame;
+
+    /// Modules by name, each with so many sources.
+    fn candidates(modules: &[(&str, usize)]) -> Vec<Candidate> {
+        let candidate = |(name, sources): &(&str, usize)| Candidate {
+            name: (*name).to_owned(),
+            path: String::new(),
+            package: false,
+            sources: (0..*sources).map(|source| source.to_string().into()).collect(),
+        };
+        modules.iter().map(candidate).collect()
+    }
+
+    fn loading(module: &str, attempt: usize) -> Value {
+        json!({ "loading": module, "attempt": attempt })
+    }
+
+    fn failed(module: &str, attempt: usize, error: &str) -> Value {
+        json!({ "failed": module, "attempt": attempt, "error": error })
+    }
+
+    fn loaded(module: &str, attempt: usize) -> Value {
+        json!({ "loaded": module, "attempt": attempt, "asynchronous": false })
+    }
+
+    fn ready() -> Value {
+        json!({ "ready": true, "helpers": [] })
+    }
+
+    fn frames(reports: &[Value]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for report in reports {
+            frame::append(&mut bytes, CONTROL, report.to_string().as_bytes());
+        }
+        bytes
+    }
+
+    async fn follow(course: &mut Course<'_>, reports: &[Value]) -> Result<(), String> {
+        course.follow(frames(reports).as_slice(), &mut Inbox::default()).await
+    }
+
+    #[tokio::test]
+    async fn each_source_is_tried_until_one_of_its_module_loads() {
+        let candidates = candidates(&[("a", 2), ("b", 3), ("c", 1)]);
+        let mut course = Course::new(&candidates, Vec::new());
+        let reports = [
+            loading("a", 0),
+            loaded("a", 0),
+            loading("b", 0),
+            failed("b", 0, "first"),
+            loading("b", 1),
+            loaded("b", 1),
+            loading("c", 0),
+            failed("c", 0, "only"),
+            ready(),
+        ];
+        assert_eq!(follow(&mut course, &reports).await, Ok(()));
+        let loaded: Vec<_> =
+            course.report.loaded.iter().map(|(name, (source, _))| (&**name, &**source)).collect();
+        assert_eq!(loaded, [("a", "0"), ("b", "1")]);
+        let failures: Vec<_> = course.report.first_failures().into_iter().collect();
+        assert_eq!(failures, [("b", "first"), ("c", "only")]);
+    }
+
+    #[tokio::test]
+    async fn a_report_that_is_not_due_ends_the_worker_at_the_cost_of_the_source_that_began_last() {
+        let candidates = candidates(&[("a", 1), ("b", 2), ("c", 1)]);
+        let before = [loading("a", 0), loaded("a", 0), loading("b", 0)];
+        let turn = Some(Turn { module: 1, attempt: 0 });
+        for forged in [
+            vec![loading("nosuch", 0)],
+            vec![loading("b", 0)],
+            vec![loading("b", 7)],
+            vec![loading("c", 0)],
+            vec![failed("nosuch", 0, "")],
+            vec![failed("a", 0, "")],
+            vec![failed("b", 1, "")],
+            vec![failed("b", 0, ""), failed("b", 0, "")],
+            vec![loaded("nosuch", 0)],
+            vec![loaded("c", 0)],
+            vec![loaded("b", 1)],
+            vec![loaded("b", 0), loaded("b", 0)],
+            vec![ready()],
+        ] {
+            let mut course = Course::new(&candidates, Vec::new());
+            let reports = [&before[..], &forged].concat();
+            assert_eq!(follow(&mut course, &reports).await, Err(OUT_OF_TURN.to_owned()), "{forged:?}");
+            assert_eq!(course.culprit, turn, "{forged:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_the_last_report_may_be_long_and_of_an_error_only_the_beginning_is_kept() {
+        let candidates = candidates(&[("a", 1)]);
+        let mut course = Course::new(&candidates, Vec::new());
+        let mut helpers = ready();
+        helpers["helpers"] = json!([["h", "h.py", false, "x".repeat(ON_ONE)]]);
+        let reports = [loading("a", 0), failed("a", 0, &"x".repeat(ON_ONE - 100)), helpers];
+        assert_eq!(follow(&mut course, &reports).await, Ok(()));
+        assert_eq!(course.report.failures[0].1.len(), 16 * 1024);
+        assert_eq!(course.report.helpers.len(), 1);
+
+        let mut course = Course::new(&candidates, Vec::new());
+        let reports = [loading("a", 0), failed("a", 0, &"x".repeat(ON_ONE))];
+        assert_eq!(follow(&mut course, &reports).await, Err("a report is too long".into()));
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_is_no_report_ends_the_worker() {
+        let mut bytes = Vec::new();
+        frame::append(&mut bytes, 1, b"{}");
+        let candidates = candidates(&[("a", 1)]);
+        let mut course = Course::new(&candidates, Vec::new());
+        let followed = course.follow(bytes.as_slice(), &mut Inbox::default()).await;
+        assert_eq!(followed, Err("it answered before it was asked".into()));
+        assert_eq!(course.culprit, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_has_its_time_however_often_its_worker_writes() {
+        let candidates = candidates(&[("a", 1), ("b", 1)]);
+        let mut course = Course::new(&candidates, Vec::new());
+        let mut inbox = Inbox::default();
+        let (mut worker, server) = tokio::io::duplex(1024);
+        let writes = async {
+            sleep(LOAD - Duration::from_secs(1)).await;
+            worker.write_all(&frames(&[loading("a", 0)])).await.unwrap();
+            for byte in frames(&[loaded("a", 0)]) {
+                sleep(LOAD / 100).await;
+                worker.write_all(&[byte]).await.unwrap();
+            }
+            std::future::pending::<()>().await;
+        };
+        let start = after(Duration::ZERO);
+        let followed = tokio::select! {
+            followed = course.follow(server, &mut inbox) => followed,
+            () = writes => unreachable!(),
+        };
+        assert_eq!(followed, Err(slow()));
+        let took = after(Duration::ZERO) - start;
+        assert!(took < LOAD * 2 + Duration::from_secs(1), "{took:?}");
+        assert_eq!(course.culprit, Some(Turn { module: 0, attempt: 0 }));
+    }
+
+    #[test]
+    fn a_source_is_left_out_with_its_module_when_there_is_no_other() {
+        let mut candidates = candidates(&[("a", 1), ("b", 2)]);
+        assert_eq!(leave_out(&mut candidates, Turn { module: 1, attempt: 0 }), Some("b".into()));
+        assert_eq!(candidates[1].sources, [Arc::<str>::from("1")]);
+        assert_eq!(leave_out(&mut candidates, Turn { module: 0, attempt: 0 }), Some("a".into()));
+        assert_eq!(sources(&candidates), 1);
+        for (module, attempt) in [(0, 1), (1, 0)] {
+            assert_eq!(leave_out(&mut candidates, Turn { module, attempt }), None);
+        }
+        assert_eq!(sources(&candidates), 1);
+    }
+}
