@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use msp_core::clock::{Clock, SystemClock};
 use msp_core::control::Request;
+use msp_core::registry_file;
 use msp_keyfile::ServerKeys;
 use msp_protocol::PublicKey;
 use msp_registry::SqlRegistry;
@@ -40,9 +41,8 @@ impl Context {
 
     /// Opens the registry if there is one.
     pub(crate) async fn registry_if_any(&self) -> Result<Option<SqlRegistry>, AdminError> {
-        let file = self.settings.registry.url.strip_prefix("sqlite:").unwrap_or_default();
-        let missing = !Path::new(file.strip_prefix("//").unwrap_or(file)).exists();
-        if missing { Ok(None) } else { self.registry().await.map(Some) }
+        let exists = registry_file(&self.settings.registry.url).is_some_and(Path::exists);
+        if exists { self.registry().await.map(Some) } else { Ok(None) }
     }
 
     /// Opens the registry, and makes it where it is missing, as a starting server does.

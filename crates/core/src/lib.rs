@@ -27,7 +27,7 @@ pub use reach::{Reach, ReachPath};
 pub use refusal::{Reason, Severity};
 pub use registry::{
     AuditEvent, AuditRow, ClientRecord, FreshnessStore, KeptAhead, Link, Linked, MAX_REQUEST_TTL_SEC, Marks,
-    NewClient, Registry, RegistryError, Revoked, SecretRecord, Snapshot, Use,
+    NewClient, Registry, RegistryError, Revoked, SecretRecord, Snapshot, Use, registry_file,
 };
 pub use runner::{Job, RunError, Runner};
 

@@ -1,11 +1,20 @@
 //! What must survive, in the domain's words.
 
+use std::path::Path;
+
 use msp_protocol::{ClientName, Digest, PublicKey, UnixSecond};
 use serde::Serialize;
 
 use crate::BoxFuture;
 use crate::grant::Grants;
 use crate::guard::Item;
+
+/// The file that a registry's URL names, `sqlite:<file>` or `sqlite://<file>`; none when it names no file.
+#[must_use]
+pub fn registry_file(url: &str) -> Option<&Path> {
+    let file = url.strip_prefix("sqlite:")?;
+    Some(file.strip_prefix("//").unwrap_or(file)).filter(|file| !file.is_empty()).map(Path::new)
+}
 
 /// A registered client as the server needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]

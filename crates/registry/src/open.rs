@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
 use msp_core::clock::Clock;
-use msp_core::{AuditEvent, RegistryError};
+use msp_core::{AuditEvent, RegistryError, registry_file};
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, Row as _, Transaction};
@@ -157,14 +157,12 @@ impl SqlRegistry {
 }
 
 fn path_of(url: &str) -> Result<PathBuf, RegistryError> {
-    let path = url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
-    match path {
-        Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
-        _ => Err(RegistryError::Unavailable(
+    registry_file(url).map(Path::to_owned).ok_or_else(|| {
+        RegistryError::Unavailable(
             url.split_once(':').map_or("the registry", |(scheme, _)| scheme).to_owned(),
             "not a place this version can keep a registry in; it would be sqlite:<path>".to_owned(),
-        )),
-    }
+        )
+    })
 }
 
 /// The path as the database wants it, with what has a meaning in URLs written out.

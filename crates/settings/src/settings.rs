@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use msp_core::ModuleSpec;
+use msp_core::{ModuleSpec, registry_file};
 
 use crate::error::SettingsError;
 use crate::layers::{Layers, read_ini};
@@ -107,8 +107,7 @@ impl Settings {
     /// The files and folders that no function may reach, whatever the kernel's other rules say.
     #[must_use]
     pub fn private_paths(&self) -> Vec<PathBuf> {
-        let registry = self.registry.url.strip_prefix("sqlite:");
-        let registry = registry.map(|path| PathBuf::from(path.strip_prefix("//").unwrap_or(path)));
+        let registry = registry_file(&self.registry.url).map(Path::to_owned);
         let folders = [&self.server.keypath, &self.clients.keypath, &self.log.directory];
         let files = [&self.config_path, &self.modules_path, &self.ops.token_file];
         let always = folders.into_iter().chain([&self.clients.register]).cloned();

@@ -102,7 +102,7 @@ pub(super) async fn beside_a_flood(bench: &mut Bench<'_>) -> Result<(), Failure>
         let row = "attack";
         bench.figures.extend([
             Figure::new(row, format!("{name}: refused"), flood.right as f64 / time.as_secs_f64(), "/s")
-                .at_least(18_000.0, 19_500.0),
+                .at_least(19_000.0, 19_900.0),
             Figure::new(row, format!("{name}: of 5,000 calls served"), served / 50.0, "%")
                 .at_least(80.0, 95.0),
             Figure::new(row, format!("{name}: wrong answers"), calls.wrong as f64, "").at_most(0.0, 0.0),

@@ -23,9 +23,8 @@ use crate::{Failure, http};
 
 use kinds::{Kind, Maker};
 
-/// Connections; two kinds of fifteen are searched for, one after the other, so that the last of those that come at once
-/// is found before the refusal's tick.
-const CONNECTIONS: usize = 128;
+/// Connections; two kinds of fifteen are searched for, so that the search's queue of 64 holds all that come at once.
+const CONNECTIONS: usize = 256;
 /// Registered clients with the classic shape, so that the search takes its time.
 const CLIENTS: usize = 1000;
 /// The server's ticks, in microseconds.
