@@ -9,7 +9,11 @@ use crate::harness::{Answered, Caller, NOW, TestServer, Wanted};
 const PROXY: &str = "[Server]\nIPAddressTTL=300\n[Proxy]\nForwardFor=1\n";
 
 async fn from(server: &TestServer, address: &str, body: String) -> Answered {
-    let request = server.http().post(server.url("/v1")).header("Content-Type", "application/json");
+    by(&server.http(), server, address, body).await
+}
+
+async fn by(http: &reqwest::Client, server: &TestServer, address: &str, body: String) -> Answered {
+    let request = http.post(server.url("/v1")).header("Content-Type", "application/json");
     server.send(request.header("X-Forwarded-For", address).body(body)).await
 }
 
@@ -89,12 +93,14 @@ async fn share_point_30_with_1000_clients_a_request_with_the_last_key_takes_less
     let last = msp_core::Registry::snapshot(&server.registry).await.unwrap().clients.pop().unwrap().key;
     let key = keys.iter().find(|key| *key.public() == last).unwrap_or(&caller.key).clone();
     let caller = Caller { key, ..caller };
+    // Made once: it reads the machine's certificates, which takes longer than the search.
+    let http = server.http();
     // Each time from an address that has not been seen, so that all keys are tried; the least is free of others' work.
     let mut least = Duration::MAX;
     for n in 1..=5 {
         let body = caller.classic(NOW, "time_test");
         let before = cpu();
-        assert_eq!(from(&server, &format!("192.0.2.{n}"), body).await.status, 200);
+        assert_eq!(by(&http, &server, &format!("192.0.2.{n}"), body).await.status, 200);
         least = least.min(cpu() - before);
     }
     assert!(least < Duration::from_millis(5), "{least:?}");
