@@ -10,6 +10,8 @@ use crate::grant::Grants;
 /// One way in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Door {
+    /// `/<plugin>` and what manages plugins.
+    Plugin,
     /// `POST /v1`.
     Sealed,
 }
@@ -21,6 +23,8 @@ pub enum Shape {
     Classic,
     /// One authenticated message.
     Envelope,
+    /// A plain request, whose privacy is the connection's.
+    Rest,
 }
 
 /// The id of one request, in the log, in the answer's `req` and for `msp-admin why`: 16 lower-case hex digits.
@@ -42,9 +46,9 @@ impl fmt::Debug for RequestId {
 /// An authenticated caller; only doors make one, after proof.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// SHA-256 of its public key.
+    /// SHA-256 of its public key, or of its api key.
     pub id: Digest,
-    /// The name of a linked client.
+    /// The name of a linked client or an api key.
     pub name: Option<ClientName>,
     /// What it may call.
     pub grants: Grants,

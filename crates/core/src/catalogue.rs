@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use msp_protocol::FunctionName;
-use serde::Serialize;
+use msp_protocol::{Digest, FunctionName};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::caller::Caller;
@@ -41,6 +41,32 @@ pub enum Origin {
     BuiltIn,
     /// Listed in modules.ini.
     Modules,
+    /// Found in the folder of plugins.
+    Plugins,
+}
+
+/// Who may call a function by its REST route, beside whoever has a named api key whose grants cover it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// Who has the door's own key.
+    Key,
+    /// Nobody else.
+    Named,
+    /// Everybody.
+    Open,
+    /// Who has the key with this digest.
+    Own(Digest),
+}
+
+/// An argument that a function says it takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Argument {
+    /// Its name.
+    pub name: String,
+    /// Its type as JSON Schema names it, when it is known: `string`, `integer`, `number`, `boolean`, `array`, `object`.
+    pub kind: Option<String>,
+    /// Whether a call must have it.
+    pub required: bool,
 }
 
 /// What runs a function.
@@ -66,8 +92,12 @@ pub struct Function {
     pub access: Access,
     /// True when the operator opened a function that writes to the classic shape (`Classic=yes`).
     pub classic_write: bool,
-    /// One line for people; may be empty.
+    /// For people; may be empty.
     pub description: String,
+    /// The arguments it says it takes; empty when it says nothing.
+    pub arguments: Vec<Argument>,
+    /// Its REST route `/<name>`, if it has one.
+    pub route: Option<Route>,
     /// Where it comes from.
     pub origin: Origin,
     /// What kind of runner it has.
@@ -99,6 +129,8 @@ pub struct ModuleSpec {
     pub limits: FunctionLimits,
     /// What its process may reach.
     pub reach: Reach,
+    /// Its REST route, if it is to have one.
+    pub route: Option<Route>,
 }
 
 /// The functions that exist now, by name; never changed, only replaced as a whole.

@@ -86,6 +86,13 @@ pub enum Grants {
 }
 
 impl Grants {
+    /// This one function, whatever it changes; none for a name that would be read as a pattern.
+    #[must_use]
+    pub fn only(name: &FunctionName) -> Option<Self> {
+        let row = (Pattern(name.as_str().into()), Access::Write);
+        (!name.as_str().contains('*')).then(|| Self::Listed(Arc::new([row])))
+    }
+
     /// True when these grants cover the function.
     #[must_use]
     pub fn cover(&self, function: &Function) -> bool {

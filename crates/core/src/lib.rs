@@ -12,17 +12,20 @@ pub mod control;
 mod grant;
 mod guard;
 mod limits;
+mod plugins;
 mod reach;
 mod refusal;
 mod registry;
 mod runner;
+mod web;
 
-pub use call::{CallError, call, successes};
+pub use call::{CallError, call, call_web, successes};
 pub use caller::{Caller, Door, RequestId, Shape};
-pub use catalogue::{Access, Catalogue, Function, ModuleSpec, Origin, RunnerKind};
+pub use catalogue::{Access, Argument, Catalogue, Function, ModuleSpec, Origin, Route, RunnerKind};
 pub use grant::{Denied, Grants, Pattern, PatternError, Permit, permit};
 pub use guard::{Admission, Ban, Guard, GuardStatus, Item, Rejection, Sighting, Standing};
 pub use limits::FunctionLimits;
+pub use plugins::PluginsSpec;
 pub use reach::{Reach, ReachPath};
 pub use refusal::{Reason, Severity};
 pub use registry::{
@@ -30,6 +33,7 @@ pub use registry::{
     NewClient, Registry, RegistryError, Revoked, SecretRecord, Snapshot, Use, registry_file,
 };
 pub use runner::{Job, RunError, Runner};
+pub use web::{WebAnswer, WebRequest};
 
 /// A boxed future, so that the traits can be used as objects.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

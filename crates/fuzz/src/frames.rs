@@ -66,7 +66,7 @@ fn check_answer(body: Vec<u8>, max_output: usize) {
             let answer = Answer { ts: 1, req: String::new(), outcome: Ok(value) };
             check_sealed_answer(&Rid::from_bytes([0; 16]), &answer);
         }
-        Err(RunError::Failed(message) | RunError::BadArguments(message)) => {
+        Err(RunError::BadArguments(message) | RunError::Crashed(message) | RunError::Failed(message)) => {
             assert!(message.len() <= 8 * MESSAGE && !message.contains(char::is_control), "{message:?}");
         }
         Err(RunError::TooLarge | RunError::Timeout | RunError::Busy) => {}

@@ -41,6 +41,8 @@ fn function(name: &str, description: &str, runner: Arc<dyn Runner>) -> Option<Ar
         access: Access::Read,
         classic_write: false,
         description: description.to_owned(),
+        arguments: Vec::new(),
+        route: None,
         origin: Origin::BuiltIn,
         kind: RunnerKind::Native,
         limits,

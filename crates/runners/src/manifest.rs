@@ -150,6 +150,8 @@ pub(crate) fn assemble(entries: Vec<Entry>, loaded: &Loaded, means: &Means, befo
             access: spec.access,
             classic_write: spec.classic_write,
             description: spec.description,
+            arguments: Vec::new(),
+            route: spec.route,
             origin: Origin::Modules,
             kind,
             limits: spec.limits,

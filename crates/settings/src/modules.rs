@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use msp_core::{Access, FunctionLimits, ModuleSpec, Reach};
+use msp_core::{Access, FunctionLimits, ModuleSpec, Reach, Route};
 use msp_protocol::FunctionName;
 
 use crate::error::SettingsError;
@@ -59,6 +59,11 @@ fn spec(line: &Entry, section: Option<&Section>) -> Result<ModuleSpec, SettingsE
             max_concurrent: get(&keys::MAX_CONCURRENT).number()?,
             max_output: get(&keys::MAX_OUTPUT).number()?,
             memory: get(&keys::MEMORY).optional_number()?,
+        },
+        route: match get(&keys::ROUTE).choice()? {
+            "yes" => Some(Route::Key),
+            "open" => Some(Route::Open),
+            _ => None,
         },
         reach: Reach { network: get(&keys::NETWORK).switch()?, paths: get(&keys::PATHS).reach()? },
     })

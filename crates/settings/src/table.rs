@@ -167,5 +167,7 @@ keys! { FUNCTION:
         "What a call may change; write needs a grant.");
     CLASSIC_WRITE = Key::new("<function>", "Classic", "no", Kind::Switch,
         "Opens a function with Access=write to the original's clients.");
+    ROUTE = Key::new("<function>", "Route", "no", Kind::Choice(&["no", "yes", "open"]),
+        "Whether the plugin door serves it at /<function>: with a key, or open to everybody.");
     DESCRIPTION = Key::new("<function>", "Description", "", Kind::Text, "One line for people.");
 }

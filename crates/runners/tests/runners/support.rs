@@ -74,6 +74,7 @@ impl Folder {
             classic_write: false,
             description: format!("does {function}"),
             limits,
+            route: None,
             reach: Reach {
                 paths: vec![ReachPath { path: self.marks(), writable: true }],
                 ..Reach::default()

@@ -18,6 +18,7 @@ fn functions_keep_the_files_order_and_have_lower_case_names_and_the_cores_limits
         classic_write: false,
         description: String::new(),
         limits: FunctionLimits::default(),
+        route: None,
         reach: Reach::default(),
     };
     assert_eq!(settings.modules, [spec("time_test", "simple_time"), spec("echo", "tools.Echo")]);
@@ -40,6 +41,7 @@ fn a_section_of_its_own_sets_a_functions_limits_and_access() {
             max_output: 2048,
             memory: Some(64 * 1024 * 1024),
         },
+        route: None,
         reach: Reach {
             network: false,
             paths: vec![
