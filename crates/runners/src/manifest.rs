@@ -105,8 +105,14 @@ pub(crate) struct Means {
     pub(crate) built_in: Vec<Arc<Function>>,
 }
 
-/// Makes the catalogue. A function that was in the one before keeps its slots, so that calls under way count.
-pub(crate) fn assemble(entries: Vec<Entry>, loaded: &Loaded, means: &Means, before: &Catalogue) -> Catalogue {
+/// Makes the functions of the modules. One that was in the catalogue before keeps its slots, so that calls under way
+/// count.
+pub(crate) fn assemble(
+    entries: Vec<Entry>,
+    loaded: &Loaded,
+    means: &Means,
+    before: &Catalogue,
+) -> Vec<Arc<Function>> {
     let mut functions = Vec::new();
     for Entry { spec, what } in entries {
         let (kind, runner): (_, Arc<dyn Runner>) = match what {
@@ -159,5 +165,5 @@ pub(crate) fn assemble(entries: Vec<Entry>, loaded: &Loaded, means: &Means, befo
             slots,
         }));
     }
-    functions.into_iter().chain(means.built_in.iter().cloned()).collect()
+    functions
 }

@@ -1,26 +1,32 @@
 //! The catalogue, and the tasks that keep it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use msp_core::clock::Clock;
-use msp_core::{Catalogue, ModuleSpec};
-use tokio::sync::{Mutex, oneshot};
+use msp_core::{Catalogue, Function, ModuleSpec, PluginsSpec};
+use msp_protocol::FunctionName;
+use tokio::sync::{Mutex, OnceCell, oneshot};
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::builtin::{self, CurrentCatalogue};
 use crate::discovery::{Fingerprint, fingerprint, python_files};
 use crate::isolation::{Isolation, IsolationConfig, IsolationError, IsolationReport};
 use crate::manifest::{Loaded, Means, assemble, look_up, python_modules, wasm_modules};
-use crate::python::Workshops;
+use crate::python::{Changed, Hosting, Plugins, Workshops};
 use crate::tasks::Tasks;
 use crate::wasm::{Modules, Room};
 
 /// How often the files of the search path are looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long a start waits for plugins; those that take longer come later.
+const START: Duration = Duration::from_secs(5);
+/// How long a stop waits for plugins to end by themselves.
+const FAREWELL: Duration = Duration::from_secs(4);
 
 /// Where modules are and what runs them.
 #[derive(Debug, Clone)]
@@ -45,22 +51,50 @@ pub struct RunnersConfig {
 #[derive(Debug, Clone)]
 pub struct Runners(Arc<Inner>);
 
+/// Which plugins are to be loaded anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reload {
+    /// All of them, with files that have come and without those that have gone.
+    All,
+    /// This one, with the others of its file.
+    One(FunctionName),
+}
+
+/// Why plugins were not loaded anew; the log says more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReloadError {
+    /// What is there now does not load, so nothing has changed.
+    #[error("it does not load; what was there before stays in use")]
+    Failed,
+    /// There is no such plugin.
+    #[error("there is no such plugin")]
+    NotFound,
+}
+
 impl Runners {
-    /// Loads the listed modules. What does not load is logged, one line each, and skipped; files that change
-    /// later are taken up within about a second.
+    /// Loads the listed modules and the plugins. What does not load is logged, one line each, and skipped. Module
+    /// files that change later are taken up within about a second, plugins when they are told to be.
     ///
     /// # Errors
     /// [`IsolationError`] when functions cannot be confined as asked; then none is run.
     pub async fn start(
         config: RunnersConfig,
         modules: Vec<ModuleSpec>,
+        plugins: Option<PluginsSpec>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, IsolationError> {
         let tasks = Arc::new(Tasks::on_this_runtime());
         let folders: Vec<_> = config.search_path.into_iter().map(settled).collect();
         let isolation = Arc::new(Isolation::start(config.isolation, folders.clone(), clock.clone()).await?);
-        let workshops =
-            Workshops::new(config.python, folders.clone(), config.python_workers, &isolation, &tasks);
+        let interpreter = Arc::new(OnceCell::new());
+        let hosting = Hosting {
+            python: config.python.clone(),
+            interpreter: interpreter.clone(),
+            isolation: isolation.clone(),
+            tasks: tasks.clone(),
+        };
+        let (python, workers) = (config.python, config.python_workers);
+        let workshops = Workshops::new(python, folders.clone(), workers, &interpreter, &isolation, &tasks);
         let current = Arc::new(CurrentCatalogue::default());
         let means = Means {
             tasks: tasks.clone(),
@@ -74,8 +108,15 @@ impl Runners {
             seen: Fingerprint::default(),
             system: Vec::new(),
         });
-        let runners = Self(Arc::new(Inner { current, means, folders, clock, state }));
+        let plugins_there = Mutex::new(Plugins::new(Arc::new(hosting)));
+        let parts = std::sync::Mutex::default();
+        let inner = Inner { current, means, folders, clock, state, plugins: plugins_there, parts };
+        let runners = Self(Arc::new(inner));
         runners.reload(modules).await;
+        if let Some(spec) = plugins {
+            // What went wrong is in the log; what takes too long is taken up when it is there.
+            let _later = timeout(START, runners.reload_plugins(spec, Reload::All)).await;
+        }
         tasks.spawn(watch(Arc::downgrade(&runners.0)));
         Ok(runners)
     }
@@ -108,9 +149,33 @@ impl Runners {
         let _stopped = waiting.await;
     }
 
+    /// Loads plugins anew, and waits until the ones they replace have answered all that they were asked and are gone:
+    /// then nothing is answered by old code any more. Gives the files that did not load, whose plugins stay as they
+    /// were.
+    ///
+    /// # Errors
+    /// [`ReloadError`]; then nothing has changed.
+    pub async fn reload_plugins(&self, spec: PluginsSpec, what: Reload) -> Result<Vec<String>, ReloadError> {
+        let (done, waiting) = oneshot::channel();
+        let inner = self.0.clone();
+        self.0.means.tasks.spawn(async move {
+            let _caller_gone = done.send(inner.reload_plugins(&spec, &what).await);
+        });
+        // An error means that all has been stopped meanwhile.
+        waiting.await.unwrap_or(Err(ReloadError::Failed))
+    }
+
     /// Ends all runs and workers with everything they have started, and waits until they are gone. Calls
     /// under way fail, and so do later ones.
     pub async fn stop(&self) {
+        let farewell = async {
+            let retired = self.0.plugins.lock().await.retire();
+            self.0.publish(|parts| parts.plugins.clear());
+            for gone in retired {
+                let _gone = gone.await;
+            }
+        };
+        let _killed_below = timeout(FAREWELL, farewell).await;
         self.0.means.tasks.stop().await;
     }
 }
@@ -127,9 +192,18 @@ struct Inner {
     folders: Vec<PathBuf>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    plugins: Mutex<Plugins>,
+    parts: std::sync::Mutex<Parts>,
 }
 
-/// What the catalogue was made of.
+/// What the catalogue is made of, beside what is built in.
+#[derive(Debug, Default)]
+struct Parts {
+    modules: Vec<Arc<Function>>,
+    plugins: Vec<Arc<Function>>,
+}
+
+/// What the modules of the catalogue were made of.
 #[derive(Debug)]
 struct State {
     specs: Vec<ModuleSpec>,
@@ -151,8 +225,46 @@ impl Inner {
         let entries = look_up(&self.folders, specs.clone(), loaded, &self.clock);
         loaded.python.load(python_modules(&entries), changed).await;
         loaded.wasm = loaded.wasm.next(wasm_modules(&entries), &self.clock).await;
-        let before = self.current.load();
-        self.current.store(Arc::new(assemble(entries, loaded, &self.means, &before)));
+        let modules = assemble(entries, loaded, &self.means, &self.current.load());
+        self.publish(|parts| parts.modules = modules);
+    }
+
+    /// Changes a part and makes the catalogue of all. A plugin whose name a module has is left out.
+    fn publish(&self, change: impl FnOnce(&mut Parts)) {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut parts);
+        let names: BTreeSet<_> = parts.modules.iter().map(|function| &function.name).collect();
+        let (hidden, plugins): (Vec<_>, Vec<_>) =
+            parts.plugins.iter().partition(|plugin| names.contains(&plugin.name));
+        for plugin in hidden {
+            tracing::error!("plugin {} is left out: modules.ini has a function of this name", plugin.name);
+        }
+        let all = self.means.built_in.iter().chain(&parts.modules).chain(plugins).cloned();
+        self.current.store(Arc::new(all.collect()));
+    }
+
+    async fn reload_plugins(&self, spec: &PluginsSpec, what: &Reload) -> Result<Vec<String>, ReloadError> {
+        let Changed { retired, failed } = {
+            let mut plugins = self.plugins.lock().await;
+            let changed = match what {
+                Reload::All => plugins.load_all(spec).await.map_err(|error| {
+                    tracing::error!("plugins stay as they are: {error}");
+                    ReloadError::Failed
+                })?,
+                Reload::One(name) => {
+                    let changed = plugins.load_one(name, spec).await.ok_or(ReloadError::NotFound)?;
+                    changed.map_err(|_| ReloadError::Failed)?
+                }
+            };
+            let functions = plugins.functions();
+            self.publish(|parts| parts.plugins = functions);
+            changed
+        };
+        for gone in retired {
+            // An error means that it has gone with everything else.
+            let _gone = gone.await;
+        }
+        Ok(failed)
     }
 
     async fn look(&self) -> Result<(Fingerprint, Vec<Option<u64>>), tokio::task::JoinError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -111,7 +111,7 @@ impl Generation {
         let mut candidates = Vec::new();
         for module in &listed {
             let mut sources = Vec::new();
-            match read(module) {
+            match read(&module.path) {
                 Ok(source) => sources.push(source),
                 Err(error) => self.warn(&module.name, &format!("{}: {error}", module.path.display())),
             }
@@ -165,10 +165,10 @@ impl Generation {
     }
 }
 
-/// A module's source, each byte as one character, so that any encoding survives JSON.
-fn read(module: &Listed) -> std::io::Result<Arc<str>> {
+/// A file's source, each byte as one character, so that any encoding survives JSON.
+pub(super) fn read(path: &Path) -> std::io::Result<Arc<str>> {
     let mut bytes = Vec::new();
-    std::fs::File::open(&module.path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    std::fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > LARGEST) {
         return Err(std::io::Error::other(format!("larger than {LARGEST} bytes")));
     }

@@ -12,6 +12,7 @@ pub mod fuzzing;
 mod generation;
 mod interpreter;
 mod loading;
+mod plugin;
 mod pool;
 mod serving;
 mod worker;
@@ -27,6 +28,7 @@ use tokio::time::Instant;
 
 pub(crate) use generation::{Generation, Listed};
 pub(crate) use interpreter::Interpreter;
+pub(crate) use plugin::{Changed, Hosting, Plugins};
 pub(crate) use pool::Pool;
 pub(crate) use workshops::Workshops;
 

@@ -291,7 +291,7 @@ async fn keep(shop: Arc<Shop>, generation: Weak<Generation>, mut ready: Option<W
 }
 
 /// The pause before a start, after this many failures in a row: none, 100 ms, then twice as long each time.
-fn pause(failures: u32) -> Duration {
+pub(super) fn pause(failures: u32) -> Duration {
     match failures.checked_sub(1) {
         None => Duration::ZERO,
         Some(doublings) => Duration::from_millis(100 << doublings.min(6)).min(LONGEST_PAUSE),

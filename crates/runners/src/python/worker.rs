@@ -68,6 +68,12 @@ pub(super) async fn start(
     }
 }
 
+/// Where a Python process runs: the interpreter as it was named, and the working folder.
+pub(super) struct Place<'a> {
+    pub(super) python: &'a Path,
+    pub(super) folder: &'a Path,
+}
+
 /// A worker process; it ends with everything it has started when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -80,26 +86,27 @@ pub(crate) struct Worker {
 impl Worker {
     async fn launch(config: &PythonConfig) -> Result<Self, String> {
         let (interpreter, confinement) = config.confined().await?;
-        Self::start(config, interpreter, &confinement).map_err(|error| error.to_string())
+        let folder = config.folders.iter().find(|folder| folder.is_dir());
+        let place = Place { python: &config.python, folder: folder.map_or(Path::new("/"), PathBuf::as_path) };
+        Self::start(&place, PROGRAM, "python", interpreter, &confinement).map_err(|error| error.to_string())
     }
 
-    fn start(
-        config: &PythonConfig,
+    /// Starts a program of ours; `name` stands before what it prints.
+    pub(super) fn start(
+        place: &Place<'_>,
+        program: &str,
+        name: &str,
         interpreter: &Interpreter,
         confinement: &Confinement,
     ) -> io::Result<Self> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
-        let flags = ["-I", "-B", "-u", "-X", "utf8", "-c", PROGRAM].map(OsStr::new);
-        let environment = std::env::var_os("VIRTUAL_ENV").filter(|folder| config.python.starts_with(folder));
+        let flags = ["-I", "-B", "-u", "-X", "utf8", "-c", program].map(OsStr::new);
+        let environment = std::env::var_os("VIRTUAL_ENV").filter(|folder| place.python.starts_with(folder));
         let mut group = Launch {
             program: &interpreter.program,
             arguments: &flags,
-            folder: config
-                .folders
-                .iter()
-                .find(|folder| folder.is_dir())
-                .map_or(Path::new("/"), PathBuf::as_path),
+            folder: place.folder,
             variables: environment.as_deref().map(|folder| ("VIRTUAL_ENV", folder)).as_slice(),
             input: Some(OwnedFd::from(theirs)),
             confinement,
@@ -108,10 +115,12 @@ impl Worker {
         let (_, output, errors) = group.pipes();
         let mut prints = JoinSet::new();
         if let Some(output) = output {
-            prints.spawn(async { log_lines("python", output).await });
+            let name = name.to_owned();
+            prints.spawn(async move { log_lines(&name, output).await });
         }
         if let Some(errors) = errors {
-            prints.spawn(async { log_lines("python", errors).await });
+            let name = name.to_owned();
+            prints.spawn(async move { log_lines(&name, errors).await });
         }
         Ok(Self { group, stream: UnixStream::from_std(ours)?, inbox: Inbox::default(), prints })
     }

@@ -39,19 +39,12 @@ impl Workshops {
         python: PathBuf,
         folders: Vec<PathBuf>,
         workers: usize,
+        interpreter: &Arc<OnceCell<Interpreter>>,
         isolation: &Arc<Isolation>,
         tasks: &Arc<Tasks>,
     ) -> Self {
-        let (isolation, tasks) = (isolation.clone(), tasks.clone());
-        Self {
-            python,
-            folders,
-            workers,
-            isolation,
-            interpreter: Arc::default(),
-            tasks,
-            pools: BTreeMap::new(),
-        }
+        let (interpreter, isolation, tasks) = (interpreter.clone(), isolation.clone(), tasks.clone());
+        Self { python, folders, workers, isolation, interpreter, tasks, pools: BTreeMap::new() }
     }
 
     /// Where the function's module was found, when it is in use.

@@ -1,0 +1,153 @@
+//! Keeps the host of one plugin file running until its plugins are retired.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use msp_core::{PluginsSpec, RunError};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::file::PluginFile;
+use super::host::{Hosting, Order, Told, control, start};
+use super::serving::{Call, Cause, Sent, attend};
+use crate::python::frame::{self, CONTROL};
+use crate::python::pool::pause;
+use crate::python::serving::after;
+use crate::python::worker::Worker;
+
+/// How long plugins may take to end.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// How long a call waits for a host that is being started again.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The way to the host of a file. When the last clone is gone and all calls are answered, its plugins are terminated.
+pub(super) type Line = UnboundedSender<Call>;
+/// Tells when the host has ended.
+pub(super) type Gone = oneshot::Receiver<()>;
+
+/// What is needed to start the host again as it was.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    hosting: Arc<Hosting>,
+    spec: PluginsSpec,
+    file: PluginFile,
+    /// Class and id of each of its plugins.
+    plugins: Vec<(String, String)>,
+}
+
+/// Keeps a host that has just been started.
+pub(super) fn keep(
+    hosting: &Arc<Hosting>,
+    spec: &PluginsSpec,
+    file: PluginFile,
+    told: &[Told],
+    first: Worker,
+) -> (Line, Gone) {
+    let (line, calls) = mpsc::unbounded_channel();
+    let (ended, gone) = oneshot::channel();
+    let keeper = Keeper { hosting: hosting.clone(), spec: spec.clone(), file, plugins: names(told) };
+    hosting.tasks.spawn(async move {
+        keeper.run(first, calls).await;
+        let _nobody_waits = ended.send(());
+    });
+    (line, gone)
+}
+
+fn names(told: &[Told]) -> Vec<(String, String)> {
+    told.iter().map(|plugin| (plugin.class.clone(), plugin.id.clone())).collect()
+}
+
+impl Keeper {
+    async fn run(&self, first: Worker, mut calls: UnboundedReceiver<Call>) {
+        let (mut host, mut failures, mut waiting) = (Some(first), 0, VecDeque::new());
+        loop {
+            let mut running = match host.take() {
+                Some(running) => running,
+                None => match wait_with(&mut calls, &mut waiting, self.start_again(failures)).await {
+                    None => return,
+                    Some(Ok(running)) => running,
+                    Some(Err(error)) => {
+                        failures += 1;
+                        tracing::error!("plugin file {}.py cannot be started again: {error}", self.file.stem);
+                        continue;
+                    }
+                },
+            };
+            let mut sent = Sent::default();
+            let cause = attend(&mut running, &mut sent, std::mem::take(&mut waiting), &mut calls).await;
+            let what = match cause {
+                Cause::Retired => return say_farewell(running, &self.file.stem).await,
+                Cause::Broken(what) => what,
+                Cause::Hung => "it was killed because a call did not end",
+            };
+            let why = format!("{what} ({})", running.end().await);
+            failures = if sent.answered { 1 } else { failures + 1 };
+            sent.give_up(&why);
+            tracing::warn!(
+                "the host of plugin file {}.py is gone: {why}; another starts in {} ms",
+                self.file.stem,
+                pause(failures).as_millis()
+            );
+        }
+    }
+
+    /// Starts the same source again; a file that has changed meanwhile is for a reload to take up.
+    async fn start_again(&self, failures: u32) -> Result<Worker, String> {
+        sleep(pause(failures)).await;
+        let order = Order::new(&self.file, &self.spec);
+        let (host, report) = start(&self.hosting, &self.file, &order, &self.spec.folder).await?;
+        if names(&report.plugins) == self.plugins {
+            return Ok(host);
+        }
+        host.end().await;
+        let failed = report.failed.first().map_or("", |failed| failed.error.as_str());
+        Err(format!("its plugins are not those it had {failed}"))
+    }
+}
+
+/// Lets calls wait until the work is done, each for a while; none when no call can come any more.
+async fn wait_with<T>(
+    calls: &mut UnboundedReceiver<Call>,
+    waiting: &mut VecDeque<Call>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    let mut until: VecDeque<Instant> = waiting.iter().map(|_| after(PATIENCE)).collect();
+    loop {
+        let next = until.front().copied();
+        tokio::select! {
+            done = &mut work => return Some(done),
+            call = calls.recv() => {
+                let call = call?;
+                until.push_back(after(PATIENCE.min(call.job.limits.timeout)));
+                waiting.push_back(call);
+            }
+            () = sleep_until(next.unwrap_or_else(|| after(PATIENCE))), if next.is_some() => {
+                until.pop_front();
+                if let Some(call) = waiting.pop_front() {
+                    call.finish(Err(RunError::Busy));
+                }
+            }
+        }
+    }
+}
+
+/// Lets plugins end by themselves.
+async fn say_farewell(mut host: Worker, stem: &str) {
+    let mut bytes = Vec::new();
+    frame::append(&mut bytes, CONTROL, br#"{"end":true}"#);
+    let deadline = after(FAREWELL);
+    let farewell = async {
+        host.stream.write_all(&bytes).await.map_err(|error| error.to_string())?;
+        control(&mut host, deadline).await
+    };
+    match timeout(FAREWELL, farewell).await {
+        Ok(Ok(_)) => tracing::debug!("plugin file {stem}.py has ended"),
+        Ok(Err(error)) => tracing::warn!("plugin file {stem}.py did not end by itself: {error}"),
+        Err(_) => tracing::warn!("plugin file {stem}.py did not end within {} s", FAREWELL.as_secs()),
+    }
+    host.end().await;
+}

@@ -1,0 +1,320 @@
+//! Plugins: Python files with classes that answer requests, each file in a long-lived process of its own.
+//!
+//! A *host* is the process of one file. It constructs the file's plugins on one asyncio loop, where their state and
+//! their background tasks live until they are retired. A reload starts a second host; when its plugins are there, the
+//! catalogue is replaced, and the first one ends once it has answered all that it was asked.
+
+mod file;
+mod host;
+mod keeper;
+mod serving;
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use msp_core::{
+    Access, BoxFuture, Function, Job, Origin, PluginsSpec, Route, RunError, Runner, RunnerKind, WebAnswer,
+    WebRequest,
+};
+use msp_protocol::FunctionName;
+use serde_json::{Map, Value};
+use tokio::sync::{Semaphore, oneshot};
+
+use self::file::PluginFile;
+pub(crate) use self::host::Hosting;
+use self::host::{Order, Told, start};
+use self::keeper::{Gone, Line, keep};
+use self::serving::Call;
+use self::wire::{Ask, value};
+use crate::python::worker::Worker;
+use crate::tasks::stopped;
+
+/// Hosts that load at the same time.
+const AT_ONCE: usize = 4;
+/// The longest description, in characters.
+const DESCRIPTION: usize = 1000;
+
+/// The plugins there are, by file.
+#[derive(Debug)]
+pub(crate) struct Plugins {
+    hosting: Arc<Hosting>,
+    houses: BTreeMap<PathBuf, House>,
+}
+
+/// One file that runs.
+#[derive(Debug)]
+struct House {
+    functions: Vec<Arc<Function>>,
+    gone: Gone,
+}
+
+/// What a reload changed.
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    /// Hosts that end once nobody can call them any more.
+    pub(crate) retired: Vec<Gone>,
+    /// The files that did not load; what they were before stays.
+    pub(crate) failed: Vec<String>,
+}
+
+impl Plugins {
+    /// None yet.
+    pub(crate) const fn new(hosting: Arc<Hosting>) -> Self {
+        Self { hosting, houses: BTreeMap::new() }
+    }
+
+    /// The functions of all plugins.
+    pub(crate) fn functions(&self) -> Vec<Arc<Function>> {
+        self.houses.values().flat_map(|house| house.functions.iter().cloned()).collect()
+    }
+
+    /// Loads every file of the folder anew. A file that does not load keeps the plugins it has; one that is gone has
+    /// none any more.
+    ///
+    /// # Errors
+    /// Why the folder cannot be read; then nothing changes.
+    pub(crate) async fn load_all(&mut self, spec: &PluginsSpec) -> Result<Changed, String> {
+        let files =
+            file::find(&spec.folder).map_err(|error| format!("{}: {error}", spec.folder.display()))?;
+        let hosting = &self.hosting;
+        let loading = files.into_iter().map(|path| async move { (open(hosting, &path, spec).await, path) });
+        let mut loaded = futures_util::stream::iter(loading).buffered(AT_ONCE);
+        let (mut before, mut changed) = (std::mem::take(&mut self.houses), Changed::default());
+        while let Some((opened, path)) = loaded.next().await {
+            let taken = ids(&self.houses);
+            let opened = match opened {
+                Ok(Some(opened)) => opened.settle(hosting, spec, &taken).await,
+                Ok(None) => continue,
+                Err(error) => Err(error),
+            };
+            match opened {
+                Ok(house) => {
+                    self.houses.insert(path, house);
+                }
+                Err(error) => {
+                    changed.failed.push(told_of(&path, &error));
+                    if let Some(house) = before.remove(&path) {
+                        self.houses.insert(path, house);
+                    }
+                }
+            }
+        }
+        changed.retired = before.into_values().map(|house| house.gone).collect();
+        Ok(changed)
+    }
+
+    /// Loads the file anew that this plugin is of.
+    ///
+    /// # Errors
+    /// Why that failed; then nothing changes.
+    pub(crate) async fn load_one(
+        &mut self,
+        name: &FunctionName,
+        spec: &PluginsSpec,
+    ) -> Option<Result<Changed, String>> {
+        let has = |house: &House| house.functions.iter().any(|function| function.name == *name);
+        let path = self.houses.iter().find(|(_, house)| has(house)).map(|(path, _)| path.clone())?;
+        let loaded = async {
+            let opened = open(&self.hosting, &path, spec).await?.ok_or("it has no plugin any more")?;
+            let others = self.houses.iter().filter(|(other, _)| **other != path);
+            let taken =
+                others.flat_map(|(_, house)| house.functions.iter().map(|function| function.name.clone()));
+            let house = opened.settle(&self.hosting, spec, &taken.collect()).await?;
+            if has(&house) { Ok(house) } else { Err(format!("it has no plugin {name} any more")) }
+        };
+        Some(match loaded.await {
+            Ok(house) => {
+                let retired = self.houses.insert(path, house).map(|house| house.gone);
+                Ok(Changed { retired: retired.into_iter().collect(), failed: Vec::new() })
+            }
+            Err(error) => Err(told_of(&path, &error)),
+        })
+    }
+
+    /// Retires all of them.
+    pub(crate) fn retire(&mut self) -> Vec<Gone> {
+        std::mem::take(&mut self.houses).into_values().map(|house| house.gone).collect()
+    }
+}
+
+/// Logs what is wrong with a file, and gives its name.
+fn told_of(path: &Path, error: &str) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    tracing::error!("plugin file {name} does not load: {error}");
+    name
+}
+
+fn ids(houses: &BTreeMap<PathBuf, House>) -> BTreeSet<FunctionName> {
+    let functions = houses.values().flat_map(|house| &house.functions);
+    functions.map(|function| function.name.clone()).collect()
+}
+
+/// A host that has loaded its file, whose plugins are not accepted yet.
+struct Opened {
+    file: PluginFile,
+    host: Worker,
+    told: Vec<Told>,
+}
+
+/// Starts the host of a file; none when no plugin is defined in it.
+async fn open(hosting: &Hosting, path: &Path, spec: &PluginsSpec) -> Result<Option<Opened>, String> {
+    let file = PluginFile::read(path, spec)?;
+    let (host, report) = start(hosting, &file, &Order::new(&file, spec), &spec.folder).await?;
+    for failed in &report.failed {
+        if !failed.class.is_empty() {
+            tracing::error!("plugin {} of {}.py does not load: {}", failed.class, file.stem, failed.error);
+        }
+    }
+    if !report.plugins.is_empty() {
+        return Ok(Some(Opened { file, host, told: report.plugins }));
+    }
+    host.end().await;
+    match report.failed.into_iter().next() {
+        Some(failed) => Err(failed.error),
+        None => {
+            tracing::debug!("{}.py defines no plugin", file.stem);
+            Ok(None)
+        }
+    }
+}
+
+impl Opened {
+    /// Accepts the plugins whose ids and authentication are in order; ends the host when there is none.
+    async fn settle(
+        self,
+        hosting: &Arc<Hosting>,
+        spec: &PluginsSpec,
+        taken: &BTreeSet<FunctionName>,
+    ) -> Result<House, String> {
+        let Self { file, host, told } = self;
+        let (mut accepted, mut refused) = (Vec::new(), None);
+        for plugin in &told {
+            let own = |name: &FunctionName| {
+                accepted.iter().any(|(_, other, _): &(_, FunctionName, _)| other == name)
+            };
+            match accept(plugin, spec) {
+                Ok((name, _)) if taken.contains(&name) || own(&name) => {
+                    refused = Some(refuse(plugin, &file, "another plugin has this id"));
+                }
+                Ok((name, route)) => accepted.push((plugin, name, route)),
+                Err(why) => refused = Some(refuse(plugin, &file, &why)),
+            }
+        }
+        if let Some(why) = refused.filter(|_| accepted.is_empty()) {
+            host.end().await;
+            return Err(why);
+        }
+        let (line, gone) = keep(hosting, spec, file.clone(), &told, host);
+        let functions = accepted
+            .into_iter()
+            .map(|(plugin, name, route)| Arc::new(function(plugin, name, route, &file, &line)));
+        Ok(House { functions: functions.collect(), gone })
+    }
+}
+
+fn refuse(plugin: &Told, file: &PluginFile, why: &str) -> String {
+    let line = format!("plugin {:?} (class {}) is refused: {why}", plugin.id, plugin.class);
+    tracing::error!("plugin file {}.py: {line}", file.stem);
+    line
+}
+
+/// The name and the route of a plugin.
+fn accept(plugin: &Told, spec: &PluginsSpec) -> Result<(FunctionName, Route), String> {
+    let name: FunctionName =
+        plugin.id.parse().map_err(|_| "an id has 1 to 128 bytes and no control character".to_owned())?;
+    if plugin.id.contains(['/', '*', '\\']) || matches!(plugin.id.as_str(), "." | "..") {
+        return Err("an id holds no '/', '\\' and '*', and is not made of dots".to_owned());
+    }
+    if spec.reserved.contains(&plugin.id) {
+        return Err(format!("the path /{} is taken", plugin.id));
+    }
+    let route = match (plugin.auth_type.as_deref(), plugin.own_key) {
+        (None, _) => Route::Open,
+        (Some("global"), _) if spec.has_key => Route::Key,
+        (Some("global"), _) => return Err("auth_type=global, but there is no [auth] apikey".to_owned()),
+        (Some("plugin"), Some(key)) => Route::Own(key),
+        (Some("plugin"), None) => {
+            return Err("auth_type=plugin, but its parameters have no apikey".to_owned());
+        }
+        (Some("named"), _) => Route::Named,
+        (Some(other), _) => {
+            return Err(format!("auth_type is global, plugin or named, and not {other:?}"));
+        }
+    };
+    Ok((name, route))
+}
+
+fn function(plugin: &Told, name: FunctionName, route: Route, file: &PluginFile, line: &Line) -> Function {
+    Function {
+        succeeded: msp_core::successes(&name),
+        name,
+        access: file.access,
+        classic_write: false,
+        description: plugin.description.chars().take(DESCRIPTION).collect(),
+        arguments: plugin.arguments.clone(),
+        route: Some(route),
+        origin: Origin::Plugins,
+        kind: RunnerKind::Python,
+        limits: file.limits,
+        runner: Arc::new(PluginRunner { plugin: plugin.index, line: line.clone() }),
+        slots: Arc::new(Semaphore::new(file.limits.max_concurrent)),
+    }
+}
+
+/// One plugin of a file.
+#[derive(Debug)]
+struct PluginRunner {
+    plugin: usize,
+    line: Line,
+}
+
+impl PluginRunner {
+    async fn ask(
+        &self,
+        job: Job,
+        subpath: Option<String>,
+        request: Option<WebRequest>,
+    ) -> Result<WebAnswer, RunError> {
+        let mut job = job;
+        let values = values(job.args.take())?;
+        let ask = Ask {
+            plugin: self.plugin,
+            max_output: job.limits.max_output,
+            values,
+            request,
+            client_ip: job.caller.address.to_string(),
+            subpath,
+        };
+        let (answer, outcome) = oneshot::channel();
+        self.line.send(Call { ask, job, answer }).map_err(|_| stopped())?;
+        outcome.await.unwrap_or_else(|_| Err(stopped()))
+    }
+}
+
+impl Runner for PluginRunner {
+    fn run(&self, mut job: Job) -> BoxFuture<'_, Result<Value, RunError>> {
+        Box::pin(async move {
+            // Without a path, what would lie behind the name in it is an argument.
+            let subpath =
+                job.args.as_mut().and_then(Value::as_object_mut).and_then(|args| args.remove("subpath"));
+            let subpath = subpath.and_then(|subpath| subpath.as_str().map(str::to_owned));
+            self.ask(job, subpath, None).await.and_then(value)
+        })
+    }
+
+    fn answer(&self, job: Job, mut request: WebRequest) -> BoxFuture<'_, Result<WebAnswer, RunError>> {
+        let subpath = request.subpath.take();
+        Box::pin(self.ask(job, subpath, Some(request)))
+    }
+}
+
+fn values(args: Option<Value>) -> Result<Map<String, Value>, RunError> {
+    match args {
+        None => Ok(Map::new()),
+        Some(Value::Object(values)) => Ok(values),
+        Some(_) => Err(RunError::BadArguments("the arguments must be a JSON object".to_owned())),
+    }
+}
