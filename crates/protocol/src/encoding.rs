@@ -1,7 +1,7 @@
 //! Base64: strict for keys and envelopes, lenient where the classic shape must be.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use crate::error::DecodeError;
@@ -22,6 +22,11 @@ pub fn encode_url(bytes: &[u8]) -> String {
 /// Appends the URL-safe encoding with padding.
 pub(crate) fn encode_url_onto(to: &mut String, bytes: &[u8]) {
     URL_SAFE.encode_string(bytes, to);
+}
+
+/// Appends the URL-safe encoding without padding: api keys.
+pub(crate) fn encode_url_bare_onto(to: &mut String, bytes: &[u8]) {
+    URL_SAFE_NO_PAD.encode_string(bytes, to);
 }
 
 /// Reads a key's text form: strict standard base64 of exactly 32 bytes.

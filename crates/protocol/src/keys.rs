@@ -209,6 +209,44 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// The key of a REST caller, wiped when dropped; never printed.
+///
+/// Its text is `msp_` and 32 random bytes as base64 with the URL-safe alphabet, without padding: 47 characters.
+pub struct ApiKey(Zeroizing<String>);
+
+impl ApiKey {
+    /// What each key starts with, so that tools that search for leaked secrets find it.
+    const PREFIX: &str = "msp_";
+
+    /// Draws a new key.
+    pub fn generate(rng: &mut impl CryptoRngCore) -> Self {
+        let mut bytes = Zeroizing::new([0; 32]);
+        rng.fill_bytes(bytes.as_mut());
+        let mut text = Zeroizing::new(String::with_capacity(Self::PREFIX.len() + 44));
+        text.push_str(Self::PREFIX);
+        encoding::encode_url_bare_onto(&mut text, bytes.as_ref());
+        Self(text)
+    }
+
+    /// The 47 characters themselves.
+    #[must_use]
+    pub fn dangerously_as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// SHA-256 of the text, as the registry keeps it; a door makes it of whatever text it is shown.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.0.as_bytes())
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(…)")
+    }
+}
+
 /// A SHA-256; shown as 64 lower-case hex digits and compared in constant time.
 #[derive(Clone, Copy, Eq, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);

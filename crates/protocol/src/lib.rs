@@ -20,7 +20,7 @@ pub use crypto_box::aead::{
     rand_core::{CryptoRngCore, RngCore},
 };
 pub use error::{DecodeError, ErrorCode};
-pub use keys::{Digest, KeyError, PrivateKey, PublicKey, Secret, SecretError};
+pub use keys::{ApiKey, Digest, KeyError, PrivateKey, PublicKey, Secret, SecretError};
 pub use names::{ClientName, FunctionName, NameError};
 
 /// A moment in whole seconds since 1970-01-01T00:00:00Z (Unix time).

@@ -93,7 +93,9 @@ fn only_strict_base64_of_32_bytes_is_a_key() {
 #[test]
 fn no_debug_form_tells_a_secret() {
     let (private, secret) = (PrivateKey::generate(&mut OsRng), Secret::generate(&mut OsRng));
-    let shown = format!("{private:?} {secret:?}");
+    let api_key = ApiKey::generate(&mut OsRng);
+    let shown = format!("{private:?} {secret:?} {api_key:?}");
+    assert!(!shown.contains(api_key.dangerously_as_str()));
     assert!(!shown.contains(private.dangerously_to_base64().as_str()));
     assert!(!shown.contains(secret.dangerously_as_str()));
 }
@@ -107,6 +109,18 @@ fn a_secret_is_128_lower_case_hex_digits() {
     for bad in [text.to_uppercase(), text[1..].to_owned(), format!("{text}0"), format!("{text}\n")] {
         assert!(Secret::parse(&bad).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn an_api_key_is_its_prefix_and_43_characters_that_a_url_and_a_header_can_hold() {
+    let (key, other) = (ApiKey::generate(&mut OsRng), ApiKey::generate(&mut OsRng));
+    let text = key.dangerously_as_str();
+    let drawn = text.strip_prefix("msp_").unwrap();
+    assert_eq!(drawn.len(), 43);
+    assert!(drawn.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')), "{text}");
+    assert_eq!(encoding::decode_url(&format!("{drawn}=")).unwrap().len(), 32);
+    assert_eq!(key.digest(), Digest::of(text.as_bytes()));
+    assert_ne!(key.digest(), other.digest());
 }
 
 #[test]
