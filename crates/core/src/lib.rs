@@ -29,8 +29,9 @@ pub use plugins::PluginsSpec;
 pub use reach::{Reach, ReachPath};
 pub use refusal::{Reason, Severity};
 pub use registry::{
-    AuditEvent, AuditRow, ClientRecord, FreshnessStore, KeptAhead, Link, Linked, MAX_REQUEST_TTL_SEC, Marks,
-    NewClient, Registry, RegistryError, Revoked, SecretRecord, Snapshot, Use, registry_file,
+    ApiKeyRecord, AuditEvent, AuditRow, ClientRecord, FreshnessStore, KeptAhead, Link, Linked,
+    MAX_REQUEST_TTL_SEC, Marks, NewApiKey, NewClient, Registry, RegistryError, Revoked, SecretRecord,
+    Snapshot, Use, registry_file,
 };
 pub use runner::{Job, RunError, Runner};
 pub use web::{WebAnswer, WebRequest};

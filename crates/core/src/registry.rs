@@ -64,6 +64,25 @@ pub struct SecretRecord {
     pub digest: Digest,
 }
 
+/// An api key of a REST caller as the server needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKeyRecord {
+    /// Its unique name; a linked client may have the same.
+    pub name: ClientName,
+    /// The digest of its text.
+    pub digest: Digest,
+    /// What its callers may call.
+    pub grants: Grants,
+    /// The second from which it is refused.
+    pub expires: Option<UnixSecond>,
+    /// True when it is accepted from a URL's query too.
+    pub allow_query: bool,
+    /// When it was added.
+    pub added: UnixSecond,
+    /// The day of its last accepted request, as the Unix second at its start (UTC).
+    pub last_used: Option<UnixSecond>,
+}
+
 /// Everything the server needs to judge requests, read in one transaction.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
@@ -73,6 +92,8 @@ pub struct Snapshot {
     pub clients: Vec<ClientRecord>,
     /// All unlinked secrets.
     pub secrets: Vec<SecretRecord>,
+    /// All api keys that are not revoked, expired ones too.
+    pub api_keys: Vec<ApiKeyRecord>,
 }
 
 /// What `client add` and `appendclient` bring.
@@ -94,6 +115,21 @@ pub struct NewClient {
     pub revive: bool,
 }
 
+/// What `apikey add` brings.
+#[derive(Debug, Clone)]
+pub struct NewApiKey {
+    /// Its unique name.
+    pub name: ClientName,
+    /// The digest of its text.
+    pub digest: Digest,
+    /// What its callers may call.
+    pub grants: Grants,
+    /// The second from which it is refused.
+    pub expires: Option<UnixSecond>,
+    /// True when it is to be accepted from a URL's query too.
+    pub allow_query: bool,
+}
+
 /// What a revocation named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revoked {
@@ -105,10 +141,10 @@ pub enum Revoked {
     UnlinkedSecret,
 }
 
-/// A client was used; gathered and written behind.
+/// A client or an api key was used; gathered and written behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Use {
-    /// Digest of the client's key.
+    /// Digest of the client's key, or of the api key.
     pub client: Digest,
     /// The Unix second at the start of the day (UTC).
     pub day: UnixSecond,
@@ -188,7 +224,7 @@ pub trait Registry: FreshnessStore {
     fn generation(&self) -> BoxFuture<'_, Result<u64, RegistryError>>;
     /// Everything needed to judge requests.
     fn snapshot(&self) -> BoxFuture<'_, Result<Snapshot, RegistryError>>;
-    /// Writes down days of use.
+    /// Writes down days of use, of clients and of api keys.
     fn note_uses(&self, uses: Vec<Use>) -> BoxFuture<'_, Result<(), RegistryError>>;
     /// Drops a linked client's old secret, because the new one was used.
     fn retire_previous_secret(&self, client: Digest) -> BoxFuture<'_, Result<(), RegistryError>>;

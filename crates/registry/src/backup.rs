@@ -16,7 +16,9 @@ use crate::rows;
 pub struct Restored {
     /// Clients after it.
     pub clients: u64,
-    /// Clients of the backup that stay out, because they were revoked since.
+    /// Api keys after it.
+    pub api_keys: u64,
+    /// Clients and api keys of the backup that stay out, because they were revoked since.
     pub revoked: u64,
 }
 
@@ -65,7 +67,8 @@ impl SqlRegistry {
         drop(connection);
         let restored = restored?;
         detached.map_err(|error| self.failed(error))?;
-        let detail = format!("{} clients; {} of the backup stay revoked", restored.clients, restored.revoked);
+        let Restored { clients, api_keys, revoked } = restored;
+        let detail = format!("{clients} clients, {api_keys} api keys; {revoked} of the backup stay revoked");
         let change = self.change().await?;
         self.commit(change, event(actor, "registry.restore", from.display(), detail)).await?;
         Ok(restored)
@@ -94,17 +97,21 @@ impl SqlRegistry {
             row.and_then(|row| row.try_get(0)).map(rows::unix).map_err(|error| self.failed(error))
         };
         let clients = count(&mut tx, "SELECT COUNT(*) FROM main.clients").await?;
-        let revoked = count(&mut tx, "SELECT COUNT(*) FROM backup.clients").await? - clients;
+        let api_keys = count(&mut tx, "SELECT COUNT(*) FROM main.api_keys").await?;
+        let kept = "SELECT (SELECT COUNT(*) FROM backup.clients) + (SELECT COUNT(*) FROM backup.api_keys)";
+        let revoked = count(&mut tx, kept).await? - clients - api_keys;
         tx.commit().await.map_err(|error| self.failed(error))?;
-        Ok(Restored { clients, revoked })
+        Ok(Restored { clients, api_keys, revoked })
     }
 }
 
-/// From the attached backup to the registry. A tombstone of either keeps its client out; marks are united.
+/// From the attached backup to the registry. A tombstone of either keeps its client or api key out; marks are united.
 const STEPS: &[&str] = &[
     "DELETE FROM main.grants",
     "DELETE FROM main.clients",
     "DELETE FROM main.secrets",
+    "DELETE FROM main.api_key_grants",
+    "DELETE FROM main.api_keys",
     "INSERT INTO main.tombstones (digest) SELECT digest FROM backup.tombstones WHERE TRUE ON CONFLICT DO NOTHING",
     "INSERT INTO main.clients SELECT * FROM backup.clients WHERE key_digest NOT IN (SELECT digest FROM main.tombstones) \
      AND (secret IS NULL OR secret NOT IN (SELECT digest FROM main.tombstones))",
@@ -113,6 +120,9 @@ const STEPS: &[&str] = &[
     "INSERT INTO main.secrets SELECT digest FROM backup.secrets WHERE digest NOT IN \
      (SELECT digest FROM main.tombstones)",
     "INSERT INTO main.grants SELECT * FROM backup.grants WHERE key_digest IN (SELECT key_digest FROM main.clients)",
+    "INSERT INTO main.api_keys SELECT * FROM backup.api_keys WHERE digest NOT IN (SELECT digest FROM main.tombstones)",
+    "INSERT INTO main.api_key_grants SELECT * FROM backup.api_key_grants WHERE digest IN \
+     (SELECT digest FROM main.api_keys)",
     "INSERT INTO main.marks (key_digest, mark) SELECT key_digest, mark FROM backup.marks WHERE TRUE \
      ON CONFLICT (key_digest) DO UPDATE SET mark = excluded.mark WHERE excluded.mark > marks.mark",
     "INSERT INTO main.ahead (item, key_digest, ts) SELECT item, key_digest, ts FROM backup.ahead WHERE TRUE \

@@ -69,7 +69,7 @@ impl SqlRegistry {
         if !linked {
             self.insert_secret(change, &new.secret).await?;
         }
-        self.insert_grants(change, &key, &new.grants).await
+        self.insert_grants(change, CLIENT_GRANT, &key, &new.grants).await
     }
 
     pub(crate) async fn insert_secret(
@@ -80,25 +80,23 @@ impl SqlRegistry {
         self.run(change, "INSERT INTO secrets (digest) VALUES ($1)", secret).await.map(drop)
     }
 
-    async fn insert_grants(
+    /// Inserts listed grants by [`CLIENT_GRANT`] or [`API_KEY_GRANT`].
+    pub(crate) async fn insert_grants(
         &self,
         change: &mut Change<'_>,
+        sql: &'static str,
         key: &Digest,
         grants: &Grants,
     ) -> Result<(), RegistryError> {
         let Grants::Listed(listed) = grants else { return Ok(()) };
         for (pattern, access) in listed.iter() {
-            sqlx::query(
-                "INSERT INTO grants (key_digest, pattern, writes) VALUES ($1, $2, $3) \
-                 ON CONFLICT (key_digest, pattern) DO UPDATE SET writes = excluded.writes \
-                 WHERE excluded.writes > grants.writes",
-            )
-            .bind(key.as_bytes().to_vec())
-            .bind(pattern.as_str().to_owned())
-            .bind(i64::from(*access == Access::Write))
-            .execute(&mut *change.tx)
-            .await
-            .map_err(|error| self.failed(error))?;
+            sqlx::query(sql)
+                .bind(key.as_bytes().to_vec())
+                .bind(pattern.as_str().to_owned())
+                .bind(i64::from(*access == Access::Write))
+                .execute(&mut *change.tx)
+                .await
+                .map_err(|error| self.failed(error))?;
         }
         Ok(())
     }
@@ -218,7 +216,7 @@ impl SqlRegistry {
             Grants::Listed(_) => "UPDATE clients SET standard = 0 WHERE key_digest = $1",
         };
         self.run(&mut change, sql, &key).await?;
-        self.insert_grants(&mut change, &key, grants).await?;
+        self.insert_grants(&mut change, CLIENT_GRANT, &key, grants).await?;
         self.commit(change, event(actor, "client.grant", name, describe(grants))).await
     }
 
@@ -305,7 +303,7 @@ pub(crate) fn event(actor: &str, action: &'static str, subject: impl ToString, d
     AuditEvent { actor: actor.to_owned(), action, subject: subject.to_string(), detail }
 }
 
-fn describe(grants: &Grants) -> String {
+pub(crate) fn describe(grants: &Grants) -> String {
     match grants {
         Grants::Standard => "standard grants".to_owned(),
         Grants::Listed(listed) => {
@@ -315,3 +313,13 @@ fn describe(grants: &Grants) -> String {
         }
     }
 }
+
+/// Grants a pattern to a client. Of a pattern granted twice, to read and to write, the latter stays.
+const CLIENT_GRANT: &str = "INSERT INTO grants (key_digest, pattern, writes) VALUES ($1, $2, $3) \
+                            ON CONFLICT (key_digest, pattern) DO UPDATE SET writes = excluded.writes \
+                            WHERE excluded.writes > grants.writes";
+
+/// The same for an api key.
+pub(crate) const API_KEY_GRANT: &str = "INSERT INTO api_key_grants (digest, pattern, writes) VALUES ($1, $2, $3) \
+     ON CONFLICT (digest, pattern) DO UPDATE SET writes = excluded.writes \
+     WHERE excluded.writes > api_key_grants.writes";

@@ -91,12 +91,18 @@ impl Registry for SqlRegistry {
         Box::pin(async move {
             let mut change = self.change().await?;
             for Use { client, day } in uses {
-                sqlx::query("UPDATE clients SET last_used = $1 WHERE key_digest = $2")
-                    .bind(rows::second(day))
-                    .bind(client.as_bytes().to_vec())
-                    .execute(&mut *change.tx)
-                    .await
-                    .map_err(|error| self.failed(error))?;
+                // No public key is an api key's text, so that one of the two changes nothing.
+                for sql in [
+                    "UPDATE clients SET last_used = $1 WHERE key_digest = $2",
+                    "UPDATE api_keys SET last_used = $1 WHERE digest = $2",
+                ] {
+                    sqlx::query(sql)
+                        .bind(rows::second(day))
+                        .bind(client.as_bytes().to_vec())
+                        .execute(&mut *change.tx)
+                        .await
+                        .map_err(|error| self.failed(error))?;
+                }
             }
             change.tx.commit().await.map_err(|error| self.failed(error))
         })

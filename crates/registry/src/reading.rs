@@ -5,7 +5,7 @@ use msp_core::{AuditRow, ClientRecord, Link, RegistryError, SecretRecord, Snapsh
 use sqlx::{Any, AssertSqlSafe, Row as _, Transaction};
 
 use crate::open::SqlRegistry;
-use crate::rows::{self, CLIENT};
+use crate::rows::{self, API_KEY, CLIENT};
 
 impl SqlRegistry {
     /// All clients: linked ones by name, then unlinked ones by key.
@@ -70,7 +70,11 @@ impl SqlRegistry {
             Ok(SecretRecord { digest: rows::digest(stored, self.place())? })
         });
         let secrets = secrets.await?;
-        Ok(Snapshot { generation: rows::unix(generation), clients, secrets })
+        let grants = fetch(self, &mut tx, "SELECT digest, pattern, writes FROM api_key_grants").await?;
+        let mut grants = rows::grants(&grants, self.place())?;
+        let api_keys =
+            self.each(&mut tx, API_KEY, |row| rows::api_key(row, &mut grants, self.place())).await?;
+        Ok(Snapshot { generation: rows::unix(generation), clients, secrets, api_keys })
     }
 
     async fn each<T>(

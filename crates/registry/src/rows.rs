@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use msp_core::{Access, ClientRecord, Grants, Link, Linked, Pattern, RegistryError};
+use msp_core::{Access, ApiKeyRecord, ClientRecord, Grants, Link, Linked, Pattern, RegistryError};
 use msp_protocol::{Digest, PublicKey, UnixSecond};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
@@ -13,7 +13,11 @@ use crate::error::{failed, unreadable};
 pub(crate) const CLIENT: &str = "SELECT public_key, name, secret, previous, previous_until, standard, expires, \
                                  disabled, classic, added, last_used, key_digest FROM clients";
 
-/// The patterns of listed grants, by the digest of the client's key.
+/// All columns of an api key, in the order that [`api_key`] reads them.
+pub(crate) const API_KEY: &str =
+    "SELECT digest, name, standard, expires, allow_query, added, last_used FROM api_keys";
+
+/// The patterns of listed grants, by the digest of the client's key or of the api key.
 pub(crate) type GrantRows = HashMap<Vec<u8>, Vec<(Pattern, Access)>>;
 
 /// A second as SQL keeps it; beyond 2⁶³ all are alike.
@@ -35,13 +39,11 @@ pub(crate) fn client(
     let broken = |error: sqlx::Error| failed(place, &error);
     let key: Vec<u8> = row.try_get(0).map_err(broken)?;
     let key = key.try_into().map(PublicKey::from_stored).map_err(|_| unreadable(place, "key"))?;
-    let standard: i64 = row.try_get(5).map_err(broken)?;
     let flag = |column: usize| row.try_get::<i64, _>(column).map(|value| value != 0).map_err(broken);
-    let grants = match standard {
-        0 => Grants::Listed(
-            grants.remove(&row.try_get::<Vec<u8>, _>(11).map_err(broken)?).unwrap_or_default().into(),
-        ),
-        _ => Grants::Standard,
+    let grants = if flag(5)? {
+        Grants::Standard
+    } else {
+        listed(&row.try_get::<Vec<u8>, _>(11).map_err(broken)?, grants)
     };
     Ok(ClientRecord {
         key,
@@ -51,6 +53,31 @@ pub(crate) fn client(
         disabled: flag(7)?,
         classic: flag(8)?,
     })
+}
+
+/// Reads one row of [`API_KEY`].
+pub(crate) fn api_key(
+    row: &AnyRow,
+    grants: &mut GrantRows,
+    place: &str,
+) -> Result<ApiKeyRecord, RegistryError> {
+    let broken = |error: sqlx::Error| failed(place, &error);
+    let stored: Vec<u8> = row.try_get(0).map_err(broken)?;
+    let name: String = row.try_get(1).map_err(broken)?;
+    let flag = |column: usize| row.try_get::<i64, _>(column).map(|value| value != 0).map_err(broken);
+    Ok(ApiKeyRecord {
+        name: name.parse().map_err(|_| unreadable(place, "name"))?,
+        grants: if flag(2)? { Grants::Standard } else { listed(&stored, grants) },
+        digest: digest(stored, place)?,
+        expires: optional_second(row, 3, place)?,
+        allow_query: flag(4)?,
+        added: row.try_get(5).map(unix).map_err(broken)?,
+        last_used: optional_second(row, 6, place)?,
+    })
+}
+
+fn listed(digest: &[u8], grants: &mut GrantRows) -> Grants {
+    Grants::Listed(grants.remove(digest).unwrap_or_default().into())
 }
 
 fn link(row: &AnyRow, place: &str) -> Result<Link, RegistryError> {
@@ -80,7 +107,7 @@ pub(crate) fn digest(stored: Vec<u8>, place: &str) -> Result<Digest, RegistryErr
     stored.try_into().map(Digest::from_stored).map_err(|_| unreadable(place, "digest"))
 }
 
-/// Reads rows of key digest, pattern and `writes`.
+/// Reads rows of digest, pattern and `writes`.
 pub(crate) fn grants(rows: &[AnyRow], place: &str) -> Result<GrantRows, RegistryError> {
     let mut grants = GrantRows::new();
     for row in rows {

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod api_keys;
 mod clients;
 mod files;
 mod fixture;
