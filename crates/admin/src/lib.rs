@@ -4,6 +4,7 @@
 //! changed directly, whether or not a server runs, which takes up the change within a second; what only the
 //! server knows or may do goes over its control socket.
 
+mod caller;
 mod checks;
 mod cli;
 mod commands;

@@ -64,6 +64,16 @@ pub(crate) fn day(at: UnixSecond) -> String {
     moment.map_or_else(|| at.to_string(), |moment| moment.format("%Y-%m-%d").to_string())
 }
 
+/// A time, or a dash where there is none.
+pub(crate) fn or_dash(time: Option<UnixSecond>, show: fn(UnixSecond) -> String) -> String {
+    time.map_or_else(|| "-".to_owned(), show)
+}
+
+/// When a caller expires, for people.
+pub(crate) fn expiry(expires: Option<UnixSecond>) -> String {
+    expires.map_or_else(|| "never".to_owned(), local)
+}
+
 /// `3d 4h`, `5h 10m`, `2m 3s`: the two largest units.
 pub(crate) fn spoken(seconds: u64) -> String {
     match (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60) {

@@ -1,12 +1,12 @@
 //! `appendclient` and `client add`: registers a client's public key.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use msp_core::{Access, Grants, NewClient, Pattern, RegistryError};
+use msp_core::{NewClient, RegistryError};
 use msp_protocol::{ClientName, OsRng, PublicKey, Secret};
 
+use crate::caller::GrantOptions;
 use crate::context::{self, Context};
 use crate::error::AdminError;
 use crate::hand_over::HandOver;
@@ -37,28 +37,6 @@ pub(crate) struct Add {
     /// Where the client reaches the server, for its enrolment line (else PublicUrl in config.ini)
     #[arg(long)]
     pub(crate) url: Option<String>,
-}
-
-/// What a client may call.
-#[derive(Debug, Args)]
-pub(super) struct GrantOptions {
-    /// Grant functions that read; `*` stands for any characters but `/`
-    #[arg(long, value_name = "PATTERN")]
-    allow: Vec<Pattern>,
-
-    /// Grant functions that read and functions that write
-    #[arg(long, value_name = "PATTERN")]
-    allow_write: Vec<Pattern>,
-}
-
-impl GrantOptions {
-    /// The grants; without any, what everyone has.
-    pub(super) fn grants(&self) -> Grants {
-        let reads = self.allow.iter().map(|pattern| (pattern.clone(), Access::Read));
-        let writes = self.allow_write.iter().map(|pattern| (pattern.clone(), Access::Write));
-        let listed: Arc<[_]> = reads.chain(writes).collect();
-        if listed.is_empty() { Grants::Standard } else { Grants::Listed(listed) }
-    }
 }
 
 impl Add {

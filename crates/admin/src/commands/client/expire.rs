@@ -6,7 +6,6 @@ use clap::Args;
 use msp_protocol::{ClientName, UnixSecond};
 use serde_json::json;
 
-use super::record::expires_text;
 use crate::context::{self, Context};
 use crate::error::AdminError;
 use crate::times;
@@ -48,7 +47,7 @@ impl Expire {
             .await
             .map_err(AdminError::of_client(&self.name))?;
         context.output.result(&json!({ "name": self.name, "expires": expires }), || {
-            format!("{} expires: {}", self.name, expires_text(expires))
+            format!("{} expires: {}", self.name, times::expiry(expires))
         })
     }
 }

@@ -5,7 +5,7 @@ use msp_core::Grants;
 use msp_protocol::ClientName;
 use serde_json::json;
 
-use super::add::GrantOptions;
+use crate::caller::GrantOptions;
 use crate::context::{self, Context};
 use crate::error::AdminError;
 

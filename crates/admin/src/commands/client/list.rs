@@ -4,7 +4,7 @@ use clap::Args;
 use msp_core::Registry as _;
 use serde::Serialize;
 
-use super::record::{Shown, expires_text, or_dash};
+use super::record::Shown;
 use crate::context::Context;
 use crate::error::AdminError;
 use crate::output::{self, Cell};
@@ -53,8 +53,8 @@ impl List {
                 [
                     key,
                     fingerprint,
-                    client.grants_text().into(),
-                    expires_text(client.expires).into(),
+                    client.grants.text().into(),
+                    times::expiry(client.expires).into(),
                     client.state_cell(),
                 ]
             });
@@ -66,10 +66,10 @@ impl List {
             [
                 client.name.as_ref().map_or("-", |name| name.as_str()).into(),
                 client.fingerprint.as_str().into(),
-                client.grants_text().into(),
-                or_dash(client.added, times::day).into(),
-                or_dash(client.last_used, times::day).into(),
-                expires_text(client.expires).into(),
+                client.grants.text().into(),
+                times::or_dash(client.added, times::day).into(),
+                times::or_dash(client.last_used, times::day).into(),
+                times::expiry(client.expires).into(),
                 client.state_cell(),
             ]
         });

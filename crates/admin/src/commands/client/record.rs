@@ -1,12 +1,12 @@
 //! How a registered client is shown.
 
-use msp_core::{Access, ClientRecord, Grants, Link};
+use msp_core::{ClientRecord, Link};
 use msp_protocol::{ClientName, UnixSecond};
 use serde::Serialize;
 
+use crate::caller::{Granted, State};
 use crate::error::AdminError;
 use crate::output::{Cell, Tone};
-use crate::times;
 
 /// A client in the words of the command line, as scripts get it; times are Unix seconds.
 #[derive(Debug, Serialize)]
@@ -14,30 +14,13 @@ pub(super) struct Shown {
     pub(super) name: Option<ClientName>,
     pub(super) fingerprint: String,
     pub(super) key: String,
-    /// None for the functions that everyone may call who was added without a grant.
-    pub(super) grants: Option<Vec<Granted>>,
+    pub(super) grants: Granted,
     pub(super) classic: bool,
     pub(super) added: Option<UnixSecond>,
     pub(super) last_used: Option<UnixSecond>,
     pub(super) expires: Option<UnixSecond>,
     pub(super) old_secret_until: Option<UnixSecond>,
     pub(super) state: State,
-}
-
-/// One grant.
-#[derive(Debug, Serialize)]
-pub(super) struct Granted {
-    functions: String,
-    access: Access,
-}
-
-/// Whether a client is let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum State {
-    Active,
-    Disabled,
-    Expired,
 }
 
 impl Shown {
@@ -51,28 +34,13 @@ impl Shown {
             name: linked.map(|linked| linked.name.clone()),
             fingerprint: record.key.fingerprint(),
             key: record.key.to_string(),
-            grants: granted(&record.grants),
+            grants: Granted::new(&record.grants),
             classic: record.classic,
             added: linked.map(|linked| linked.added),
             last_used: linked.and_then(|linked| linked.last_used),
             expires: record.expires,
             old_secret_until: previous.map(|(_, until)| *until).filter(|until| *until > now),
-            state: match record.expires {
-                _ if record.disabled => State::Disabled,
-                Some(expires) if expires <= now => State::Expired,
-                _ => State::Active,
-            },
-        }
-    }
-
-    /// `sys* (read), report (write)`, or what a client without a grant may call.
-    pub(super) fn grants_text(&self) -> String {
-        match &self.grants {
-            None => "standard".to_owned(),
-            Some(grants) => {
-                let grant = |grant: &Granted| format!("{} ({})", grant.functions, grant.access.as_str());
-                grants.iter().map(grant).collect::<Vec<_>>().join(", ")
-            }
+            state: if record.disabled { State::Disabled } else { State::at(now, record.expires) },
         }
     }
 
@@ -81,22 +49,7 @@ impl Shown {
             State::Active if self.old_secret_until.is_some() => {
                 Cell::toned("active, rotating", Tone::Warning)
             }
-            State::Active => Cell::toned("active", Tone::Good),
-            State::Disabled => Cell::toned("disabled", Tone::Warning),
-            State::Expired => Cell::toned("expired", Tone::Bad),
-        }
-    }
-}
-
-fn granted(grants: &Grants) -> Option<Vec<Granted>> {
-    match grants {
-        Grants::Standard => None,
-        Grants::Listed(listed) => {
-            let grant = |(pattern, access): &(msp_core::Pattern, Access)| Granted {
-                functions: pattern.to_string(),
-                access: *access,
-            };
-            Some(listed.iter().map(grant).collect())
+            state => state.cell(),
         }
     }
 }
@@ -115,14 +68,4 @@ pub(super) fn find<'a>(
             "there is no client of the name or fingerprint {name}; see `msp-admin client list`"
         ))
     })
-}
-
-/// A time, or a dash where there is none.
-pub(super) fn or_dash(time: Option<UnixSecond>, show: fn(UnixSecond) -> String) -> String {
-    time.map_or_else(|| "-".to_owned(), show)
-}
-
-/// When a client expires, for people.
-pub(super) fn expires_text(expires: Option<UnixSecond>) -> String {
-    expires.map_or_else(|| "never".to_owned(), times::local)
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use msp_core::Registry as _;
 use msp_protocol::ClientName;
 
-use super::record::{Shown, expires_text, find, or_dash};
+use super::record::{Shown, find};
 use crate::context::Context;
 use crate::error::AdminError;
 use crate::output::Cell;
@@ -27,12 +27,12 @@ impl Show {
                 ("name", client.name.as_ref().map_or("- (unlinked)", ClientName::as_str).into()),
                 ("fingerprint", client.fingerprint.as_str().into()),
                 ("key", client.key.as_str().into()),
-                ("grants", client.grants_text().into()),
+                ("grants", client.grants.text().into()),
                 ("classic", if client.classic { "yes" } else { "no" }.into()),
-                ("added", or_dash(client.added, times::local).into()),
-                ("last used", or_dash(client.last_used, times::day).into()),
-                ("expires", expires_text(client.expires).into()),
-                ("old secret until", or_dash(client.old_secret_until, times::local).into()),
+                ("added", times::or_dash(client.added, times::local).into()),
+                ("last used", times::or_dash(client.last_used, times::day).into()),
+                ("expires", times::expiry(client.expires).into()),
+                ("old secret until", times::or_dash(client.old_secret_until, times::local).into()),
                 ("state", client.state_cell()),
             ];
             context.output.table(["CLIENT", ""], rows.map(|(name, value)| [name.into(), value]).into())
