@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    Audit, Backup, Bans, CheckConfig, Client, Completions, Doctor, Floor, GenKey, Import, Man, Restore, Why,
-    client,
+    ApiKey, Audit, Backup, Bans, CheckConfig, Client, Completions, Doctor, Floor, GenKey, Import, Man,
+    Restore, Why, client,
 };
 use crate::context::Context;
 use crate::error::AdminError;
@@ -140,6 +140,9 @@ pub(crate) struct Common {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Add, list and revoke the api keys of REST callers
+    #[command(name = "apikey", subcommand)]
+    ApiKey(ApiKey),
     /// Register a client as the original's appendclient does; the same as client add
     #[command(name = "appendclient", after_help = client::add::EXAMPLES)]
     AppendClient(client::Add),
@@ -169,6 +172,10 @@ impl Command {
     async fn run(self, common: Common) -> Result<(), AdminError> {
         let context = |url: Option<&str>| Context::load(&common, url);
         match self {
+            Self::ApiKey(command) => {
+                let context = context(None)?;
+                context.change(command.run(&context)).await
+            }
             Self::AppendClient(options) => {
                 let context = context(options.url.as_deref())?;
                 context.change(options.run(&context)).await
@@ -216,6 +223,7 @@ Examples:
   msp-admin client add iSQhxAx4b3IqGZv0sT7n8zK07ugSYe697WSWDg/fb1Q= --name laptop
   msp-admin client list                  who may call what, and when each was last used
   msp-admin client rotate laptop         a new secret; the old one works until the new one is used
+  msp-admin apikey add monitoring --allow systeminfo
   msp-admin why --last 5                 the true reasons of the last refusals
   msp-admin doctor                       is everything as it should be?
   msp-admin backup /safe/msp.backup      while the server runs

@@ -19,6 +19,8 @@ pub(crate) enum AdminError {
     KeyFile(#[from] KeyFileError),
     #[error("File not found: {0}.key")]
     KeyNotFound(String),
+    #[error("there is no api key {0}; `msp-admin apikey list` shows them")]
+    NoSuchApiKey(ClientName),
     #[error("there is no linked client {0}; `msp-admin client list` shows them")]
     NoSuchClient(ClientName),
     #[error("no server answers at {}; start msp-server, or name its --config", .0.display())]
@@ -51,6 +53,14 @@ pub(crate) enum AdminError {
 impl AdminError {
     pub(crate) fn io(action: impl Into<String>, cause: std::io::Error) -> Self {
         Self::Io { action: action.into(), cause }
+    }
+
+    /// Names the api key in place of the registry's "no such api key".
+    pub(crate) fn of_api_key(name: &ClientName) -> impl FnOnce(RegistryError) -> Self {
+        move |error| match error {
+            RegistryError::NotFound(_) => Self::NoSuchApiKey(name.clone()),
+            other => other.into(),
+        }
     }
 
     /// Names the client in place of the registry's "no such client".

@@ -35,5 +35,5 @@ const EXAMPLES: &str = "\
 Examples:
   msp-admin backup /safe/msp-$(date +%F).backup
 
-It holds clients, grants, digests of secrets and the audit, but neither the server's key nor any
-secret: keep server.key apart. While a server runs, the file is written by the server's user.";
+It holds clients, api keys, grants and the audit, but neither the server's key nor any secret or key
+itself, only digests: keep server.key apart. While a server runs, the file is written by the server's user.";

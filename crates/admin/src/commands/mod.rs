@@ -1,5 +1,6 @@
 //! One file per command: its arguments, and what it does.
 
+mod apikey;
 mod audit;
 mod backup;
 mod bans;
@@ -14,6 +15,7 @@ mod man;
 mod restore;
 mod why;
 
+pub(crate) use apikey::ApiKey;
 pub(crate) use audit::Audit;
 pub(crate) use backup::Backup;
 pub(crate) use bans::Bans;

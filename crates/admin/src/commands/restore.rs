@@ -27,7 +27,7 @@ impl Restore {
     pub(crate) async fn run(&self, context: &Context) -> Result<(), AdminError> {
         let from = std::path::absolute(&self.file)
             .map_err(|cause| AdminError::io("find the current folder", cause))?;
-        let question = format!("Replace all clients and grants by those of {}?", from.display());
+        let question = format!("Replace all clients, api keys and grants by those of {}?", from.display());
         if !self.yes && !prompt::confirm(context.output, &question)? {
             return Ok(());
         }

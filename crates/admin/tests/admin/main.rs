@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod api_keys;
 mod checks;
 mod clients;
 mod copies;

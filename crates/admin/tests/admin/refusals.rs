@@ -32,6 +32,10 @@ fn a_wrong_command_line_ends_with_2_but_with_1_from_appendclient() {
             "msp-admin client expire a --in 3d --never",
             "msp-admin client grant a",
             "msp-admin client grant a --standard --allow b",
+            "msp-admin apikey add",
+            "msp-admin apikey add .x",
+            "msp-admin apikey add a --expires 3",
+            "msp-admin apikey revoke",
             "msp-admin why xyz",
             "msp-admin why --last 0",
             "msp-admin bans lift here",
@@ -44,6 +48,7 @@ fn a_wrong_command_line_ends_with_2_but_with_1_from_appendclient() {
 fn what_cannot_be_done_ends_with_1_and_one_line() {
     let place = Place::new();
     place.add("--name laptop");
+    place.run("msp-admin apikey add deploy");
     place.write("bad/config.ini", "[Server]\nKeypaht = x\n");
     place.write("damaged/server.key", "nonsense");
     place.write("full/config.ini", "[Registry]\nUrl = sqlite:/nowhere/registry.db\n");
@@ -71,6 +76,9 @@ fn what_cannot_be_done_ends_with_1_and_one_line() {
             "msp-admin client expire nobody --never",
             "msp-admin client disable nobody",
             "msp-admin client grant nobody --standard",
+            "msp-admin apikey add deploy",
+            "msp-admin apikey list --config full/config.ini",
+            "msp-admin apikey revoke nobody --yes",
             "msp-admin bans",
             "msp-admin backup nowhere/file",
             "msp-admin backup damaged/server.key",

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::context::{self, Context};
 use crate::error::AdminError;
+use crate::output;
 use crate::prompt;
 use crate::times;
 
@@ -71,7 +72,14 @@ impl Purge {
                 registry.purge(&context::actor()).await?;
             }
         }
-        context.output.result(&report, || report.text(self.dry_run))
+        context.output.result(&report, || report.text(self.dry_run))?;
+        if !snapshot.api_keys.is_empty() {
+            output::note(&format!(
+                "{} api keys stay; msp-admin apikey list shows them",
+                snapshot.api_keys.len()
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -153,4 +161,4 @@ Examples:
   purgeclients --yes        for scripts
 
 Each deleted client must be added anew. The original's files are moved to purged-<time> in
-[Clients] Keypath.";
+[Clients] Keypath. Api keys stay.";
