@@ -264,4 +264,14 @@ fn folders(settings: &Settings) -> String {
 }
 
 /// The modules that are compiled into the server.
-const NATIVE: [&str; 3] = ["echo", "server_time", "simple_time"];
+const NATIVE: [&str; 9] = [
+    "cpuinfo",
+    "diskinfo",
+    "echo",
+    "ifinfo",
+    "raminfo",
+    "server_time",
+    "simple_time",
+    "systeminfo",
+    "uptime",
+];

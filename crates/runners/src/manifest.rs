@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use msp_core::clock::Clock;
 use msp_core::{Catalogue, Function, ModuleSpec, Origin, Runner, RunnerKind};
 use tokio::sync::Semaphore;
 
 use crate::discovery::{Found, find};
 use crate::executable::Executable;
 use crate::isolation::Isolation;
-use crate::native;
+use crate::native::Natives;
 use crate::python::{Demands, Listed, Workshops};
 use crate::tasks::Tasks;
 use crate::wasm::{self, Modules, Room, WasmRunner};
@@ -44,7 +43,7 @@ pub(crate) fn look_up(
     folders: &[PathBuf],
     specs: Vec<ModuleSpec>,
     in_use: &Loaded,
-    clock: &Arc<dyn Clock>,
+    natives: &Natives,
 ) -> Vec<Entry> {
     let mut entries = Vec::new();
     for spec in specs {
@@ -55,7 +54,7 @@ pub(crate) fn look_up(
             Ok(Found::Executable(path)) => What::Executable(path),
             Ok(Found::Wasm(path)) => What::Wasm(path),
             Err(error) => {
-                let native = native::find(&spec.module, clock).map(What::Native);
+                let native = natives.find(&spec.module).map(What::Native);
                 let python = || in_use.python.listed(&spec).map(What::Python);
                 let wasm = || in_use.wasm.path(&spec.module).map(What::Wasm);
                 let Some(what) = native.or_else(python).or_else(wasm) else {

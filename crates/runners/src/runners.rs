@@ -17,6 +17,7 @@ use crate::builtin::{self, CurrentCatalogue};
 use crate::discovery::{Fingerprint, fingerprint, python_files};
 use crate::isolation::{Isolation, IsolationConfig, IsolationError, IsolationReport};
 use crate::manifest::{Loaded, Means, assemble, look_up, python_modules, wasm_modules};
+use crate::native::Natives;
 use crate::python::{Changed, Hosting, Plugins, Workshops};
 use crate::tasks::Tasks;
 use crate::wasm::{Modules, Room};
@@ -108,9 +109,16 @@ impl Runners {
             seen: Fingerprint::default(),
             system: Vec::new(),
         });
-        let plugins_there = Mutex::new(Plugins::new(Arc::new(hosting)));
-        let parts = std::sync::Mutex::default();
-        let inner = Inner { current, means, folders, clock, state, plugins: plugins_there, parts };
+        let inner = Inner {
+            current,
+            means,
+            folders,
+            natives: Natives::new(clock.clone()),
+            clock,
+            state,
+            plugins: Mutex::new(Plugins::new(Arc::new(hosting))),
+            parts: std::sync::Mutex::default(),
+        };
         let runners = Self(Arc::new(inner));
         runners.reload(modules).await;
         if let Some(spec) = plugins {
@@ -190,6 +198,7 @@ struct Inner {
     current: Arc<ArcSwap<Catalogue>>,
     means: Means,
     folders: Vec<PathBuf>,
+    natives: Natives,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
     plugins: Mutex<Plugins>,
@@ -222,7 +231,7 @@ impl Inner {
         let changed = !python_files(&seen).eq(python_files(&state.seen)) || system != state.system;
         (state.seen, state.system) = (seen, system);
         let State { specs, loaded, .. } = state;
-        let entries = look_up(&self.folders, specs.clone(), loaded, &self.clock);
+        let entries = look_up(&self.folders, specs.clone(), loaded, &self.natives);
         loaded.python.load(python_modules(&entries), changed).await;
         loaded.wasm = loaded.wasm.next(wasm_modules(&entries), &self.clock).await;
         let modules = assemble(entries, loaded, &self.means, &self.current.load());

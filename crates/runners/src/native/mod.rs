@@ -3,6 +3,7 @@
 mod echo;
 mod server_time;
 mod simple_time;
+mod systeminfo;
 
 use std::sync::Arc;
 
@@ -10,18 +11,34 @@ use msp_core::clock::Clock;
 use msp_core::{BoxFuture, Job, RunError, Runner};
 use serde_json::Value;
 
+use systeminfo::{Machine, SystemInfo};
+
 /// A function that answers at once.
 type Native = fn(Option<Value>, &dyn Clock) -> Value;
 
-/// The native module of this name.
-pub(crate) fn find(module: &str, clock: &Arc<dyn Clock>) -> Option<Arc<dyn Runner>> {
-    let native: Native = match module {
-        "echo" => echo::run,
-        "server_time" => server_time::run,
-        "simple_time" => simple_time::run,
-        _ => return None,
-    };
-    Some(Arc::new(NativeRunner { native, clock: clock.clone() }))
+/// The native modules, with what they remember however often the catalogue is made anew.
+#[derive(Debug)]
+pub(crate) struct Natives {
+    clock: Arc<dyn Clock>,
+    machine: Arc<Machine>,
+}
+
+impl Natives {
+    /// They read the time from this clock.
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { machine: Arc::new(Machine::new(clock.clone())), clock }
+    }
+
+    /// The native module of this name.
+    pub(crate) fn find(&self, module: &str) -> Option<Arc<dyn Runner>> {
+        let native: Native = match module {
+            "echo" => echo::run,
+            "server_time" => server_time::run,
+            "simple_time" => simple_time::run,
+            _ => return SystemInfo::find(module, &self.machine).map(|runner| Arc::new(runner) as _),
+        };
+        Some(Arc::new(NativeRunner { native, clock: self.clock.clone() }))
+    }
 }
 
 #[derive(Debug)]
@@ -51,11 +68,12 @@ mod tests {
 
     #[test]
     fn only_what_is_compiled_in_is_found() {
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(0));
-        for module in ["echo", "server_time", "simple_time"] {
-            assert!(find(module, &clock).is_some(), "{module}");
+        let natives = Natives::new(Arc::new(ManualClock::at(0)));
+        let views = ["systeminfo", "uptime", "diskinfo", "raminfo", "ifinfo", "cpuinfo"];
+        for module in ["echo", "server_time", "simple_time"].into_iter().chain(views) {
+            assert!(natives.find(module).is_some(), "{module}");
         }
-        assert!(find("time_test", &clock).is_none());
+        assert!(natives.find("time_test").is_none());
     }
 
     #[test]

@@ -15,4 +15,5 @@ mod loading;
 mod python;
 mod reload;
 mod support;
+mod systeminfo;
 mod wasm;
