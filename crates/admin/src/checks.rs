@@ -81,8 +81,10 @@ pub(crate) fn configuration(settings: &Settings) -> Vec<Check> {
     let file = |path: &Option<PathBuf>| {
         path.as_ref().map_or_else(|| "built-in".to_owned(), |path| path.display().to_string())
     };
-    let read =
-        format!("config.ini: {}; modules.ini: {}", file(&settings.config_path), file(&settings.modules_path));
+    let plugins = settings.plugins_config_path.as_ref();
+    let plugins = plugins.map_or_else(String::new, |path| format!("; plugins: {}", path.display()));
+    let (config, modules) = (file(&settings.config_path), file(&settings.modules_path));
+    let read = format!("config.ini: {config}; modules.ini: {modules}{plugins}");
     let warnings = settings.warnings.iter().map(|warning| Check::warning("configuration", warning));
     std::iter::once(Check::ok("configuration", read)).chain(warnings).collect()
 }

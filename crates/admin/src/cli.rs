@@ -136,6 +136,10 @@ pub(crate) struct Common {
     /// Print results as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
+
+    /// The server's `--plugins-config`, which only some commands take.
+    #[arg(skip)]
+    pub(crate) plugins_config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

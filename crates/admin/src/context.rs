@@ -80,8 +80,9 @@ impl Context {
 /// Reads the configuration as the server would.
 pub(crate) fn settings(common: &Common, url: Option<&str>) -> Result<Settings, SettingsError> {
     let overrides = url.map(|url| ("server.publicurl".to_owned(), url.to_owned()));
-    let sources =
-        Sources::from_process(common.config.clone(), common.modules.clone(), overrides.into_iter().collect());
+    let (config, modules) = (common.config.clone(), common.modules.clone());
+    let plugins = common.plugins_config.clone();
+    let sources = Sources::from_process(config, modules, plugins, overrides.into_iter().collect());
     Settings::load(&sources)
 }
 

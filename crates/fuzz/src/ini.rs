@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use msp_settings::fuzzing::{Section, config, ini, modules};
+use msp_settings::fuzzing::{Section, config, ini, modules, plugins};
 use msp_settings::{Effective, SettingsError};
 
 use crate::bounded;
 
 pub(crate) fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
+    check_plugins(text);
     let sections = match bounded(data, || ini(text)) {
         Ok(sections) => sections,
         Err(error) => return check_message(&error),
@@ -34,6 +35,22 @@ pub(crate) fn check(data: &[u8]) {
     }
 }
 
+/// A file of the original plugin server: nobody is shown the door's key.
+fn check_plugins(text: &str) {
+    match plugins(text) {
+        Ok((effective, config, warnings)) => {
+            warnings.iter().for_each(|line| check_line(line));
+            let sections = config.as_object().unwrap_or_else(|| panic!("no object: {config}"));
+            let auth = sections.iter().filter(|(name, _)| name.eq_ignore_ascii_case("auth"));
+            auth.for_each(|(_, auth)| assert!(auth.get("apikey").is_none()));
+            assert!(!sections.keys().any(|name| name.eq_ignore_ascii_case("plugin_parms")));
+            let key = effective.iter().find(|row| row.key == "apikey");
+            assert!(key.is_some_and(|row| ["", "(set)"].contains(&&*row.value)));
+        }
+        Err(error) => check_message(&error),
+    }
+}
+
 /// Every line that is neither empty nor a comment is a section or a setting, with a name of its own.
 fn check_lines(text: &str, sections: &[Section]) {
     let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
@@ -54,11 +71,21 @@ fn check_in_force(sections: &[Section], effective: &[Effective], warnings: &[Str
         if warnings.iter().any(|line| line.ends_with(&foreign)) {
             continue;
         }
+        // A line for each of the plugins' files.
+        if section == "plugin_parms" {
+            continue;
+        }
+        let dialect = DIALECT.contains(&&**section);
         for (key, value, origin) in entries {
-            let row = effective
-                .iter()
-                .find(|row| row.section.eq_ignore_ascii_case(section) && row.key.eq_ignore_ascii_case(key));
-            assert_eq!(row.map(|row| (&row.value, &row.origin)), Some((value, origin)));
+            let called = |row: &Effective| {
+                row.key.eq_ignore_ascii_case(key) || ALIASES.contains(&(&**section, &**key, row.key))
+            };
+            let row = effective.iter().find(|row| row.section.eq_ignore_ascii_case(section) && called(row));
+            assert_eq!(row.map(|row| &row.origin), Some(origin));
+            // There a reference or a type makes another text of it, and the key is not shown.
+            if !(dialect && (value.contains(['$', ':']) || key == "apikey")) {
+                assert_eq!(row.map(|row| &row.value), Some(value));
+            }
         }
     }
 }
@@ -89,3 +116,9 @@ fn check_message(error: &SettingsError) {
 fn check_line(line: &str) {
     assert!(!line.is_empty() && !line.contains(|c: char| c.is_control() && c != '\t'), "{line:?}");
 }
+
+/// The sections of ours where values may hold references and types.
+const DIALECT: [&str; 6] = ["auth", "cors", "file_server", "network", "paths", "ssl"];
+
+/// Other names of keys: the section, that name, and the key.
+const ALIASES: [(&str, &str, &str); 2] = [("network", "listen", "port"), ("paths", "pluginpath", "plugins")];

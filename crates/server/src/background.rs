@@ -122,9 +122,8 @@ struct Files(Vec<Option<(SystemTime, u64)>>);
 
 impl Files {
     fn of(state: &State) -> Self {
-        let [config, modules] = state.sources.files();
         let register = state.settings.load().clients.register.clone();
-        Self([config, modules, register].iter().map(|path| stamp(path)).collect())
+        Self(state.sources.files().iter().chain([&register]).map(|path| stamp(path)).collect())
     }
 }
 

@@ -25,6 +25,9 @@ pub struct Cli {
     /// Read this modules.ini (else MSP_MODCONF_PATH, else config/modules.ini if there is one)
     #[arg(long, value_name = "FILE")]
     pub modules: Option<PathBuf>,
+    /// Read this configuration of the original plugin server too, and serve its plugins
+    #[arg(long, value_name = "FILE")]
+    pub plugins_config: Option<PathBuf>,
     /// The address to listen on.
     #[arg(long, value_name = "ADDRESS", help = "Listen on this address, before [network] bindto")]
     pub bindto: Option<String>,

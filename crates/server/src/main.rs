@@ -42,7 +42,8 @@ fn keep_private() {
 }
 
 fn start(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
-    let sources = Sources::from_process(cli.config.clone(), cli.modules.clone(), cli.overrides());
+    let (config, modules, plugins) = (cli.config.clone(), cli.modules.clone(), cli.plugins_config.clone());
+    let sources = Sources::from_process(config, modules, plugins, cli.overrides());
     let settings = Settings::load(&sources)?;
     if cli.healthcheck {
         return Ok(msp_server::healthcheck(&settings.ops)?);

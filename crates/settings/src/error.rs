@@ -6,6 +6,18 @@ use msp_keyfile::KeyFileError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
+    /// A folder of documents has no legal route, or one that is taken.
+    #[error("{origin}: [{section}] documents: {item:?} {problem}")]
+    Documents {
+        /// Where it is.
+        origin: String,
+        /// The section.
+        section: &'static str,
+        /// The part of the value.
+        item: String,
+        /// What is wrong with it and what would be right.
+        problem: &'static str,
+    },
     /// A key stands twice in a section, or a setting twice in the environment or on the command line.
     #[error("{origin}: {what} stands there twice; keep one")]
     Duplicate {
@@ -49,6 +61,18 @@ pub enum SettingsError {
         /// The file.
         file: String,
     },
+    /// Something was switched on that needs another setting.
+    #[error("{origin}: [{section}] {key}: it is on and needs {needed}")]
+    Needs {
+        /// Where it was switched on.
+        origin: String,
+        /// The section.
+        section: &'static str,
+        /// The key.
+        key: &'static str,
+        /// What is missing.
+        needed: &'static str,
+    },
     /// A door that this version does not have was switched on.
     #[error("{origin}: [{section}] {key}: this version has no such door; leave it off")]
     NotInThisVersion {
@@ -70,6 +94,18 @@ pub enum SettingsError {
         /// The address.
         address: std::net::IpAddr,
     },
+    /// A `${…}` stands for nothing.
+    #[error("{origin}: {setting}: {reference} {problem}")]
+    Reference {
+        /// Where it is.
+        origin: String,
+        /// The section and the key.
+        setting: String,
+        /// The reference; not shown where keys stand.
+        reference: String,
+        /// What is wrong with it and what would be right.
+        problem: &'static str,
+    },
     /// A section of modules.ini belongs to no function.
     #[error(
         "{origin}: [{section}] belongs to no function; add {section}=<module> to [Modules], or remove it"
@@ -88,13 +124,31 @@ pub enum SettingsError {
         /// What is wrong and what would be right.
         problem: &'static str,
     },
-    /// The ops listener's token is too weak or cannot be sent.
+    /// A file's token or key is too weak or cannot be sent.
     #[error(
         "{file}: no token: it must be 16 to 1024 printable ASCII characters without spaces; try: openssl rand -hex 32"
     )]
     Token {
         /// The file.
         file: String,
+    },
+    /// A key is given as text and by file.
+    #[error("{origin}: [auth] ApikeyFile: there is an apikey too, at {other}; keep one of them")]
+    TwoKeys {
+        /// Where the file is named.
+        origin: String,
+        /// Where the text is.
+        other: String,
+    },
+    /// A value is not what the type before it says.
+    #[error("{origin}: {setting}: after its type there must be {expected}")]
+    Typed {
+        /// Where it is.
+        origin: String,
+        /// The section and the key.
+        setting: String,
+        /// What would be right.
+        expected: &'static str,
     },
     /// A section of ours holds a key that is not ours.
     #[error("{origin}: [{section}] has no key {key:?}; it has {known}")]

@@ -1,8 +1,9 @@
 //! The reader of INI files and what is made of it, for `crates/fuzz` alone.
 
 use crate::error::SettingsError;
-use crate::ini::Ini;
-use crate::layers::Layers;
+use crate::ini::{Form, Ini};
+use crate::layers::{Files, Layers};
+use crate::plugin::parameters;
 use crate::settings::{Effective, effective};
 use crate::sources::Sources;
 
@@ -16,20 +17,39 @@ pub type Section = (String, Vec<(String, String, String)>);
 pub fn ini(text: &str) -> Result<Vec<Section>, SettingsError> {
     let sections = Ini::parse("f", text)?.sections;
     let section = |section: crate::ini::Section| {
-        let entries = section.entries.into_iter().map(|entry| (entry.key, entry.value, entry.origin));
+        let entries =
+            section.entries.into_iter().map(|entry| (entry.key, entry.value.to_string(), entry.origin));
         (section.name, entries.collect())
     };
     Ok(sections.into_iter().map(section).collect())
 }
 
-/// What is in force when the text is config.ini, and the warnings.
+/// What is in force when the text is config.ini, and the warnings while the plugin door is off.
 ///
 /// # Errors
 /// [`SettingsError`] for the first mistake; values are not looked at.
 pub fn config(text: &str) -> Result<(Vec<Effective>, Vec<String>), SettingsError> {
+    let files = Files { config: Some(Ini::parse("f", text)?), plugins: None };
+    let sources = Sources::default();
     let mut warnings = Vec::new();
-    let layers = Layers::read(&Sources::default(), Some(Ini::parse("f", text)?), &mut warnings)?;
+    let layers = Layers::read(&sources, &files, &files.dialect(&sources), &mut warnings)?;
+    warnings.extend(files.foreign());
     Ok((effective(&layers), warnings))
+}
+
+/// What is in force when the text is a configuration of the original plugin server, what its plugins may read (without
+/// their parameters), and the warnings.
+///
+/// # Errors
+/// [`SettingsError`] for the first mistake; values of ours are not looked at.
+pub fn plugins(text: &str) -> Result<(Vec<Effective>, serde_json::Value, Vec<String>), SettingsError> {
+    let files = Files { config: None, plugins: Some(Ini::parse_as(Form::Original, "f", text)?) };
+    let sources = Sources::default();
+    let dialect = files.dialect(&sources);
+    let mut warnings = Vec::new();
+    let layers = Layers::read(&sources, &files, &dialect, &mut warnings)?;
+    parameters(&dialect)?;
+    Ok((effective(&layers), dialect.for_plugins()?, warnings))
 }
 
 /// The functions and their modules when the text is modules.ini.

@@ -3,8 +3,22 @@
 //! `[section]`, then `key=value` or `key: value`; `#` and `;` begin a comment at the start of a line only. Names are
 //! compared without case and must not repeat. `%%` stands for `%`, and a single `%` for itself. Control characters are
 //! refused: a lone carriage return would hide a setting at the end of another line.
+//!
+//! The original plugin server reads its file with Python's configparser, which is laxer: a line that is indented more
+//! than its key continues the value, what follows `[section]` on its line is ignored, and `%` is a character like others.
+
+use zeroize::Zeroizing;
 
 use crate::error::SettingsError;
+
+/// Whose habits a file follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Those of the original plugin server.
+    Original,
+    /// Ours.
+    Strict,
+}
 
 /// A file's sections in their order.
 #[derive(Debug)]
@@ -17,6 +31,8 @@ pub(crate) struct Ini {
 pub(crate) struct Section {
     /// The name, lower-cased.
     pub(crate) name: String,
+    /// The name as it stands in the file.
+    pub(crate) written: String,
     /// The file and line, for messages.
     pub(crate) origin: String,
     pub(crate) entries: Vec<Entry>,
@@ -27,63 +43,112 @@ pub(crate) struct Section {
 pub(crate) struct Entry {
     /// The key, lower-cased.
     pub(crate) key: String,
-    pub(crate) value: String,
+    /// Wiped when dropped, since it may be a key.
+    pub(crate) value: Zeroizing<String>,
     /// The file and line, for messages.
     pub(crate) origin: String,
 }
 
 impl Ini {
-    /// Reads a file's text; `file` is how messages name it.
+    /// Reads the text of a file of ours; `file` is how messages name it.
     pub(crate) fn parse(file: &str, text: &str) -> Result<Self, SettingsError> {
-        let mut sections: Vec<Section> = Vec::new();
+        Self::parse_as(Form::Strict, file, text)
+    }
+
+    /// Reads a file's text; `file` is how messages name it.
+    pub(crate) fn parse_as(form: Form, file: &str, text: &str) -> Result<Self, SettingsError> {
+        let mut reader = Reader { form, ini: Self { sections: Vec::new() }, indent: 0, blank_lines: 0 };
         for (line, number) in text.trim_start_matches('\u{feff}').lines().zip(1_usize..) {
-            let origin = format!("{file} line {number}");
-            if line.contains(|c: char| c.is_control() && c != '\t') {
-                return Err(SettingsError::Syntax {
-                    origin,
-                    problem: "a control character; end each line with \\n",
-                });
-            }
-            let line = line.trim();
-            if line.is_empty() || line.starts_with(['#', ';']) {
-                continue;
-            }
-            if line.starts_with('[') {
-                let name = section_name(&origin, line)?;
-                if sections.iter().any(|section| section.name == name) {
-                    return Err(SettingsError::Duplicate { origin, what: format!("[{name}]") });
-                }
-                sections.push(Section { name, origin, entries: Vec::new() });
-                continue;
-            }
-            let entry = entry(origin.clone(), line)?;
-            let Some(section) = sections.last_mut() else {
-                return Err(SettingsError::Syntax {
-                    origin,
-                    problem: "a setting before the first [section]",
-                });
-            };
-            if section.entries.iter().any(|other| other.key == entry.key) {
-                return Err(SettingsError::Duplicate { origin, what: entry.key });
-            }
-            section.entries.push(entry);
+            reader.line(format!("{file} line {number}"), line)?;
         }
-        Ok(Self { sections })
+        Ok(reader.ini)
     }
 }
 
-fn section_name(origin: &str, line: &str) -> Result<String, SettingsError> {
-    line.strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .map(|name| name.trim().to_lowercase())
-        .filter(|name| !name.is_empty())
-        .ok_or_else(|| SettingsError::Syntax {
-            origin: origin.to_owned(),
-            problem: "not a section; write [Name] alone on its line",
-        })
+/// What was read so far.
+struct Reader {
+    form: Form,
+    ini: Ini,
+    /// The white space before the last section or key, in bytes.
+    indent: usize,
+    /// Empty lines since the last one with text.
+    blank_lines: usize,
 }
 
-fn entry(origin: String, line: &str) -> Result<Entry, SettingsError> {
+impl Reader {
+    fn line(&mut self, origin: String, line: &str) -> Result<(), SettingsError> {
+        if line.contains(|c: char| c.is_control() && c != '\t') {
+            let problem = "a control character; end each line with \\n";
+            return Err(SettingsError::Syntax { origin, problem });
+        }
+        let indent = line.len() - line.trim_start().len();
+        let line = line.trim();
+        if line.is_empty() {
+            self.blank_lines += 1;
+            return Ok(());
+        }
+        if line.starts_with(['#', ';']) {
+            return Ok(());
+        }
+        let blank_lines = std::mem::take(&mut self.blank_lines);
+        if self.continues(indent, blank_lines, line) {
+            return Ok(());
+        }
+        self.indent = indent;
+        if line.starts_with('[') { self.section(origin, line) } else { self.entry(origin, line) }
+    }
+
+    /// Adds a line to the last value, if it belongs to it.
+    fn continues(&mut self, indent: usize, blank_lines: usize, line: &str) -> bool {
+        if self.form == Form::Strict || indent <= self.indent {
+            return false;
+        }
+        let last = self.ini.sections.last_mut().and_then(|section| section.entries.last_mut());
+        let Some(entry) = last else { return false };
+        entry.value.extend(std::iter::repeat_n('\n', blank_lines + 1));
+        entry.value.push_str(line);
+        true
+    }
+
+    fn section(&mut self, origin: String, line: &str) -> Result<(), SettingsError> {
+        let written = section_name(self.form, &origin, line)?;
+        let name = written.to_lowercase();
+        if self.ini.sections.iter().any(|section| section.name == name) {
+            return Err(SettingsError::Duplicate { origin, what: format!("[{name}]") });
+        }
+        self.ini.sections.push(Section { name, written, origin, entries: Vec::new() });
+        Ok(())
+    }
+
+    fn entry(&mut self, origin: String, line: &str) -> Result<(), SettingsError> {
+        let entry = entry(self.form, origin.clone(), line)?;
+        let Some(section) = self.ini.sections.last_mut() else {
+            let problem = "a setting before the first [section]";
+            return Err(SettingsError::Syntax { origin, problem });
+        };
+        if section.entries.iter().any(|other| other.key == entry.key) {
+            return Err(SettingsError::Duplicate { origin, what: entry.key });
+        }
+        section.entries.push(entry);
+        Ok(())
+    }
+}
+
+fn section_name(form: Form, origin: &str, line: &str) -> Result<String, SettingsError> {
+    let rest = line.strip_prefix('[');
+    let name = match form {
+        Form::Original => rest.and_then(|rest| rest.rsplit_once(']')).map(|(name, _)| name),
+        Form::Strict => rest.and_then(|rest| rest.strip_suffix(']')),
+    };
+    name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).ok_or_else(|| {
+        SettingsError::Syntax {
+            origin: origin.to_owned(),
+            problem: "not a section; write [Name] alone on its line",
+        }
+    })
+}
+
+fn entry(form: Form, origin: String, line: &str) -> Result<Entry, SettingsError> {
     let (key, value) =
         line.split_once(['=', ':']).map_or(("", ""), |(key, value)| (key.trim(), value.trim()));
     if key.is_empty() {
@@ -92,7 +157,11 @@ fn entry(origin: String, line: &str) -> Result<Entry, SettingsError> {
             problem: "not a setting; write key=value, or # before a comment",
         });
     }
-    Ok(Entry { key: key.to_lowercase(), value: value.replace("%%", "%"), origin })
+    let value = match form {
+        Form::Original => value.to_owned(),
+        Form::Strict => value.replace("%%", "%"),
+    };
+    Ok(Entry { key: key.to_lowercase(), value: Zeroizing::new(value), origin })
 }
 
 #[cfg(test)]
@@ -100,9 +169,14 @@ mod tests {
     use super::*;
 
     fn values(text: &str) -> Vec<(String, String, String)> {
-        let sections = Ini::parse("f", text).unwrap().sections;
+        values_as(Form::Strict, text)
+    }
+
+    fn values_as(form: Form, text: &str) -> Vec<(String, String, String)> {
+        let sections = Ini::parse_as(form, "f", text).unwrap().sections;
         let entries = |section: Section| {
-            section.entries.into_iter().map(move |entry| (section.name.clone(), entry.key, entry.value))
+            let row = move |entry: Entry| (section.name.clone(), entry.key, entry.value.to_string());
+            section.entries.into_iter().map(row)
         };
         sections.into_iter().flat_map(entries).collect()
     }
@@ -143,5 +217,20 @@ mod tests {
         insta::assert_snapshot!(refusal("[]"), @"f line 1: not a section; write [Name] alone on its line");
         insta::assert_snapshot!(refusal("[s]\nK=1\n\nk: 2"), @"f line 4: k stands there twice; keep one");
         insta::assert_snapshot!(refusal("[S]\n[t]\n[s]"), @"f line 3: [s] stands there twice; keep one");
+    }
+
+    #[test]
+    fn a_file_of_the_original_continues_values_on_indented_lines() {
+        let row = |key: &str, value: &str| ("s".to_owned(), key.to_owned(), value.to_owned());
+        let text = "[s] # why\na = 1\n\n  [2]\n  # no\n\tb=3\n\nc: 50%%\n  \nd=\n e\n";
+        assert_eq!(
+            values_as(Form::Original, text),
+            [row("a", "1\n\n[2]\nb=3"), row("c", "50%%"), row("d", "\ne")]
+        );
+        assert_eq!(values_as(Form::Original, " [s]\n a=1\n b=2\n"), [row("a", "1"), row("b", "2")]);
+        assert_eq!(
+            refusal("[s]\na=1\n 2"),
+            "f line 3: not a setting; write key=value, or # before a comment"
+        );
     }
 }

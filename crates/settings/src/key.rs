@@ -23,6 +23,8 @@ pub struct KeyDoc {
     pub about: &'static str,
     /// The original's environment variable for it.
     pub variable: Option<&'static str>,
+    /// Another name for it.
+    pub alias: Option<&'static str>,
 }
 
 /// The definition of one key.
@@ -34,6 +36,8 @@ pub(crate) struct Key {
     kind: Kind,
     pub(crate) about: &'static str,
     pub(crate) variable: Option<&'static str>,
+    /// Another name for it, which the original's documents use.
+    alias: Option<&'static str>,
 }
 
 /// What a value may be.
@@ -43,6 +47,10 @@ pub(crate) enum Kind {
     Address,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// A file's name, without a folder.
+    FileName,
+    /// Words of this kind, separated by blanks; may be empty.
+    List(&'static str),
     /// A whole number from the first to the second, of the unit.
     Number(u64, u64, &'static str),
     /// Files and folders that a function may use.
@@ -53,6 +61,8 @@ pub(crate) enum Kind {
     Path(&'static str),
     /// The address of a web server, for clients.
     PublicUrl,
+    /// What only the operator and callers know; kept apart and never shown.
+    Secret,
     /// A part of a whole.
     Share,
     /// Bytes from the first to the second.
@@ -73,12 +83,23 @@ impl Key {
         kind: Kind,
         about: &'static str,
     ) -> Self {
-        Self { section, name, default, kind, about, variable: None }
+        Self { section, name, default, kind, about, variable: None, alias: None }
     }
 
     /// Adds the original's environment variable.
     pub(crate) const fn variable(self, name: &'static str) -> Self {
         Self { variable: Some(name), ..self }
+    }
+
+    /// Adds another name.
+    pub(crate) const fn alias(self, name: &'static str) -> Self {
+        Self { alias: Some(name), ..self }
+    }
+
+    /// True for one of its names, in any case.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+            || self.alias.is_some_and(|alias| alias.eq_ignore_ascii_case(name))
     }
 
     pub(crate) fn doc(&self) -> KeyDoc {
@@ -89,6 +110,7 @@ impl Key {
             expects: self.expects(),
             about: self.about,
             variable: self.variable,
+            alias: self.alias,
         }
     }
 
@@ -96,6 +118,8 @@ impl Key {
         let value = match self.kind {
             Kind::Address => "an IP address".to_owned(),
             Kind::Choice(words) => words.join(" or "),
+            Kind::FileName => "a file's name".to_owned(),
+            Kind::List(what) => format!("{what}, separated by blanks"),
             Kind::Number(min, max, "") => format!("a whole number from {min} to {max}"),
             Kind::Number(min, max, unit) => format!("a whole number of {unit} from {min} to {max}"),
             Kind::Path(what) => what.to_owned(),
@@ -106,6 +130,7 @@ impl Key {
                 "absolute paths joined by ':', each to be read, or with + before it to be changed too"
                     .to_owned()
             }
+            Kind::Secret => "a secret".to_owned(),
             Kind::Share => "a share above 0 and at most 1, such as 1/16 or 0.0625".to_owned(),
             Kind::Size(min, max) => {
                 format!("a size from {} to {} (bytes, or with K or M)", size_text(min), size_text(max))
@@ -175,6 +200,16 @@ impl Setting<'_> {
         Ok((!self.text.is_empty()).then(|| PathBuf::from(self.text)))
     }
 
+    /// The name of a file in a folder that is known from elsewhere.
+    pub(crate) fn file_name(&self) -> Result<String, SettingsError> {
+        let legal = !matches!(self.text, "" | "." | "..") && !self.text.contains(['/', '\0']);
+        if legal { Ok(self.text.to_owned()) } else { Err(self.wrong()) }
+    }
+
+    pub(crate) fn list(&self) -> impl Iterator<Item = &str> {
+        self.text.split_whitespace()
+    }
+
     /// Absolute paths without `..`, so that what they lead to can be told from them.
     pub(crate) fn reach(&self) -> Result<Vec<ReachPath>, SettingsError> {
         let parts = self.text.split(':').map(str::trim).filter(|part| !part.is_empty());
@@ -200,10 +235,13 @@ impl Setting<'_> {
         share.filter(|share| *share > 0.0 && *share <= 1.0).ok_or_else(|| self.wrong())
     }
 
+    /// On or off, in the words of ours and of the original plugin server.
+    ///
+    /// There any other word means off. Here it is a mistake: `enabled=ture` must not serve secrets over plain HTTP.
     pub(crate) fn switch(&self) -> Result<bool, SettingsError> {
         match self.text.to_ascii_lowercase().as_str() {
-            "yes" | "on" | "true" | "1" => Ok(true),
-            "no" | "off" | "false" | "0" => Ok(false),
+            "yes" | "on" | "true" | "1" | "enabled" | "enable" => Ok(true),
+            "no" | "off" | "false" | "0" | "disabled" | "disable" => Ok(false),
             _ => Err(self.wrong()),
         }
     }
@@ -233,10 +271,16 @@ impl Setting<'_> {
         if legal { Ok(self.text.to_owned()) } else { Err(self.wrong()) }
     }
 
+    /// The error for a switch that is on without what it takes.
+    pub(crate) fn needs(&self, needed: &'static str) -> SettingsError {
+        let origin = self.origin.to_owned();
+        SettingsError::Needs { origin, section: self.key.section, key: self.key.name, needed }
+    }
+
     /// The error for a value that is not what the key expects.
     pub(crate) fn wrong(&self) -> SettingsError {
         let value = match self.key.kind {
-            Kind::PublicUrl | Kind::Store(_) => "the value".to_owned(),
+            Kind::PublicUrl | Kind::Secret | Kind::Store(_) => "the value".to_owned(),
             _ => format!("{:?}", self.text.chars().take(80).collect::<String>()),
         };
         SettingsError::Value {

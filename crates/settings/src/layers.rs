@@ -5,35 +5,82 @@ use std::collections::BTreeSet;
 use config::{Config, ConfigError, Map, Source, Value, ValueKind};
 use msp_keyfile::KeyFileError;
 
+use crate::dialect::{self, Dialect};
 use crate::error::SettingsError;
-use crate::ini::Ini;
+use crate::ini::{Form, Ini, Section};
 use crate::key::{Key, Setting};
 use crate::sources::{NamedFile, Sources};
-use crate::table::CONFIG;
+use crate::table::{AUTH_APIKEY, CONFIG, DOOR_PLUGIN};
+use crate::token::Token;
+
+/// What the files say: config.ini, and the configuration of the original plugin server.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    pub(crate) config: Option<Ini>,
+    pub(crate) plugins: Option<Ini>,
+}
+
+impl Files {
+    /// Reads those that are named, and config.ini at its default path if it exists.
+    pub(crate) fn read(sources: &Sources) -> Result<Self, SettingsError> {
+        let plugins = sources.plugins_file().map(|file| read_ini(&file, Form::Original));
+        Ok(Self {
+            config: read_ini(&sources.config_file(), Form::Strict)?,
+            plugins: plugins.transpose()?.flatten(),
+        })
+    }
+
+    /// Their common dialect, with the variables that its references may name.
+    pub(crate) fn dialect<'a>(&'a self, sources: &'a Sources) -> Dialect<'a> {
+        Dialect::new(self.config.as_ref(), self.plugins.as_ref(), &sources.variables)
+    }
+
+    /// A line for each section that nothing reads while the plugin door is off.
+    pub(crate) fn foreign(&self) -> Vec<String> {
+        let sections = |ini: &Option<Ini>, ours: fn(&str) -> bool| {
+            let foreign = ini.iter().flat_map(|ini| &ini.sections).filter(|section| !ours(&section.name));
+            let told = |section: &Section| {
+                format!("{}: [{}] is not read by this version", section.origin, section.name)
+            };
+            foreign.map(told).collect::<Vec<_>>()
+        };
+        [sections(&self.config, is_ours), sections(&self.plugins, dialect::is_shared)].concat()
+    }
+}
 
 /// What is in force, setting by setting.
 #[derive(Debug)]
 pub(crate) struct Layers {
     table: Value,
+    apikey: Option<Token>,
 }
 
 impl Layers {
-    /// Lays config.ini, the environment and the command line over each other.
+    /// Lays the files, the environment and the command line over each other.
     ///
-    /// `foreign` receives the sections of the file that are not ours.
+    /// `warnings` receives what is legal in the original's file but looks like a mistake.
     pub(crate) fn read(
         sources: &Sources,
-        ini: Option<Ini>,
-        foreign: &mut Vec<String>,
+        files: &Files,
+        dialect: &Dialect<'_>,
+        warnings: &mut Vec<String>,
     ) -> Result<Self, SettingsError> {
-        let layered = Config::builder()
-            .add_source(file_layer(ini, foreign)?)
-            .add_source(variables_layer(sources))
-            .add_source(environment_layer(sources)?)
-            .add_source(command_line_layer(sources)?)
-            .build()
-            .map_err(SettingsError::Layers)?;
-        Ok(Self { table: layered.cache })
+        let mut layers = [
+            door_layer(sources),
+            config_layer(files.config.as_ref(), dialect)?,
+            plugins_layer(files.plugins.as_ref(), dialect, warnings)?,
+            variables_layer(sources),
+            environment_layer(sources)?,
+            command_line_layer(sources)?,
+        ];
+        let apikey = layers.iter_mut().rev().find_map(|layer| layer.apikey.take());
+        let builder = layers.into_iter().fold(Config::builder(), |builder, layer| builder.add_source(layer));
+        Ok(Self { table: builder.build().map_err(SettingsError::Layers)?.cache, apikey })
+    }
+
+    /// The api key in force; nothing when it is empty.
+    pub(crate) fn apikey(&self) -> Option<&Token> {
+        self.apikey.as_ref().filter(|key| !key.is_empty())
     }
 
     /// The text in force for the key.
@@ -58,10 +105,10 @@ fn member<'a>(table: &'a Value, name: &str) -> Option<&'a Value> {
 }
 
 /// Reads an INI file; one that is not named may be missing.
-pub(crate) fn read_ini(file: &NamedFile) -> Result<Option<Ini>, SettingsError> {
+pub(crate) fn read_ini(file: &NamedFile, form: Form) -> Result<Option<Ini>, SettingsError> {
     let name = file.path.display().to_string();
     match (msp_keyfile::read_text(&file.path, MAX_INI_BYTES), file.named_by) {
-        (Ok(text), _) => Ini::parse(&name, &text).map(Some),
+        (Ok(text), _) => Ini::parse_as(form, &name, &text).map(Some),
         (Err(KeyFileError::NotFound { .. }), None) => Ok(None),
         (Err(cause), named_by) => {
             Err(SettingsError::File { named_by: named_by.unwrap_or("the configuration").to_owned(), cause })
@@ -73,6 +120,8 @@ pub(crate) fn read_ini(file: &NamedFile) -> Result<Option<Ini>, SettingsError> {
 #[derive(Debug, Clone, Default)]
 struct Layer {
     settings: Vec<(&'static Key, Value)>,
+    /// The api key, which the settings only say to be there: they are shown to people.
+    apikey: Option<Token>,
 }
 
 impl Layer {
@@ -81,8 +130,15 @@ impl Layer {
             let what = format!("[{}] {}", key.section, key.name);
             return Err(SettingsError::Duplicate { origin: origin.to_owned(), what });
         }
+        let text = if std::ptr::eq(key, &AUTH_APIKEY) { self.keep(text) } else { text };
         self.settings.push((key, Value::new(Some(&origin.to_owned()), text)));
         Ok(())
+    }
+
+    /// Puts the api key aside, and gives what is shown for it.
+    fn keep(&mut self, text: &str) -> &'static str {
+        let key = self.apikey.insert(Token::from_text(text));
+        if key.is_empty() { "" } else { "(set)" }
     }
 }
 
@@ -97,16 +153,52 @@ impl Source for Layer {
     }
 }
 
-fn file_layer(ini: Option<Ini>, foreign: &mut Vec<String>) -> Result<Layer, SettingsError> {
+/// A file of the original opens the door that serves it, unless something says otherwise.
+fn door_layer(sources: &Sources) -> Layer {
+    let open = |file: NamedFile| {
+        let origin = format!("--plugins-config {}", file.path.display());
+        (&DOOR_PLUGIN, Value::new(Some(&origin), "on"))
+    };
+    Layer { settings: sources.plugins_file().map(open).into_iter().collect(), apikey: None }
+}
+
+fn config_layer(ini: Option<&Ini>, dialect: &Dialect<'_>) -> Result<Layer, SettingsError> {
     let mut layer = Layer::default();
-    for section in ini.into_iter().flat_map(|ini| ini.sections) {
-        if section_of_ours(&section.name).is_none() {
-            foreign.push(format!("{}: [{}] is not read by this version", section.origin, section.name));
-            continue;
-        }
-        for entry in section.entries {
+    let ours = |section: &&Section| is_ours(&section.name) && section.name != dialect::PARAMETERS;
+    for section in ini.into_iter().flat_map(|ini| &ini.sections).filter(ours) {
+        for entry in &section.entries {
             let key = find(&section.name, &entry.key, &entry.origin)?;
-            layer.add(key, &entry.value, &entry.origin)?;
+            if dialect::is_shared(&section.name) {
+                layer.add(key, &dialect.value(&section.name, entry)?.into_text(), &entry.origin)?;
+            } else {
+                layer.add(key, &entry.value, &entry.origin)?;
+            }
+        }
+    }
+    Ok(layer)
+}
+
+/// Only the sections that both servers have; a plugin may read other keys there.
+fn plugins_layer(
+    ini: Option<&Ini>,
+    dialect: &Dialect<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Layer, SettingsError> {
+    let mut layer = Layer::default();
+    let shared =
+        |section: &&Section| dialect::is_shared(&section.name) && section.name != dialect::PARAMETERS;
+    for section in ini.into_iter().flat_map(|ini| &ini.sections).filter(shared) {
+        for entry in &section.entries {
+            match find(&section.name, &entry.key, &entry.origin) {
+                Ok(key) => {
+                    layer.add(key, &dialect.value(&section.name, entry)?.into_text(), &entry.origin)?
+                }
+                // A word misspelt here would leave something open that should be closed.
+                Err(unknown) if ["auth", "cors", "ssl"].contains(&&*section.name) => {
+                    warnings.push(unknown.to_string());
+                }
+                Err(_) => {}
+            }
         }
     }
     Ok(layer)
@@ -120,7 +212,7 @@ fn variables_layer(sources: &Sources) -> Layer {
         let text = sources.variable(name)?;
         Some((*key, Value::new(Some(&origin(name)), text)))
     });
-    Layer { settings: set.collect() }
+    Layer { settings: set.collect(), apikey: None }
 }
 
 /// `MSP__SECTION__KEY`.
@@ -148,7 +240,7 @@ fn command_line_layer(sources: &Sources) -> Result<Layer, SettingsError> {
 
 fn find_path(path: Option<(&str, &str)>, origin: &str) -> Result<&'static Key, SettingsError> {
     match path {
-        Some((section, key)) if section_of_ours(section).is_some() => find(section, key, origin),
+        Some((section, key)) if has_keys(section) => find(section, key, origin),
         _ => {
             let sections: BTreeSet<_> = CONFIG.iter().map(|key| key.section).collect();
             let known = sections.into_iter().collect::<Vec<_>>().join(", ");
@@ -161,18 +253,21 @@ fn find_path(path: Option<(&str, &str)>, origin: &str) -> Result<&'static Key, S
 fn find(section: &str, name: &str, origin: &str) -> Result<&'static Key, SettingsError> {
     let keys: Vec<&'static Key> =
         CONFIG.iter().copied().filter(|key| key.section.eq_ignore_ascii_case(section)).collect();
-    keys.iter().find(|key| key.name.eq_ignore_ascii_case(name)).copied().ok_or_else(|| {
-        SettingsError::UnknownKey {
-            origin: origin.to_owned(),
-            section: section_of_ours(section).unwrap_or_default().to_owned(),
-            key: name.to_owned(),
-            known: keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", "),
-        }
+    keys.iter().find(|key| key.is_called(name)).copied().ok_or_else(|| SettingsError::UnknownKey {
+        origin: origin.to_owned(),
+        section: keys.first().map_or(section, |key| key.section).to_owned(),
+        key: name.to_owned(),
+        known: keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", "),
     })
 }
 
-fn section_of_ours(name: &str) -> Option<&'static str> {
-    CONFIG.iter().map(|key| key.section).find(|section| section.eq_ignore_ascii_case(name))
+/// True for a section of config.ini, in any case, that is ours.
+pub(crate) fn is_ours(section: &str) -> bool {
+    has_keys(section) || section.eq_ignore_ascii_case(dialect::PARAMETERS)
+}
+
+fn has_keys(section: &str) -> bool {
+    CONFIG.iter().any(|key| key.section.eq_ignore_ascii_case(section))
 }
 
 /// Where a setting comes from that nobody has set.

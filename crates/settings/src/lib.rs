@@ -1,9 +1,12 @@
 //! The operator's configuration: config.ini, modules.ini, environment, checked once at the door.
 //!
-//! Built-in default < config.ini < environment (`MSP__SECTION__KEY` and the original's `MSP_…` names) < command
+//! Built-in default < config.ini < a configuration of the original plugin server < environment (`MSP__SECTION__KEY` and the original's `MSP_…` names) < command
 //! line. [`Settings::load`] reads all of it once; every mistake ends in one line that says where it is and what
 //! would be right. The keys stand in one table, from which [`reference()`] and [`key_documentation`] are made.
 
+mod cors;
+mod dialect;
+mod documents;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -11,17 +14,22 @@ mod ini;
 mod key;
 mod layers;
 mod modules;
+mod plugin;
 mod sections;
 mod settings;
 mod sources;
 mod table;
 mod token;
+mod typed;
 
+pub use cors::CorsSettings;
+pub use documents::DocumentsSettings;
 pub use error::SettingsError;
 pub use key::KeyDoc;
+pub use plugin::PluginSettings;
 pub use sections::{
     ClientsSettings, DoorSettings, GuardSettings, LimitSettings, LogLevel, LogSettings, NetworkSettings,
-    OpsSettings, ProxySettings, RegistrySettings, RunnerSettings, ServerSettings,
+    OpsSettings, ProxySettings, RegistrySettings, RunnerSettings, ServerSettings, SslSettings,
 };
 pub use settings::{Effective, Settings};
 pub use sources::Sources;

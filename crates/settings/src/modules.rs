@@ -45,7 +45,7 @@ fn spec(line: &Entry, section: Option<&Section>) -> Result<ModuleSpec, SettingsE
     }
     let get = |key: &'static Key| {
         let entry = entries.iter().find(|entry| entry.key.eq_ignore_ascii_case(key.name));
-        let (text, origin) = entry.map_or((key.default, ""), |entry| (&entry.value, &entry.origin));
+        let (text, origin) = entry.map_or((key.default, ""), |entry| (&**entry.value, &*entry.origin));
         Setting { key, section: &line.key, text, origin }
     };
     Ok(ModuleSpec {
@@ -84,9 +84,9 @@ fn module_name(line: &Entry) -> Result<String, SettingsError> {
     let legal =
         |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
     if line.value.len() <= 128 && line.value.split('.').all(legal) {
-        return Ok(line.value.clone());
+        return Ok(line.value.to_string());
     }
-    Err(SettingsError::ModuleName { origin: line.origin.clone(), name: line.value.clone() })
+    Err(SettingsError::ModuleName { origin: line.origin.clone(), name: line.value.to_string() })
 }
 
 /// What holds without a file at the default path.

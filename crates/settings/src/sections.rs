@@ -62,8 +62,19 @@ pub struct ProxySettings {
 pub struct DoorSettings {
     /// `POST /v1`.
     pub sealed: bool,
+    /// `/<plugin>`, `/plugins`, `/reload/<name>` and documents.
+    pub plugin: bool,
     /// `/healthz`, `/readyz`, `/metrics`.
     pub ops: bool,
+}
+
+/// `[SSL]`, when it is enabled; whether the files can be used is found out by who uses them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SslSettings {
+    /// The certificate's private key, in PEM.
+    pub keyfile: PathBuf,
+    /// The certificate and those that lead to its root, in PEM.
+    pub certfile: PathBuf,
 }
 
 /// `[Ops]`.
@@ -217,7 +228,7 @@ impl ProxySettings {
 
 impl DoorSettings {
     pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
-        for key in [&keys::DOOR_PLUGIN, &keys::DOOR_RPC, &keys::DOOR_GATEWAY] {
+        for key in [&keys::DOOR_RPC, &keys::DOOR_GATEWAY] {
             let door = layers.get(key);
             if door.switch()? {
                 let origin = door.origin.to_owned();
@@ -226,8 +237,23 @@ impl DoorSettings {
         }
         Ok(Self {
             sealed: layers.get(&keys::DOOR_SEALED).switch()?,
+            plugin: layers.get(&keys::DOOR_PLUGIN).switch()?,
             ops: layers.get(&keys::DOOR_OPS).switch()?,
         })
+    }
+}
+
+impl SslSettings {
+    pub(crate) fn read(layers: &Layers) -> Result<Option<Self>, SettingsError> {
+        let enabled = layers.get(&keys::SSL_ENABLED);
+        if !enabled.switch()? {
+            return Ok(None);
+        }
+        let file = |key, needed| layers.get(key).optional_path()?.ok_or_else(|| enabled.needs(needed));
+        Ok(Some(Self {
+            keyfile: file(&keys::SSL_KEYFILE, "[SSL] keyfile, the certificate's private key")?,
+            certfile: file(&keys::SSL_CERTFILE, "[SSL] certfile, the certificate")?,
+        }))
     }
 }
 
@@ -250,12 +276,7 @@ impl OpsSettings {
                 bind.origin
             ));
         }
-        let mut read = |file: &PathBuf| {
-            if file.exists() && !msp_keyfile::is_private(file) {
-                warnings.push(format!("{}: others may read the token; try: chmod 600 {0}", file.display()));
-            }
-            Token::read(&format!("{}: [Ops] TokenFile", token.origin), file)
-        };
+        let mut read = |file: &PathBuf| Token::read(token, file, warnings);
         Ok(Self { bindto, port, token: token_file.as_ref().map(&mut read).transpose()?, token_file })
     }
 }

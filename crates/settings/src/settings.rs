@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use msp_core::{ModuleSpec, registry_file};
 
 use crate::error::SettingsError;
-use crate::layers::{Layers, read_ini};
+use crate::ini::Form;
+use crate::layers::{Files, Layers, read_ini};
 use crate::modules;
+use crate::plugin::PluginSettings;
 use crate::sections::{
     ClientsSettings, DoorSettings, GuardSettings, LimitSettings, LogSettings, NetworkSettings, OpsSettings,
-    ProxySettings, RegistrySettings, RunnerSettings, ServerSettings,
+    ProxySettings, RegistrySettings, RunnerSettings, ServerSettings, SslSettings,
 };
 use crate::sources::Sources;
-use crate::table::{CONFIG, SEARCH_PATH};
+use crate::table::{AUTH_APIKEY_FILE, CONFIG, PIDFILE, SEARCH_PATH, SSL_KEYFILE};
 
 /// The configuration in force; every value is legal.
 ///
@@ -31,6 +33,12 @@ pub struct Settings {
     pub doors: DoorSettings,
     /// `[Ops]`.
     pub ops: OpsSettings,
+    /// `[SSL]`; none while it is off.
+    pub ssl: Option<SslSettings>,
+    /// The plugin door; none while it is off.
+    pub plugin: Option<PluginSettings>,
+    /// Holds the server's process id while it runs.
+    pub pidfile: Option<PathBuf>,
     /// `[Registry]`.
     pub registry: RegistrySettings,
     /// `[Guard]`.
@@ -47,15 +55,19 @@ pub struct Settings {
     pub search_path: Vec<PathBuf>,
     /// The config.ini that was read; none means built-in defaults.
     pub config_path: Option<PathBuf>,
+    /// The configuration of the original plugin server that was read, if one was named.
+    pub plugins_config_path: Option<PathBuf>,
     /// The modules.ini that was read; none means the built-in one.
     pub modules_path: Option<PathBuf>,
     /// What is legal but should be looked at, one line each.
     pub warnings: Vec<String>,
     /// Every key of config.ini with what is in force for it, in the order of the reference.
     pub effective: Vec<Effective>,
+    /// Files with keys that other settings name, whether they are in use or not.
+    key_files: Vec<PathBuf>,
 }
 
-/// What is in force for one key, for `check-config`; secrets are files and so not in it.
+/// What is in force for one key, for `check-config`; a secret is only said to be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effective {
     /// The section.
@@ -74,20 +86,29 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] for the first mistake; a file that is named but missing is one.
     pub fn load(sources: &Sources) -> Result<Self, SettingsError> {
-        let (config_file, modules_file) = (sources.config_file(), sources.modules_file());
         let mut warnings = Vec::new();
-        let ini = read_ini(&config_file)?;
-        let config_path = ini.is_some().then_some(config_file.path);
-        let layers = Layers::read(sources, ini, &mut warnings)?;
+        let files = Files::read(sources)?;
+        let dialect = files.dialect(sources);
+        let layers = Layers::read(sources, &files, &dialect, &mut warnings)?;
         let doors = DoorSettings::read(&layers)?;
         let clients = ClientsSettings::read(&layers)?;
-        let modules_ini = read_ini(&modules_file)?;
+        let modules_file = sources.modules_file();
+        let modules_ini = read_ini(&modules_file, Form::Strict)?;
         let modules_path = modules_ini.is_some().then_some(modules_file.path);
+        let config_path = files.config.is_some().then(|| sources.config_file().path);
+        let plugins_config_path = sources.plugins_config.clone();
+        if !doors.plugin {
+            warnings.extend(files.foreign());
+        }
+        let ini_file = plugins_config_path.as_deref().or(config_path.as_deref());
         Ok(Self {
             server: ServerSettings::read(&layers)?,
             network: NetworkSettings::read(&layers)?,
             proxy: ProxySettings::read(&layers)?,
             ops: OpsSettings::read(&layers, doors.ops, &mut warnings)?,
+            ssl: SslSettings::read(&layers)?,
+            plugin: PluginSettings::read(&layers, &dialect, doors, ini_file, &mut warnings)?,
+            pidfile: layers.get(&PIDFILE).optional_path()?,
             registry: RegistrySettings::read(&layers, &clients)?,
             guard: GuardSettings::read(&layers)?,
             limits: LimitSettings::read(&layers)?,
@@ -96,9 +117,11 @@ impl Settings {
             modules: modules::read(modules_path.as_deref(), modules_ini)?,
             search_path: search_path(&layers.get(&SEARCH_PATH).path()?),
             effective: effective(&layers),
+            key_files: key_files(&layers)?,
             clients,
             doors,
             config_path,
+            plugins_config_path,
             modules_path,
             warnings,
         })
@@ -109,8 +132,8 @@ impl Settings {
     pub fn private_paths(&self) -> Vec<PathBuf> {
         let registry = registry_file(&self.registry.url).map(Path::to_owned);
         let folders = [&self.server.keypath, &self.clients.keypath, &self.log.directory];
-        let files = [&self.config_path, &self.modules_path, &self.ops.token_file];
-        let always = folders.into_iter().chain([&self.clients.register]).cloned();
+        let files = [&self.config_path, &self.plugins_config_path, &self.modules_path, &self.ops.token_file];
+        let always = folders.into_iter().chain([&self.clients.register]).chain(&self.key_files).cloned();
         always.chain(files.into_iter().cloned().chain([registry]).flatten()).collect()
     }
 }
@@ -118,6 +141,11 @@ impl Settings {
 /// Splits at `:`; empty parts are left out, since they would mean the working folder.
 fn search_path(joined: &Path) -> Vec<PathBuf> {
     std::env::split_paths(joined).filter(|folder| !folder.as_os_str().is_empty()).collect()
+}
+
+fn key_files(layers: &Layers) -> Result<Vec<PathBuf>, SettingsError> {
+    let files = [&SSL_KEYFILE, &AUTH_APIKEY_FILE].map(|key| layers.get(key).optional_path());
+    files.into_iter().filter_map(Result::transpose).collect()
 }
 
 pub(crate) fn effective(layers: &Layers) -> Vec<Effective> {

@@ -1,18 +1,39 @@
 //! Where the configuration comes from.
 
+use std::fmt;
 use std::path::PathBuf;
 
 /// Everything that may hold settings, read from the process once.
-#[derive(Debug, Clone, Default)]
+///
+/// Environment and command line may hold keys, so `Debug` shows only the names there.
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The config.ini of the command line (`--config`).
     pub config: Option<PathBuf>,
     /// The modules.ini of the command line (`--modules`).
     pub modules: Option<PathBuf>,
+    /// A configuration of the original plugin server, of the command line (`--plugins-config`).
+    pub plugins_config: Option<PathBuf>,
     /// Settings of the command line, as `section.key` and value.
     pub overrides: Vec<(String, String)>,
     /// Environment variables; those that are not ours are ignored.
     pub environment: Vec<(String, String)>,
+    /// What `${ENV:NAME}` may stand for: all variables, ours or not.
+    pub variables: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names =
+            |pairs: &[(String, String)]| pairs.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        f.debug_struct("Sources")
+            .field("config", &self.config)
+            .field("modules", &self.modules)
+            .field("plugins_config", &self.plugins_config)
+            .field("overrides", &names(&self.overrides))
+            .field("environment", &names(&self.environment))
+            .finish_non_exhaustive()
+    }
 }
 
 impl Sources {
@@ -21,20 +42,22 @@ impl Sources {
     pub fn from_process(
         config: Option<PathBuf>,
         modules: Option<PathBuf>,
+        plugins_config: Option<PathBuf>,
         overrides: Vec<(String, String)>,
     ) -> Self {
         let ours = |name: &str| name == "PYTHONPATH" || name.to_ascii_uppercase().starts_with("MSP_");
-        let environment = std::env::vars_os()
+        let variables: Vec<(String, String)> = std::env::vars_os()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
-            .filter(|(name, _)| ours(name))
             .collect();
-        Self { config, modules, overrides, environment }
+        let environment = variables.iter().filter(|(name, _)| ours(name)).cloned().collect();
+        Self { config, modules, plugins_config, overrides, environment, variables }
     }
 
-    /// The config.ini and the modules.ini to read, which may not exist (yet).
+    /// The files to read, which may not exist (yet): config.ini, modules.ini, and the plugin server's if it is named.
     #[must_use]
-    pub fn files(&self) -> [PathBuf; 2] {
-        [self.config_file().path, self.modules_file().path]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let plugins = self.plugins_file();
+        [self.config_file(), self.modules_file()].into_iter().chain(plugins).map(|file| file.path).collect()
     }
 
     /// The config.ini to read: the one that is named and by what, else the default path.
@@ -45,6 +68,12 @@ impl Sources {
     /// The modules.ini to read, likewise.
     pub(crate) fn modules_file(&self) -> NamedFile {
         self.file(self.modules.as_ref(), "--modules", "MSP_MODCONF_PATH", "config/modules.ini")
+    }
+
+    /// The configuration of the original plugin server to read, if one is named.
+    pub(crate) fn plugins_file(&self) -> Option<NamedFile> {
+        let named = |path: &PathBuf| NamedFile { path: path.clone(), named_by: Some("--plugins-config") };
+        self.plugins_config.as_ref().map(named)
     }
 
     /// The value of a variable of the original's; an empty one counts as not set.

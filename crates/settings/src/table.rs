@@ -30,10 +30,11 @@ pub fn key_documentation() -> String {
             );
         }
         let default = if key.default.is_empty() { "none".to_owned() } else { format!("`{}`", key.default) };
+        let alias = key.alias.map_or_else(String::new, |name| format!(" Also called `{name}`."));
         let variable = key.variable.map_or_else(String::new, |name| format!(" Variable `{name}`."));
         let _ = writeln!(
             text,
-            "| {} | {default} | {} | {}{variable} |",
+            "| {} | {default} | {} | {}{alias}{variable} |",
             key.key,
             key.expects.replace('|', "\\|"),
             key.about
@@ -74,7 +75,7 @@ keys! { CONFIG:
     BINDTO = Key::new("network", "bindto", "127.0.0.1", Kind::Address,
         "The address to listen on; 0.0.0.0 and :: mean all.");
     PORT = Key::new("network", "port", "8000", Kind::Number(0, 65_535, ""),
-        "The port to listen on; 0 picks a free one.");
+        "The port to listen on; 0 picks a free one.").alias("listen");
 
     CLIENTS_KEYPATH = Key::new("Clients", "Keypath", "sec", FOLDER,
         "Holds the registry and the original's client_N.pub files, which are imported.");
@@ -93,7 +94,7 @@ keys! { CONFIG:
     FORWARD_PROTO = Key::new("Proxy", "ForwardProto", "0", HOPS, "The same for X-Forwarded-Proto.");
 
     DOOR_SEALED = Key::new("Doors", "sealed", "on", Kind::Switch, "The encrypted door, POST /v1.");
-    DOOR_PLUGIN = Key::new("Doors", "plugin", "off", Kind::Switch, "Not in this version.");
+    DOOR_PLUGIN = Key::new("Doors", "plugin", "off", Kind::Switch, "REST routes for plugins, /<plugin>.");
     DOOR_RPC = Key::new("Doors", "rpc", "off", Kind::Switch, "Not in this version.");
     DOOR_GATEWAY = Key::new("Doors", "gateway", "off", Kind::Switch, "Not in this version.");
     DOOR_OPS = Key::new("Doors", "ops", "on", Kind::Switch,
@@ -105,6 +106,37 @@ keys! { CONFIG:
         "Its port; 0 picks a free one.");
     OPS_TOKEN = Key::new("Ops", "TokenFile", "", FILE,
         "Holds the bearer token that /readyz and /metrics ask for; /healthz stays open.");
+
+    PLUGINS = Key::new("paths", "plugins", "", FOLDER,
+        "Holds the plugins, *.py.").alias("pluginpath");
+    PIDFILE = Key::new("paths", "pidfile", "", FILE, "Holds the server's process id while it runs.");
+    PATHS_DOCUMENTS = Key::new("paths", "documents", "", Kind::List("folders, or route:folder"),
+        "Served by the plugin door as they are; without a route at /doc.");
+
+    SSL_ENABLED = Key::new("SSL", "enabled", "no", Kind::Switch, "Whether the listener speaks TLS, and TLS only.");
+    SSL_KEYFILE = Key::new("SSL", "keyfile", "", FILE, "The certificate's private key, in PEM.");
+    SSL_CERTFILE = Key::new("SSL", "certfile", "", FILE, "The certificate and those that lead to its root, in PEM.");
+
+    AUTH_APIKEY = Key::new("auth", "apikey", "", Kind::Secret,
+        "The plugin door's own key, for its control routes and for plugins with auth_type=global.");
+    AUTH_APIKEY_FILE = Key::new("auth", "ApikeyFile", "", FILE, "Holds that key, in place of apikey.");
+    CONTROL_OPEN = Key::new("auth", "control_open", "no", Kind::Switch,
+        "Whether everybody may list and reload plugins while there is no key.");
+    ALLOW_PLAIN = Key::new("auth", "AllowPlain", "no", Kind::Switch, "Whether to serve this door without TLS too.");
+
+    CORS_ENABLED = Key::new("cors", "enabled", "no", Kind::Switch,
+        "Whether pages of other origins are let in by these rules, and refused else.");
+    ORIGIN_URL = Key::new("cors", "origin_url", "", Kind::List("origins such as https://app.example.net, or *"),
+        "The origins that may call plugins; * means all, without credentials.");
+    ACL = Key::new("cors", "acl", "", Kind::List("host names"),
+        "Hosts whose origins may call plugins, with those of their sub-domains.");
+    REQUIRE_ORIGIN = Key::new("cors", "require_origin", "no", Kind::Switch,
+        "Whether a request without an Origin is refused too.");
+
+    FILE_DOCUMENTS = Key::new("file_server", "documents", "", Kind::List("folders, or route:folder"),
+        "The same as in [paths]; without a route at the folder's own name.");
+    INDEX_FILE = Key::new("file_server", "indexfile", "index.html", Kind::FileName,
+        "What is served for a folder of documents.");
 
     REGISTRY_URL = Key::new("Registry", "Url", "sqlite:<Clients/Keypath>/registry.db", Kind::Store("sqlite:<file>"),
         "The registry's database; <Clients/Keypath> stands for that folder.");

@@ -1,4 +1,4 @@
-//! A bearer token of the operator's.
+//! A secret that the operator shares with callers.
 
 use std::fmt;
 use std::path::Path;
@@ -7,29 +7,62 @@ use msp_protocol::Digest;
 use zeroize::Zeroizing;
 
 use crate::error::SettingsError;
+use crate::key::Setting;
 
-/// A bearer token, wiped when dropped; never printed.
+/// A bearer token or an api key, wiped when dropped; never printed.
 #[derive(Clone)]
 pub struct Token(Zeroizing<String>);
 
 impl Token {
     /// Reads a file of 16 to 1024 printable ASCII characters; white space around them is ignored.
     ///
-    /// `named_by` is the setting that names the file.
-    pub(crate) fn read(named_by: &str, file: &Path) -> Result<Self, SettingsError> {
-        let text = msp_keyfile::read_text(file, 4096)
-            .map_err(|cause| SettingsError::File { named_by: named_by.to_owned(), cause })?;
+    /// The setting is the one that names the file; `warnings` receives a line when others may read it.
+    pub(crate) fn read(
+        named_by: Setting<'_>,
+        file: &Path,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, SettingsError> {
+        if file.exists() && !msp_keyfile::is_private(file) {
+            warnings.push(format!("{}: others may read the token; try: chmod 600 {0}", file.display()));
+        }
+        let Setting { key, section, origin, .. } = named_by;
+        let text = msp_keyfile::read_text(file, 4096).map_err(|cause| SettingsError::File {
+            named_by: format!("{origin}: [{section}] {}", key.name),
+            cause,
+        })?;
         let token = text.trim();
-        if !(16..=1024).contains(&token.len()) || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if !(MIN_BYTES..=MAX_BYTES).contains(&token.len())
+            || !token.bytes().all(|byte| byte.is_ascii_graphic())
+        {
             return Err(SettingsError::Token { file: file.display().to_string() });
         }
         Ok(Self(Zeroizing::new(token.to_owned())))
     }
 
+    /// Takes a setting's text; white space around it is ignored, as in the headers that carry it.
+    pub(crate) fn from_text(text: &str) -> Self {
+        Self(Zeroizing::new(text.trim().to_owned()))
+    }
+
+    /// True for no token at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// True when it is so short that it can be found by trying.
+    pub(crate) fn is_short(&self) -> bool {
+        self.0.len() < MIN_BYTES
+    }
+
+    /// What is kept of it where the text itself is not needed.
+    pub(crate) fn digest(&self) -> Digest {
+        Digest::of(self.0.as_bytes())
+    }
+
     /// True when the presented text is this token; takes as long for any text of its length.
     #[must_use]
     pub fn is(&self, presented: &[u8]) -> bool {
-        Digest::of(self.0.as_bytes()) == Digest::of(presented)
+        self.digest() == Digest::of(presented)
     }
 }
 
@@ -38,3 +71,9 @@ impl fmt::Debug for Token {
         f.write_str("Token(…)")
     }
 }
+
+/// Fewer characters can be found by trying.
+const MIN_BYTES: usize = 16;
+
+/// More than any token has.
+const MAX_BYTES: usize = 1024;

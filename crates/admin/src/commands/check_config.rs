@@ -1,5 +1,7 @@
 //! `check-config`: whether the server would start, and serve what it should.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use msp_settings::Effective;
 use serde::Serialize;
@@ -17,6 +19,9 @@ pub(crate) struct CheckConfig {
     /// Also list every setting that is in force, and where it comes from
     #[arg(long)]
     show: bool,
+    /// Read this configuration of the original plugin server too, as the server does
+    #[arg(long, value_name = "FILE")]
+    plugins_config: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
@@ -37,7 +42,8 @@ struct Setting {
 
 impl CheckConfig {
     pub(crate) async fn run(&self, common: &Common) -> Result<(), AdminError> {
-        let report = match Context::load(common, None) {
+        let common = Common { plugins_config: self.plugins_config.clone(), ..common.clone() };
+        let report = match Context::load(&common, None) {
             Ok(context) => self.look(&context).await,
             Err(error) => Report {
                 checks: vec![Check::problem("configuration", error.to_string())],

@@ -1,9 +1,12 @@
 //! The configuration from files, environment and command line.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
+mod dialect;
 mod layers;
 mod modules;
 mod ops;
+mod original;
+mod plugin;
 mod sample;
 mod values;
 
@@ -31,6 +34,18 @@ impl Scratch {
 
     fn modules(mut self, text: &str) -> Self {
         self.sources.modules = Some(self.file("modules.ini", text));
+        self
+    }
+
+    /// A configuration of the original plugin server.
+    fn plugins(mut self, text: &str) -> Self {
+        self.sources.plugins_config = Some(self.file("plugins.ini", text));
+        self
+    }
+
+    /// A variable for `${ENV:…}`.
+    fn variable(mut self, name: &str, value: &str) -> Self {
+        self.sources.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 

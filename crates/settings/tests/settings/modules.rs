@@ -72,7 +72,7 @@ fn share_point_17_a_faulty_line_of_the_modules_file_stops_the_start() {
     insta::assert_snapshot!(refusal("[Modules]\nmsp/ping=ping\n"), @r#"/config/modules.ini line 2: "msp/ping" is no function name: 1 to 128 bytes without '/' and control characters"#);
     insta::assert_snapshot!(refusal("[Modules]\na=b\nA=c\n"), @"/config/modules.ini line 3: a stands there twice; keep one");
     insta::assert_snapshot!(refusal("[Modules]\na=b\n[c]\nTimeout=1\n"), @"/config/modules.ini line 3: [c] belongs to no function; add c=<module> to [Modules], or remove it");
-    insta::assert_snapshot!(refusal("[Modules]\na=b\n[a]\nTime=1\n"), @r#"/config/modules.ini line 4: [a] has no key "time"; it has Timeout, MaxConcurrent, MaxOutput, Memory, Network, Paths, Access, Classic, Description"#);
+    insta::assert_snapshot!(refusal("[Modules]\na=b\n[a]\nTime=1\n"), @r#"/config/modules.ini line 4: [a] has no key "time"; it has Timeout, MaxConcurrent, MaxOutput, Memory, Network, Paths, Access, Classic, Route, Description"#);
     insta::assert_snapshot!(refusal("[Modules]\na=b\n[a]\nTimeout=0\n"), @r#"/config/modules.ini line 4: [a] Timeout: "0" is not a whole number of seconds from 1 to 3600"#);
     insta::assert_snapshot!(refusal("[Modules]\na=b\n[a]\nAccess=all\n"), @r#"/config/modules.ini line 4: [a] Access: "all" is not read or write"#);
     insta::assert_snapshot!(refusal("[Modules]\na=b\n[a]\nMemory=1\n"), @r#"/config/modules.ini line 4: [a] Memory: "1" is not a size from 1M to 1048576M (bytes, or with K or M), or empty"#);

@@ -90,8 +90,8 @@ impl Wanted {
         Sources {
             config: Some(self.folder.path().join("config/config.ini")),
             modules: Some(self.folder.path().join("config/modules.ini")),
-            overrides: Vec::new(),
             environment,
+            ..Sources::default()
         }
     }
 

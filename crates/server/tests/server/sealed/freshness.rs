@@ -114,9 +114,7 @@ async fn a_second_server_on_one_registry_is_refused_in_one_line() {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into(),
-        config: None,
-        modules: None,
-        overrides: Vec::new(),
+        ..msp_settings::Sources::default()
     };
     let settings = msp_settings::Settings::load(&sources).unwrap();
     let clock = std::sync::Arc::new(msp_core::clock::SystemClock::start());

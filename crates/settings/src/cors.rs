@@ -1,0 +1,81 @@
+//! `[cors]`: which pages of other origins may call plugins.
+
+use crate::error::SettingsError;
+use crate::key::Setting;
+use crate::layers::Layers;
+use crate::table as keys;
+
+/// `[cors]`, when it is enabled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CorsSettings {
+    /// Origins that are let in: scheme, host and perhaps port, in lower case, without a slash at the end.
+    pub origins: Vec<String>,
+    /// True when every origin is let in, without credentials.
+    pub any_origin: bool,
+    /// Hosts that are let in with all their sub-domains, in lower case.
+    pub acl: Vec<String>,
+    /// True when a request without an Origin is refused.
+    pub require_origin: bool,
+}
+
+impl CorsSettings {
+    /// What can match no request is left out and told.
+    pub(crate) fn read(layers: &Layers, warnings: &mut Vec<String>) -> Result<Option<Self>, SettingsError> {
+        let enabled = layers.get(&keys::CORS_ENABLED);
+        if !enabled.switch()? {
+            return Ok(None);
+        }
+        let (origin_url, acl) = (layers.get(&keys::ORIGIN_URL), layers.get(&keys::ACL));
+        let any_origin = origin_url.list().any(|word| word == "*");
+        let cors = Self {
+            origins: keep(&origin_url, origin, "no origin such as https://app.example.net", warnings),
+            any_origin,
+            acl: keep(&acl, host, "no host name such as example.net", warnings),
+            require_origin: layers.get(&keys::REQUIRE_ORIGIN).switch()?,
+        };
+        if cors.origins.is_empty() && cors.acl.is_empty() && !any_origin {
+            warnings.push(format!(
+                "{}: [cors] enabled: without origin_url and acl every request with an Origin is refused",
+                enabled.origin
+            ));
+        }
+        Ok(Some(cors))
+    }
+}
+
+fn keep(
+    setting: &Setting<'_>,
+    read: fn(&str) -> Option<String>,
+    expected: &str,
+    warnings: &mut Vec<String>,
+) -> Vec<String> {
+    let word = |word: &str| {
+        let kept = read(word);
+        if kept.is_none() && word != "*" {
+            let (origin, key) = (setting.origin, setting.key.name);
+            let word = word.chars().take(80).collect::<String>();
+            warnings.push(format!("{origin}: [cors] {key}: {word:?} lets nobody in: it is {expected}"));
+        }
+        kept
+    };
+    setting.list().filter_map(word).collect()
+}
+
+fn origin(word: &str) -> Option<String> {
+    let word = word.trim_end_matches('/').to_lowercase();
+    let (scheme, host) = word.split_once("://")?;
+    let legal = scheme.starts_with(|c: char| c.is_ascii_lowercase())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+        && !host.is_empty()
+        && !host.contains(['/', '?', '#', '@', '*', '\\']);
+    legal.then_some(word)
+}
+
+fn host(word: &str) -> Option<String> {
+    let word = word.to_lowercase();
+    let host = word.trim_start_matches("*.").trim_start_matches('.');
+    let name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_');
+    // An empty one would let in every host: each is a sub-domain of nothing.
+    let legal = !host.is_empty() && (host.chars().all(name) || host.starts_with('['));
+    legal.then(|| host.to_owned())
+}

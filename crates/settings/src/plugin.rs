@@ -1,0 +1,170 @@
+//! The plugin door's settings: `[paths]`, `[auth]`, `[plugin_parms]`, and what plugins are given.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use msp_core::PluginsSpec;
+use msp_protocol::Digest;
+
+use crate::cors::CorsSettings;
+use crate::dialect::{Dialect, PARAMETERS};
+use crate::documents::DocumentsSettings;
+use crate::error::SettingsError;
+use crate::layers::Layers;
+use crate::sections::DoorSettings;
+use crate::table as keys;
+use crate::token::Token;
+
+/// The plugin door, when it is on.
+///
+/// Parameters and other sections hold the plugins' own keys and passwords, so `Debug` does not show them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PluginSettings {
+    /// Where plugins are, and what they are given.
+    pub spec: PluginsSpec,
+    /// What is kept of the door's own key.
+    pub key: Option<Digest>,
+    /// True when everybody may list and reload plugins while there is no key.
+    pub control_open: bool,
+    /// True when it is served without TLS too.
+    pub allow_plain: bool,
+    /// Which pages of other origins may call plugins; none: the rules are off.
+    pub cors: Option<CorsSettings>,
+    /// Folders that are served as they are, each at a route of its own.
+    pub documents: Vec<DocumentsSettings>,
+}
+
+impl fmt::Debug for PluginSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginSettings")
+            .field("folder", &self.spec.folder)
+            .field("has_key", &self.key.is_some())
+            .field("control_open", &self.control_open)
+            .field("allow_plain", &self.allow_plain)
+            .field("cors", &self.cors)
+            .field("documents", &self.documents)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PluginSettings {
+    /// Nothing while the door is off; `ini_file` is what plugins are told to be the configuration.
+    pub(crate) fn read(
+        layers: &Layers,
+        dialect: &Dialect<'_>,
+        doors: DoorSettings,
+        ini_file: Option<&Path>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Self>, SettingsError> {
+        if !doors.plugin {
+            return Ok(None);
+        }
+        let folder = layers.get(&keys::PLUGINS).optional_path()?;
+        let needs_folder =
+            || layers.get(&keys::DOOR_PLUGIN).needs("[paths] plugins, the folder of the plugins");
+        let mut reserved: Vec<_> = CONTROL.iter().map(|&path| path.to_owned()).collect();
+        reserved.extend(doors.sealed.then(|| "v1".to_owned()));
+        let documents = DocumentsSettings::read(layers, &reserved)?;
+        reserved.extend(documents.iter().map(|folder| folder.route.clone()));
+        let key = key(layers, warnings)?;
+        let settings = Self {
+            spec: PluginsSpec {
+                folder: folder.ok_or_else(needs_folder)?,
+                parameters: parameters(dialect)?,
+                config: dialect.for_plugins()?,
+                ini_file: ini_file.map(|path| path.display().to_string()).unwrap_or_default(),
+                has_key: key.is_some(),
+                reserved,
+            },
+            key,
+            control_open: layers.get(&keys::CONTROL_OPEN).switch()?,
+            allow_plain: layers.get(&keys::ALLOW_PLAIN).switch()?,
+            cors: CorsSettings::read(layers, warnings)?,
+            documents,
+        };
+        settings.warn(layers, warnings)?;
+        Ok(Some(settings))
+    }
+
+    /// Tells what is open that should perhaps not be, and what is closed.
+    fn warn(&self, layers: &Layers, warnings: &mut Vec<String>) -> Result<(), SettingsError> {
+        let plain = layers.get(&keys::ALLOW_PLAIN);
+        let bind = layers.get(&keys::BINDTO);
+        let behind_tls = layers.get(&keys::FORWARD_PROTO).number::<u8>()? > 0;
+        let own_tls = layers.get(&keys::SSL_ENABLED).switch()?;
+        if self.allow_plain {
+            warnings.push(format!(
+                "{}: [auth] AllowPlain: api keys and answers may travel in clear; set [SSL] enabled, or a proxy \
+                 with TLS before it and [Proxy] ForwardProto",
+                plain.origin
+            ));
+        } else if !own_tls && !behind_tls && !bind.address()?.is_loopback() {
+            warnings.push(format!(
+                "{}: [network] bindto: the plugin door answers tls_required without TLS; set [SSL] enabled, or a \
+                 proxy with TLS before it and [Proxy] ForwardProto, or bind to 127.0.0.1",
+                bind.origin
+            ));
+        }
+        if self.key.is_none() {
+            let open = layers.get(&keys::CONTROL_OPEN);
+            warnings.push(if self.control_open {
+                format!(
+                    "{}: [auth] control_open: everybody may list and reload plugins; set [auth] apikey",
+                    open.origin
+                )
+            } else {
+                "[auth] apikey: there is none, so /plugins and /reload answer 403 but to named api keys; set it, or \
+                 control_open=yes to open them to everybody"
+                    .to_owned()
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The door's own key, of which only the digest is kept.
+fn key(layers: &Layers, warnings: &mut Vec<String>) -> Result<Option<Digest>, SettingsError> {
+    let (text, file) = (layers.get(&keys::AUTH_APIKEY), layers.get(&keys::AUTH_APIKEY_FILE));
+    match (layers.apikey(), file.optional_path()?) {
+        (None, None) => Ok(None),
+        (None, Some(path)) => Token::read(file, &path, warnings).map(|key| Some(key.digest())),
+        (Some(key), None) => {
+            if key.is_short() {
+                warnings.push(format!(
+                    "{}: [auth] apikey: it is so short that it can be guessed; try: openssl rand -hex 32",
+                    text.origin
+                ));
+            }
+            Ok(Some(key.digest()))
+        }
+        (Some(_), Some(_)) => {
+            let (origin, other) = (file.origin.to_owned(), text.origin.to_owned());
+            Err(SettingsError::TwoKeys { origin, other })
+        }
+    }
+}
+
+/// The parameters of each file: form-encoded, empty ones left out, of a repeated one the first.
+pub(crate) fn parameters(
+    dialect: &Dialect<'_>,
+) -> Result<BTreeMap<String, Vec<(String, String)>>, SettingsError> {
+    let mut files = BTreeMap::new();
+    for entry in dialect.entries(PARAMETERS) {
+        let line = dialect.value(PARAMETERS, entry)?.into_text().replace('\n', "");
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for (name, value) in form_urlencoded::parse(line.as_bytes()) {
+            if !name.is_empty() && !value.is_empty() && !pairs.iter().any(|(other, _)| *other == name) {
+                pairs.push((name.into_owned(), value.into_owned()));
+            }
+        }
+        let stem = entry.key.strip_suffix(".py").unwrap_or(&entry.key).to_owned();
+        if files.insert(stem, pairs).is_some() {
+            return Err(SettingsError::Duplicate { origin: entry.origin.clone(), what: entry.key.clone() });
+        }
+    }
+    Ok(files)
+}
+
+/// The door's own paths.
+const CONTROL: [&str; 3] = ["openapi.json", "plugins", "reload"];
