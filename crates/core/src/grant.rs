@@ -93,6 +93,17 @@ impl Grants {
         (!name.as_str().contains('*')).then(|| Self::Listed(Arc::new([row])))
     }
 
+    /// True when a pattern of these grants covers this name with this access; for what is no function of the catalogue.
+    #[must_use]
+    pub fn list(&self, name: &FunctionName, wanted: Access) -> bool {
+        match self {
+            Self::Standard => false,
+            Self::Listed(rows) => {
+                rows.iter().any(|(pattern, access)| *access >= wanted && pattern.matches(name))
+            }
+        }
+    }
+
     /// True when these grants cover the function.
     #[must_use]
     pub fn cover(&self, function: &Function) -> bool {
@@ -102,9 +113,7 @@ impl Grants {
                     && function.access == Access::Read
                     && !function.name.as_str().contains('/')
             }
-            Self::Listed(rows) => rows
-                .iter()
-                .any(|(pattern, access)| *access >= function.access && pattern.matches(&function.name)),
+            Self::Listed(_) => self.list(&function.name, function.access),
         }
     }
 }

@@ -40,6 +40,9 @@ pub enum Reason {
     /// Not `application/json`.
     #[error("the Content-Type is not JSON")]
     ContentType,
+    /// A control route, asked for by a web page.
+    #[error("a web page asked for a route that manages plugins")]
+    ControlFromPage,
     /// No permit.
     #[error("{0}: {1}")]
     Denied(Denied, String),
@@ -52,6 +55,21 @@ pub enum Reason {
     /// The mark cannot be written.
     #[error("the registry cannot be written, so nothing new can be accepted safely")]
     GuardUnavailable,
+    /// A named api key after its time.
+    #[error("the api key {0} has expired")]
+    KeyExpired(String),
+    /// A named api key where it may not stand.
+    #[error("the api key {0} stood in the query, and was added without --allow-query")]
+    KeyInQuery(String),
+    /// No api key where one is asked for.
+    #[error("{0} asks for an api key, and there was none")]
+    KeyMissing(String),
+    /// A named api key whose grants do not cover it.
+    #[error("no grant of the api key {0} covers {1}")]
+    KeyNotGranted(String, String),
+    /// An api key that opens nothing here.
+    #[error("the api key that came does not open {0}")]
+    KeyUnknown(String),
     /// It cannot be read.
     #[error("malformed: {0}")]
     Malformed(DecodeError),
@@ -61,6 +79,9 @@ pub enum Reason {
     /// The function gave JSON where the classic shape needs text.
     #[error("the function {0} returned something else than text, which the classic shape cannot carry")]
     NotText(String),
+    /// A web page that may not ask.
+    #[error("the Origin {0} is neither in [cors] origin_url nor in acl")]
+    OriginRefused(String),
     /// It holds a value of one of our own answers.
     #[error("it holds a value taken from one of our own answers")]
     OwnAnswer,
@@ -85,6 +106,9 @@ pub enum Reason {
     /// No registered key opens it.
     #[error("no registered key opens it: a stranger, another server's key, or changed on the way")]
     Stranger,
+    /// Plain HTTP where keys would travel in clear.
+    #[error("it came without TLS, which this door asks for ([auth] AllowPlain, [Proxy] ForwardProto)")]
+    TlsRequired,
     /// It took longer than its limit.
     #[error("the function {0} took longer than its time limit")]
     Timeout(String),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use msp_core::{Guard, Registry};
+use msp_runners::Reload;
 use msp_settings::Settings;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -32,7 +33,7 @@ pub(crate) async fn run(state: Arc<State>) {
             let now = Files::of(&state);
             if now != files {
                 files = now;
-                reload(&state, "a file has changed").await;
+                let _stays_as_it_was = reload(&state, "a file has changed").await;
             }
             state.refusals.tick();
         }
@@ -82,19 +83,31 @@ pub(crate) async fn write_uses(state: &State) {
     }
 }
 
-/// Reads configuration and modules again (SIGHUP, or a changed file); a faulty one changes nothing.
-pub(crate) async fn reload(state: &State, why: &str) {
+/// Reads configuration and modules again, and loads all plugins anew (SIGHUP, SIGUSR1).
+pub(crate) async fn reload_all(state: &State) {
+    let Ok(settings) = reload(state, "asked to").await else { return };
+    if let Some(door) = &settings.plugin {
+        // What does not load is in the log.
+        let _some_stay = state.runners.reload_plugins(door.spec.clone(), Reload::All).await;
+    }
+}
+
+/// Reads configuration and modules again; a faulty one changes nothing.
+///
+/// # Errors
+/// What is wrong with it, in one line; it is logged.
+pub(crate) async fn reload(state: &State, why: &str) -> Result<Arc<Settings>, String> {
     let sources = state.sources.clone();
-    let settings = match tokio::task::spawn_blocking(move || Settings::load(&sources)).await {
-        Ok(Ok(settings)) => settings,
-        Ok(Err(error)) => return tracing::error!("not reloaded ({why}): {error}"),
-        Err(error) => return tracing::error!("not reloaded ({why}): {error}"),
+    let loaded = match tokio::task::spawn_blocking(move || Settings::load(&sources)).await {
+        Ok(loaded) => loaded.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
     };
+    let settings = Arc::new(loaded.inspect_err(|error| tracing::error!("not reloaded ({why}): {error}"))?);
     let before = state.settings.load_full();
     if fixed(&before) != fixed(&settings) {
         tracing::warn!(
-            "[network], [Ops] bindto and port, [Doors], [Runners], the key paths, and of [Limits] Connections, HeadTimeout, \
-             IdleTimeout and DrainTimeout take effect at the next start"
+            "[network], [Ops] bindto and port, [Doors], [Runners], [SSL] enabled, the key paths, and of [Limits] \
+             Connections, HeadTimeout, IdleTimeout and DrainTimeout take effect at the next start"
         );
     }
     state.guard.reconfigure(startup::guard_config(&settings));
@@ -102,15 +115,19 @@ pub(crate) async fn reload(state: &State, why: &str) {
     if before.modules != settings.modules {
         state.runners.reload(settings.modules.clone()).await;
     }
+    if let (Some(tls), Some(ssl)) = (&state.tls, &settings.ssl) {
+        tls.reopen(ssl);
+    }
     startup::import(&state.registry, &settings).await;
-    state.settings.store(Arc::new(settings));
+    state.settings.store(settings.clone());
     tracing::info!("reloaded: {why}");
+    Ok(settings)
 }
 
 /// What a running server cannot change.
 fn fixed(settings: &Settings) -> impl PartialEq {
-    let Settings { server, network, clients, doors, ops, registry, limits, runners, .. } = settings;
-    let listeners = (network.bindto, network.port, ops.bindto, ops.port, *doors);
+    let Settings { server, network, clients, doors, ops, registry, limits, runners, ssl, .. } = settings;
+    let listeners = (network.bindto, network.port, ops.bindto, ops.port, *doors, ssl.is_some());
     let connections =
         (limits.connections, limits.head_timeout, limits.idle_timeout, limits.drain_timeout, runners.clone());
     (listeners, connections, server.keypath.clone(), clients.keypath.clone(), registry.url.clone())
@@ -122,8 +139,10 @@ struct Files(Vec<Option<(SystemTime, u64)>>);
 
 impl Files {
     fn of(state: &State) -> Self {
-        let register = state.settings.load().clients.register.clone();
-        Self(state.sources.files().iter().chain([&register]).map(|path| stamp(path)).collect())
+        let settings = state.settings.load();
+        let certificate = settings.ssl.iter().flat_map(|ssl| [ssl.certfile.clone(), ssl.keyfile.clone()]);
+        let files = state.sources.files().into_iter().chain([settings.clients.register.clone()]);
+        Self(files.chain(certificate).map(|path| stamp(&path)).collect())
     }
 }
 

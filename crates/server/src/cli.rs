@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use msp_settings::Sources;
 
 /// Serve sealed calls to registered machines
 #[derive(Debug, Parser)]
@@ -13,9 +14,10 @@ use clap::Parser;
   msp-server                                   keys in ./sec, modules in ./modules, log in ./log
   msp-server --config /etc/msp/config.ini      with a configuration of your own
   msp-server --port 9000                       on another port
+  msp-server --plugins-config pserv.ini        with the plugins of a Python plugin server
   msp-server --healthcheck                     ask the running server whether it is well
 
-SIGHUP reads configuration and modules again. SIGTERM ends what is under way first; a second one quits.
+SIGHUP and SIGUSR1 read configuration and modules again and load plugins anew. SIGTERM ends what is under way first; a second one quits.
 Exit code: 0 after a stop, 1 when it cannot start or is not healthy, 2 for a wrong command line."
 )]
 pub struct Cli {
@@ -25,7 +27,7 @@ pub struct Cli {
     /// Read this modules.ini (else MSP_MODCONF_PATH, else config/modules.ini if there is one)
     #[arg(long, value_name = "FILE")]
     pub modules: Option<PathBuf>,
-    /// Read this configuration of the original plugin server too, and serve its plugins
+    /// Open the plugin door with this configuration of the Python plugin server, as it is, over config.ini
     #[arg(long, value_name = "FILE")]
     pub plugins_config: Option<PathBuf>,
     /// The address to listen on.
@@ -40,9 +42,15 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// What the command line says of the settings, as `section.key` and value.
+    /// Where settings come from: the command line, and this process's environment.
     #[must_use]
-    pub fn overrides(&self) -> Vec<(String, String)> {
+    pub fn sources(&self) -> Sources {
+        let (config, modules) = (self.config.clone(), self.modules.clone());
+        Sources::from_process(config, modules, self.plugins_config.clone(), self.overrides())
+    }
+
+    /// What the command line says of the settings, as `section.key` and value.
+    fn overrides(&self) -> Vec<(String, String)> {
         let given = [("network.bindto", &self.bindto), ("network.port", &self.port)];
         given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))).collect()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use msp_core::{ClientRecord, Link, Reason, Snapshot};
+use msp_core::{ApiKeyRecord, ClientRecord, Link, Reason, Snapshot};
 use msp_protocol::envelope::PairKeys;
 use msp_protocol::sealing::BoxKey;
 use msp_protocol::{Digest, PrivateKey, UnixSecond};
@@ -105,7 +105,7 @@ impl Entry {
     }
 }
 
-/// All clients and unlinked secrets.
+/// All clients, unlinked secrets and api keys.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     pub(crate) generation: u64,
@@ -113,6 +113,7 @@ pub(crate) struct Directory {
     classic: Vec<Arc<Entry>>,
     unlinked_secrets: HashSet<Digest>,
     linked_secrets: HashSet<Digest>,
+    api_keys: HashMap<Digest, Arc<ApiKeyRecord>>,
 }
 
 impl Directory {
@@ -121,6 +122,7 @@ impl Directory {
         let mut directory = Self {
             generation: snapshot.generation,
             unlinked_secrets: snapshot.secrets.iter().map(|secret| secret.digest).collect(),
+            api_keys: snapshot.api_keys.into_iter().map(|key| (key.digest, Arc::new(key))).collect(),
             ..Self::default()
         };
         for record in snapshot.clients {
@@ -138,6 +140,11 @@ impl Directory {
             directory.clients.insert(entry.digest, entry);
         }
         directory
+    }
+
+    /// The api key with this digest; it may have expired.
+    pub(crate) fn api_key(&self, digest: &Digest) -> Option<&Arc<ApiKeyRecord>> {
+        self.api_keys.get(digest)
     }
 
     /// The client with this key.

@@ -3,6 +3,7 @@
 //! [`Server::build`] opens and binds what the settings name, [`Server::run`] serves until told to stop.
 
 mod background;
+mod body;
 mod cli;
 mod connections;
 mod directory;
@@ -18,6 +19,7 @@ mod refusals;
 mod startup;
 mod state;
 pub mod telemetry;
+mod tls;
 mod uses;
 
 pub use cli::Cli;
@@ -25,3 +27,4 @@ pub use connections::raise_file_limit;
 pub use healthcheck::healthcheck;
 pub use msp_runners::run_confined;
 pub use startup::{Server, ServerHandle, StartupError};
+pub use tls::TlsError;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Parser as _;
 use msp_core::clock::SystemClock;
 use msp_server::{Cli, Server, ServerHandle, telemetry};
-use msp_settings::{Settings, Sources};
+use msp_settings::Settings;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 fn main() -> ExitCode {
@@ -42,8 +42,7 @@ fn keep_private() {
 }
 
 fn start(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
-    let (config, modules, plugins) = (cli.config.clone(), cli.modules.clone(), cli.plugins_config.clone());
-    let sources = Sources::from_process(config, modules, plugins, cli.overrides());
+    let sources = cli.sources();
     let settings = Settings::load(&sources)?;
     if cli.healthcheck {
         return Ok(msp_server::healthcheck(&settings.ops)?);
@@ -59,17 +58,25 @@ fn start(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
             signal(SignalKind::terminate())?,
             signal(SignalKind::interrupt())?,
             signal(SignalKind::hangup())?,
+            signal(SignalKind::user_defined1())?,
         ));
         Ok(server.run().await?)
     })
 }
 
-async fn obey(server: ServerHandle, mut terminate: Signal, mut interrupt: Signal, mut hangup: Signal) {
+async fn obey(
+    server: ServerHandle,
+    mut terminate: Signal,
+    mut interrupt: Signal,
+    mut hangup: Signal,
+    mut user: Signal,
+) {
     loop {
         tokio::select! {
             _ = terminate.recv() => server.stop(),
             _ = interrupt.recv() => server.stop(),
             _ = hangup.recv() => server.reload(),
+            _ = user.recv() => server.reload(),
         }
     }
 }

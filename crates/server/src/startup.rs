@@ -29,6 +29,7 @@ use crate::isolation;
 use crate::rates::Rates;
 use crate::refusals::Refusals;
 use crate::state::State;
+use crate::tls::{Tls, TlsError};
 use crate::uses::Uses;
 use crate::{background, connections};
 
@@ -68,6 +69,9 @@ pub enum StartupError {
     /// The registry cannot be used.
     #[error("[Registry] Url: {0}")]
     Registry(#[from] RegistryError),
+    /// TLS was asked for and cannot be had.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// A server that is bound but does not serve yet.
@@ -135,6 +139,9 @@ impl Server {
         let control = control::bind(&settings.server.keypath)
             .map_err(|error| io(&settings.server.keypath.join(msp_core::control::SOCKET), error))?;
         let state = Arc::new(assemble(settings, sources, clock, registry, directory, key, launcher).await?);
+        if let Some(pidfile) = &state.settings.load().pidfile {
+            msp_keyfile::replace(pidfile, format!("{}\n", std::process::id()).as_bytes())?;
+        }
         let ops_address = ops.as_ref().map(|(_, address)| *address);
         let serving = connections::serve(main, &state);
         let mut listeners = vec![serving.map_err(|error| io(Path::new("[network]"), error))?];
@@ -191,7 +198,7 @@ impl Server {
             tokio::select! {
                 ended = &mut serving => break ended,
                 command = commands.recv() => match command {
-                    Some(Command::Reload) => background::reload(&state, "asked to").await,
+                    Some(Command::Reload) => background::reload_all(&state).await,
                     Some(Command::Stop) | None if state.draining.swap(true, Ordering::Relaxed) => {
                         // What is still under way is given up; the listeners end with the process.
                         tracing::info!("stopping at once");
@@ -227,8 +234,11 @@ async fn finish(state: &State) {
     }
     background::write_uses(state).await;
     state.runners.stop().await;
-    let socket = state.settings.load().server.keypath.join(msp_core::control::SOCKET);
-    let _gone_already = std::fs::remove_file(socket);
+    let settings = state.settings.load();
+    let socket = settings.server.keypath.join(msp_core::control::SOCKET);
+    for made in [Some(&socket), settings.pidfile.as_ref()].into_iter().flatten() {
+        let _gone_already = std::fs::remove_file(made);
+    }
     tracing::info!("stopped");
 }
 
@@ -241,6 +251,7 @@ async fn assemble(
     key: PrivateKey,
     launcher: &Path,
 ) -> Result<State, StartupError> {
+    let tls = settings.ssl.as_ref().map(Tls::open).transpose()?.map(Arc::new);
     let key = Arc::new(key);
     let directory = Arc::new(ArcSwap::from_pointee(directory));
     let guard =
@@ -254,6 +265,7 @@ async fn assemble(
             version: env!("CARGO_PKG_VERSION"),
         },
         settings.modules.clone(),
+        settings.plugin.as_ref().map(|door| door.spec.clone()),
         clock.clone(),
     )
     .await?;
@@ -268,6 +280,7 @@ async fn assemble(
         rates: Rates::new(&settings.limits),
         settings: ArcSwap::from_pointee(settings),
         uses: Uses::default(),
+        tls,
         draining: AtomicBool::new(false),
         following: tokio::sync::Mutex::default(),
         registry_problem: ArcSwap::from_pointee(None),

@@ -18,6 +18,7 @@ use crate::directory::Directory;
 use crate::doors::sealed::{ClassicSearch, RefusalTick};
 use crate::rates::Rates;
 use crate::refusals::Refusals;
+use crate::tls::Tls;
 use crate::uses::Uses;
 
 /// Odd, so that counting in its steps meets every request id once (2⁶⁴ over the golden ratio).
@@ -43,6 +44,8 @@ pub(crate) struct State {
     pub(crate) refusal_tick: RefusalTick,
     pub(crate) rates: Rates,
     pub(crate) uses: Uses,
+    /// What the main listener is served with; none: plain HTTP.
+    pub(crate) tls: Option<Arc<Tls>>,
     /// Set at a graceful stop.
     pub(crate) draining: AtomicBool,
     /// Held while the directory is replaced, so that an older picture never follows a newer one.

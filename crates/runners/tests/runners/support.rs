@@ -133,7 +133,7 @@ impl Folder {
             },
             version: "1.2.3",
         };
-        let started = Runners::start(config, self.specs.clone(), Arc::new(SystemClock::start())).await;
+        let started = Runners::start(config, self.specs.clone(), None, Arc::new(SystemClock::start())).await;
         let runners = started.unwrap_or_else(|error| panic!("{error}"));
         Running { folder: self, runners, log, _guard: guard }
     }

@@ -10,5 +10,6 @@
 mod faults;
 mod harness;
 mod isolation;
+mod plugin;
 mod programs;
 mod sealed;

@@ -24,8 +24,9 @@ use crate::tasks::Tasks;
 
 const PROGRAM: &str = include_str!("host.py");
 /// What stands in for the packages that plugins import.
-const STAND_INS: [(&str, &str); 2] = [
+const STAND_INS: [(&str, &str); 3] = [
     ("plugincore.baseplugin", include_str!("plugincore.py")),
+    ("plugincore.exchange", include_str!("exchange.py")),
     ("aiohttp.web", include_str!("aiohttp_web.py")),
 ];
 /// The longest report, in bytes.

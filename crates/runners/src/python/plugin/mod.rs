@@ -16,8 +16,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use msp_core::{
-    Access, BoxFuture, Function, Job, Origin, PluginsSpec, Route, RunError, Runner, RunnerKind, WebAnswer,
-    WebRequest,
+    BoxFuture, Function, Job, Origin, PluginsSpec, Route, RunError, Runner, RunnerKind, WebAnswer, WebRequest,
 };
 use msp_protocol::FunctionName;
 use serde_json::{Map, Value};

@@ -9,8 +9,6 @@ mod search;
 mod tick;
 
 use std::cell::Cell;
-use std::future::{Future as _, poll_fn};
-use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode, header};
@@ -19,6 +17,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use msp_core::{Guard as _, Reason, RequestId};
 use msp_protocol::{Body, DecodeError};
 
+use crate::body;
 use crate::connections::UnderWay;
 use crate::peer::Peer;
 use crate::problem;
@@ -131,28 +130,11 @@ async fn read_body(
     payload: Payload,
     limits: &msp_settings::LimitSettings,
 ) -> Result<Bytes, Reason> {
-    let announced =
-        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: u64| length > limits.body as u64) {
-        return Err(Reason::BodyTooLarge);
-    }
+    body::refuse_announced(request, limits)?;
     if !is_json(request) {
         return Err(Reason::ContentType);
     }
-    let mut reading = std::pin::pin!(payload.to_bytes_limited(limits.body));
-    // Most bodies came with their head: a timer would be made for nothing.
-    let read = match poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await {
-        Poll::Ready(read) => read,
-        Poll::Pending => match tokio::time::timeout(limits.body_timeout, reading).await {
-            Ok(read) => read,
-            Err(_) => return Err(Reason::BodyTooSlow),
-        },
-    };
-    match read {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => Err(Reason::Malformed(DecodeError::Size)),
-        Err(_) => Err(Reason::BodyTooLarge),
-    }
+    body::read(request, payload, limits).await
 }
 
 /// `application/json` or `application/*+json`, with any parameters.

@@ -1,0 +1,47 @@
+//! Reading a request's body within its limits of size and time.
+
+use std::future::{Future as _, poll_fn};
+use std::task::Poll;
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+use actix_web::web::{Bytes, Payload};
+use msp_core::Reason;
+use msp_protocol::DecodeError;
+use msp_settings::LimitSettings;
+
+/// The whole body.
+///
+/// # Errors
+/// [`Reason::BodyTooLarge`], [`Reason::BodyTooSlow`], or that it ended too early.
+pub(crate) async fn read(
+    request: &HttpRequest,
+    payload: Payload,
+    limits: &LimitSettings,
+) -> Result<Bytes, Reason> {
+    refuse_announced(request, limits)?;
+    let mut reading = std::pin::pin!(payload.to_bytes_limited(limits.body));
+    // Most bodies came with their head: a timer would be made for nothing.
+    let read = match poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await {
+        Poll::Ready(read) => read,
+        Poll::Pending => match tokio::time::timeout(limits.body_timeout, reading).await {
+            Ok(read) => read,
+            Err(_) => return Err(Reason::BodyTooSlow),
+        },
+    };
+    match read {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(Reason::Malformed(DecodeError::Size)),
+        Err(_) => Err(Reason::BodyTooLarge),
+    }
+}
+
+/// Refuses a body that says of itself that it is too large.
+pub(crate) fn refuse_announced(request: &HttpRequest, limits: &LimitSettings) -> Result<(), Reason> {
+    let announced =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > limits.body as u64) {
+        return Err(Reason::BodyTooLarge);
+    }
+    Ok(())
+}

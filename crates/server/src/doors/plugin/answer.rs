@@ -1,0 +1,168 @@
+//! What this door answers: refusals, and the answers of functions.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use msp_core::{CallError, WebAnswer};
+use serde_json::json;
+
+use crate::problem::CallRefusal;
+
+/// Headers that are the connection's business and not a function's.
+const OURS: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::DATE,
+    header::PROXY_AUTHENTICATE,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::STRICT_TRANSPORT_SECURITY,
+];
+
+/// Why a request brings nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The arguments do not fit, for this reason.
+    Arguments(String),
+    /// At a limit.
+    Busy,
+    /// What runs the function ended.
+    Crashed,
+    /// The function failed, or answered what cannot be sent.
+    Failed,
+    /// No document may be had.
+    Forbidden,
+    /// The body cannot be read, for this reason.
+    Malformed(&'static str),
+    /// A method the route does not have; with those it has.
+    Method(&'static str),
+    /// Nothing is there.
+    NotFound,
+    /// A web page that may not ask.
+    Origin,
+    /// No such plugin.
+    PluginUnknown(String),
+    /// A plugin that does not load.
+    ReloadFailed(String),
+    /// The configuration is faulty, for this reason.
+    SettingsFaulty(String),
+    /// It took longer than its limit.
+    Timeout,
+    /// Plain HTTP.
+    TlsRequired,
+    /// The body is too large.
+    TooLarge,
+    /// The body did not arrive in time.
+    TooSlow,
+    /// No key that opens it.
+    Unauthorized,
+}
+
+impl Refusal {
+    /// What a call that brought nothing is to its caller.
+    pub(super) fn of_call(refusal: &CallRefusal) -> Self {
+        match refusal {
+            CallRefusal::Call(CallError::BadArguments(why)) => Self::Arguments(why.clone()),
+            CallRefusal::Call(CallError::Busy) | CallRefusal::Limited(_) => Self::Busy,
+            CallRefusal::Call(CallError::Crashed(_)) => Self::Crashed,
+            CallRefusal::Call(CallError::Timeout) => Self::Timeout,
+            CallRefusal::Call(CallError::Failed(_) | CallError::TooLarge) | CallRefusal::AnswerTooLarge => {
+                Self::Failed
+            }
+            CallRefusal::Denied(_) => Self::Unauthorized,
+        }
+    }
+
+    /// The status, and its text for the ring and the counters.
+    const fn status(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Arguments(_) | Self::Malformed(_) => (StatusCode::BAD_REQUEST, "400"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "503"),
+            Self::Crashed => (StatusCode::BAD_GATEWAY, "502"),
+            Self::Failed | Self::ReloadFailed(_) | Self::SettingsFaulty(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "500")
+            }
+            Self::Forbidden | Self::Origin | Self::TlsRequired | Self::Unauthorized => {
+                (StatusCode::FORBIDDEN, "403")
+            }
+            Self::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, "405"),
+            Self::NotFound | Self::PluginUnknown(_) => (StatusCode::NOT_FOUND, "404"),
+            Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "504"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "413"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "408"),
+        }
+    }
+
+    /// The status as the ring and the counters have it.
+    pub(super) const fn label(&self) -> &'static str {
+        self.status().1
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Arguments(why) => format!("bad arguments: {why}"),
+            Self::Busy => "busy".to_owned(),
+            Self::Crashed => "bad gateway".to_owned(),
+            Self::Failed => "internal error".to_owned(),
+            Self::Forbidden => "forbidden".to_owned(),
+            Self::Malformed(why) => (*why).to_owned(),
+            Self::Method(_) => "method not allowed".to_owned(),
+            Self::NotFound => "not found".to_owned(),
+            Self::Origin => "origin not allowed".to_owned(),
+            Self::PluginUnknown(name) => format!("Plugin \"{name}\" not found"),
+            Self::ReloadFailed(name) => format!("Failed to reload plugin {name}"),
+            Self::SettingsFaulty(why) => why.clone(),
+            Self::Timeout => "timeout".to_owned(),
+            Self::TlsRequired => "tls_required".to_owned(),
+            Self::TooLarge => "too large".to_owned(),
+            Self::TooSlow => "the request did not arrive in time".to_owned(),
+            Self::Unauthorized => "unauthorized".to_owned(),
+        }
+    }
+}
+
+/// The refusal as a response.
+pub(super) fn refuse(refusal: &Refusal) -> HttpResponse {
+    let mut response = HttpResponse::build(refusal.status().0);
+    match refusal {
+        Refusal::Method(allowed) => response.insert_header((header::ALLOW, *allowed)),
+        Refusal::Busy => response.insert_header((header::RETRY_AFTER, "1")),
+        _ => &mut response,
+    };
+    if *refusal == Refusal::Origin {
+        return response.content_type("text/plain; charset=utf-8").body(refusal.text());
+    }
+    response.json(json!({ "error": refusal.text() }))
+}
+
+/// A function's answer as a response.
+///
+/// # Errors
+/// What of it is no HTTP.
+pub(super) fn send(answer: WebAnswer) -> Result<HttpResponse, String> {
+    let WebAnswer { status, headers, body } = answer;
+    let mut response =
+        HttpResponse::new(StatusCode::from_u16(status).map_err(|_| format!("status {status}"))?);
+    for (name, value) in headers {
+        let bad = || format!("header {}", name.escape_debug());
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+        let value = HeaderValue::from_str(&value).map_err(|_| bad())?;
+        if !OURS.contains(&header) {
+            response.headers_mut().append(header, value);
+        }
+    }
+    if matches!(status, 204 | 304) {
+        return Ok(response);
+    }
+    Ok(response.set_body(body).map_into_boxed_body())
+}
+
+/// Keeps browsers from taking an answer for something else than it says it is.
+pub(super) fn harden(response: &mut HttpResponse) {
+    let headers: &mut HeaderMap = response.headers_mut();
+    if !headers.contains_key(header::X_CONTENT_TYPE_OPTIONS) {
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    }
+}

@@ -1,0 +1,104 @@
+//! The routes that manage plugins: `/plugins`, `/reload/<name>`, `/reload/all`, and `/openapi.json`.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::ORIGIN;
+use msp_core::{Access, AuditEvent, Origin, Reason, Registry as _};
+use msp_protocol::FunctionName;
+use msp_runners::{Reload, ReloadError};
+use serde_json::json;
+
+use super::answer::Refusal;
+use super::path::Path;
+use super::request::Asked;
+use super::{Incoming, access, openapi};
+use crate::background;
+use crate::state::State;
+
+/// What a grant names to let its key list plugins, or load them anew.
+const LIST: &str = "plugin/list";
+const RELOAD: &str = "plugin/reload";
+
+/// True for the paths that are served here.
+pub(super) fn is_route(path: &Path) -> bool {
+    match path.first.as_str() {
+        "plugins" | "openapi.json" => path.rest.is_none(),
+        "reload" => path.rest.is_some(),
+        _ => false,
+    }
+}
+
+pub(super) async fn serve(
+    incoming: &Incoming<'_>,
+    asked: Asked,
+    path: &Path,
+) -> Result<HttpResponse, Refusal> {
+    if comes_from_a_page(incoming) {
+        return Err(incoming.refuse(None, Reason::ControlFromPage, Refusal::Unauthorized));
+    }
+    let state = incoming.state;
+    match (path.first.as_str(), &path.rest) {
+        ("reload", Some(name)) => {
+            let manager = access::manager(incoming, &asked, RELOAD, Access::Write)?;
+            reload(state, name, &manager).await
+        }
+        (first, _) => {
+            access::manager(incoming, &asked, LIST, Access::Read)?;
+            Ok(match first {
+                "openapi.json" => HttpResponse::Ok().json(openapi::document(&state.runners.catalogue())),
+                _ => HttpResponse::Ok().json(json!({ "loaded_plugins": loaded(state) })),
+            })
+        }
+    }
+}
+
+/// A page of any origin can make its reader's browser ask; what changes something must not come from one.
+fn comes_from_a_page(incoming: &Incoming<'_>) -> bool {
+    let headers = incoming.request.headers();
+    let elsewhere =
+        |site: &actix_web::http::header::HeaderValue| !matches!(site.as_bytes(), b"none" | b"same-origin");
+    headers.contains_key(ORIGIN) || headers.get("sec-fetch-site").is_some_and(elsewhere)
+}
+
+/// The ids of all plugins, sorted.
+fn loaded(state: &State) -> Vec<String> {
+    let catalogue = state.runners.catalogue();
+    let plugins = catalogue.iter().filter(|function| function.origin == Origin::Plugins);
+    plugins.map(|function| function.name.to_string()).collect()
+}
+
+async fn reload(state: &State, name: &str, manager: &str) -> Result<HttpResponse, Refusal> {
+    let settings =
+        background::reload(state, "plugins are loaded anew").await.map_err(Refusal::SettingsFaulty)?;
+    let Some(door) = &settings.plugin else {
+        return Err(Refusal::SettingsFaulty("the configuration now has [Doors] plugin=off".to_owned()));
+    };
+    let unknown = || Refusal::PluginUnknown(name.to_owned());
+    let what = match name {
+        "all" => Reload::All,
+        _ => Reload::One(name.parse::<FunctionName>().map_err(|_| unknown())?),
+    };
+    let failed = state.runners.reload_plugins(door.spec.clone(), what).await;
+    let failed = failed.map_err(|error| match error {
+        ReloadError::NotFound => unknown(),
+        ReloadError::Failed => Refusal::ReloadFailed(name.to_owned()),
+    })?;
+    tracing::info!(by = manager, "plugins were loaded anew: {}", name.escape_debug());
+    let event = AuditEvent {
+        actor: format!("apikey:{manager}"),
+        action: "plugin.reload",
+        subject: name.to_owned(),
+        detail: String::new(),
+    };
+    if let Err(error) = state.registry.record(event).await {
+        tracing::warn!("the reload of plugins is not in the audit: {error}");
+    }
+    if name != "all" {
+        return Ok(HttpResponse::Ok().json(json!({ "reloaded": name, "success": true })));
+    }
+    let mut body = json!({ "status": "All plugins reloaded", "loaded_plugins": loaded(state) });
+    if let Some(members) = body.as_object_mut().filter(|_| !failed.is_empty()) {
+        members.insert("status".to_owned(), "Some plugins failed to reload".into());
+        members.insert("failed".to_owned(), failed.into());
+    }
+    Ok(HttpResponse::Ok().json(body))
+}
