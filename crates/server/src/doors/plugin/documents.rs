@@ -62,23 +62,25 @@ enum Found {
 /// Looks without following a link out of the folder.
 fn find(folder: PathBuf, relative: &std::path::Path, index: &str, asks_for_folder: bool) -> Found {
     let Ok(inside) = folder.canonicalize() else { return Found::Nothing };
-    let mut wanted = inside.join(relative);
-    if wanted.is_dir() {
-        if !asks_for_folder {
-            return Found::Folder;
-        }
-        wanted.push(index);
-    } else if asks_for_folder {
-        return Found::Nothing;
-    }
-    match wanted.canonicalize() {
-        Ok(found) if !found.starts_with(&inside) => Found::Forbidden,
-        Ok(found) if found.is_file() => match NamedFile::open(found) {
+    let settled = |path: &std::path::Path| match path.canonicalize() {
+        Ok(found) if found.starts_with(&inside) => Ok(found),
+        Ok(_) => Err(Found::Forbidden),
+        Err(_) => Err(Found::Nothing),
+    };
+    let found = settled(&inside.join(relative)).and_then(|found| match (found.is_dir(), asks_for_folder) {
+        (true, true) => settled(&found.join(index)),
+        (true, false) => Err(Found::Folder),
+        (false, true) => Err(Found::Nothing),
+        (false, false) => Ok(found),
+    });
+    match found {
+        Ok(file) if file.is_file() => match NamedFile::open(file) {
             Ok(file) => Found::File(file),
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Found::Forbidden,
             Err(_) => Found::Nothing,
         },
-        _ => Found::Nothing,
+        Ok(_) => Found::Nothing,
+        Err(found) => found,
     }
 }
 

@@ -2,7 +2,15 @@
 
 mod access;
 mod answers;
+mod cors;
+mod documents;
+mod faults;
+mod one_catalogue;
+mod original;
+mod process;
+mod reload;
 mod routes;
+mod tls;
 
 use std::path::Path;
 

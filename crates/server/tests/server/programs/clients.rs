@@ -3,7 +3,7 @@
 use crate::harness::program::{Bench, Program, stdout};
 
 /// A server, and a client in the folder `client` that was registered as the README says.
-pub(super) fn registered(bench: &Bench, options: &[&str]) -> Program {
+pub(crate) fn registered(bench: &Bench, options: &[&str]) -> Program {
     let server = bench.serve();
     std::fs::create_dir(bench.path("client")).unwrap();
     stdout(
@@ -27,7 +27,7 @@ pub(super) fn registered(bench: &Bench, options: &[&str]) -> Program {
 }
 
 /// Runs a client, which the server knows as soon as it is registered.
-pub(super) fn call(bench: &Bench, program: &str, arguments: &[&str]) -> String {
+pub(crate) fn call(bench: &Bench, program: &str, arguments: &[&str]) -> String {
     let output = bench.command(program).args(arguments).current_dir(bench.path("client")).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{program} {arguments:?}: {told}");

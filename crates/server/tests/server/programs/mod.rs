@@ -1,7 +1,7 @@
 //! The real programs against each other.
 
 mod admin;
-mod clients;
+pub(crate) mod clients;
 mod lifecycle;
 mod start;
 mod wasm;

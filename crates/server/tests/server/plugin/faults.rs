@@ -1,0 +1,154 @@
+//! Plugins that misbehave, and requests that do.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::{plugin, shows, wanted};
+use crate::harness::until;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_fails_in_any_phase_harms_no_other() {
+    let server = wanted(
+        "[plugin_parms]\nhangs=msp_timeout=1\nblocks=msp_timeout=1",
+        &[
+            ("good.py", &shows("Good")),
+            ("imports.py", "import no_such_module\n"),
+            ("exits.py", "import os\nos._exit(3)\n"),
+            ("initialize.py", &plugin("Initialize", "async def initialize(self, **kwargs):\n    raise ValueError('no')\ndef request_handler(self, **data):\n    pass")),
+            ("hangs.py", &plugin("Hangs", "async def request_handler(self, **data):\n    import asyncio\n    await asyncio.sleep(3600)")),
+            ("blocks.py", &plugin("Blocks", "def request_handler(self, **data):\n    while data.get('block'):\n        pass\n    return 'free'")),
+            ("dies.py", &plugin("Dies", "def request_handler(self, **data):\n    import os\n    if data.get('die'):\n        os._exit(1)\n    return 'alive'")),
+            ("terminates.py", &plugin("Terminates", "def request_handler(self, **data):\n    return 'x'\ndef terminate_plugin(self):\n    raise ValueError('never')")),
+        ],
+    )
+    .start()
+    .await;
+    for none in ["/imports", "/exits", "/initialize"] {
+        assert_eq!(server.get(none).await.status, 404, "{none}");
+    }
+    assert_eq!(server.get("/hangs").await.told(), (504, r#"{"error":"timeout"}"#));
+    let timeout = server.get("/blocks?block=1").await;
+    assert_eq!(timeout.told(), (504, r#"{"error":"timeout"}"#));
+    until("a host that hangs is replaced", async || server.get("/blocks").await.body == "free").await;
+    let died = server.get("/dies?die=1").await;
+    assert_eq!(died.told(), (502, r#"{"error":"bad gateway"}"#));
+    assert_eq!(server.get("/dies").await.told(), (200, "alive"), "a call waits for the new host");
+    assert_eq!(server.get("/good").await.status, 200);
+    assert_eq!(server.get("/terminates").await.status, 200);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_in_flight_get_502_when_their_host_dies() {
+    let body = "async def request_handler(self, **data):
+    import asyncio, os
+    if data.get('die'):
+        await asyncio.sleep(0.3)
+        os._exit(1)
+    await asyncio.sleep(5)";
+    let server = wanted("", &[("dies.py", &plugin("Dies", body))]).start().await;
+    let calls = ["/dies", "/dies", "/dies?die=1"].map(|path| server.get(path));
+    for answered in futures_util::future::join_all(calls).await {
+        assert_eq!(answered.told(), (502, r#"{"error":"bad gateway"}"#));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_goes_away_and_a_flood_leave_the_plugin_well() {
+    let body = "async def request_handler(self, **data):
+    import asyncio
+    await asyncio.sleep(float(data.get('sleep', 0)))
+    return 200, 'x' * int(data.get('size', 1))";
+    let server = wanted("", &[("p.py", &plugin("P", body))]).start().await;
+    for _ in 0..20 {
+        let gone = server.http().get(server.url("/p?sleep=0.2")).timeout(Duration::from_millis(20));
+        assert!(gone.send().await.is_err());
+    }
+    assert_eq!(server.get("/p?size=2000000").await.told(), (500, r#"{"error":"internal error"}"#));
+    assert_eq!(server.get("/p?size=1000000").await.body.len(), 1_000_000);
+    let many = (0..300).map(|_| server.get("/p?sleep=1"));
+    let mut statuses: Vec<_> =
+        futures_util::future::join_all(many).await.into_iter().map(|answered| answered.status).collect();
+    statuses.sort_unstable();
+    statuses.dedup();
+    assert_eq!(statuses, [200, 503], "more than its slots are told to come again");
+    assert_eq!(server.get("/p").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_requests_are_answered_and_large_ones_refused() {
+    let server = wanted(
+        "",
+        &[("p.py", &plugin("P", "def request_handler(self, **data):\n    return 200, len(data)"))],
+    )
+    .start()
+    .await;
+    let query: Vec<_> = (0..10_000).map(|number| number.to_string()).collect();
+    let many = server.raw_get(&format!("/p?{}", query.join("&"))).await;
+    assert!(many.starts_with("HTTP/1.1 200") && many.ends_with("10005"), "{}", &many[..200.min(many.len())]);
+    let too_large = |kind: &str| {
+        format!(
+            "POST /p HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: 10000000000\r\n\r\n--b\r\n"
+        )
+    };
+    for kind in ["multipart/form-data; boundary=b", "application/json", "application/x-www-form-urlencoded"] {
+        let answer = server.raw(&too_large(kind)).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 413") && answer.ends_with(r#"{"error":"too large"}"#),
+            "{kind}: {answer}"
+        );
+    }
+    let chunked = server.asking(Method::POST, "/p").body(reqwest::Body::from("x".repeat(70_000)));
+    assert_eq!(server.send(chunked).await.status, 413);
+    let torn = server
+        .asking(Method::POST, "/p")
+        .header("Content-Type", "multipart/form-data; boundary=b")
+        .body("--b\r\n");
+    assert_eq!(server.send(torn).await.told(), (400, r#"{"error":"the multipart body cannot be read"}"#));
+    let deep = "[".repeat(1000) + &"]".repeat(1000);
+    let deep = server.asking(Method::POST, "/p").body(format!("{{\"a\":{deep}}}"));
+    assert_eq!(server.send(deep).await.told(), (200, "5"), "what is no JSON of ours gives no values");
+    let surrogate = server.asking(Method::POST, "/p").body(r#"{"a":"\ud800"}"#);
+    assert_eq!(server.send(surrogate).await.status, 200);
+    let named = server.asking(Method::POST, "/p").json(&json!({"self": 1, "": 2, "a b": 3, "ü": 4}));
+    assert!([200, 400].contains(&server.send(named).await.status));
+    for bad in ["/p?%ff=%fe", "/p?a=%zz", "/p?&&&=&", "/p?=x"] {
+        assert_eq!(server.get(bad).await.status, 200, "{bad}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_is_required_where_others_can_listen() {
+    let shows = shows("P");
+    let plugins = [("p.py", shows.as_str())];
+    let required = (403, r#"{"error":"tls_required"}"#);
+    let open = wanted("[network]\nbindto=0.0.0.0", &plugins).start().await;
+    let port = open.address.port();
+    let ask = |scheme: Option<&str>| {
+        let request = crate::harness::http().get(format!("http://127.0.0.1:{port}/p"));
+        match scheme {
+            Some(scheme) => request.header("X-Forwarded-Proto", scheme),
+            None => request,
+        }
+    };
+    assert_eq!(open.send(ask(None)).await.told(), required);
+    assert_eq!(
+        open.send(ask(Some("https"))).await.told(),
+        required,
+        "nobody said that this header may be trusted"
+    );
+    assert!(open.why().await.contains("without TLS"));
+    open.stop().await;
+    let behind = wanted("[network]\nbindto=0.0.0.0\n[Proxy]\nForwardProto=1", &plugins).start().await;
+    let port = behind.address.port();
+    let ask = |scheme: &str| {
+        crate::harness::http().get(format!("http://127.0.0.1:{port}/p")).header("X-Forwarded-Proto", scheme)
+    };
+    assert_eq!(behind.send(ask("https")).await.status, 200);
+    assert_eq!(behind.send(ask("http")).await.told(), required);
+    let allowed = wanted("[network]\nbindto=0.0.0.0\n[auth]\nAllowPlain=yes", &plugins).start().await;
+    let asked = crate::harness::http().get(format!("http://127.0.0.1:{}/p", allowed.address.port()));
+    assert_eq!(allowed.send(asked).await.status, 200);
+}

@@ -1,0 +1,171 @@
+//! TLS: HTTPS only, HTTP/2, and a certificate that changes while the server runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::{config, shows, wanted};
+use crate::harness::program::{Bench, stdout};
+use crate::harness::{TestServer, until};
+
+/// Makes a certificate for this machine and its key; gives the certificate as PEM.
+fn certify(folder: &Path) -> String {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    for (name, text) in [("cert.pem", made.cert.pem()), ("key.pem", made.signing_key.serialize_pem())] {
+        let new = folder.join("new~");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(new, folder.join(name)).unwrap();
+    }
+    made.cert.pem()
+}
+
+fn ssl(folder: &Path) -> String {
+    let at = |name: &str| folder.join(name).display().to_string();
+    format!("[SSL]\nenabled=bool:true\nkeyfile={}\ncertfile={}\n", at("key.pem"), at("cert.pem"))
+}
+
+async fn server() -> (TestServer, String, PathBuf) {
+    let wanted = wanted("", &[("p.py", &shows("P"))]);
+    let folder = wanted.path().to_owned();
+    let certificate = certify(&folder);
+    let text = config(&folder.join("plugins"), &ssl(&folder));
+    (wanted.config(&text).start().await, certificate, folder)
+}
+
+/// A client that trusts this certificate alone.
+fn trusting(certificate: &str) -> reqwest::Client {
+    let _set_already = rustls::crypto::ring::default_provider().install_default();
+    let certificate = reqwest::Certificate::from_pem(certificate.as_bytes()).unwrap();
+    reqwest::Client::builder()
+        .timeout(Duration::from_secs(20))
+        .no_proxy()
+        .tls_certs_only([certificate])
+        .build()
+        .unwrap()
+}
+
+fn url(server: &TestServer, path: &str) -> String {
+    format!("https://localhost:{}{path}", server.address.port())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plugin_18_with_a_certificate_it_is_https_only_and_http_2_where_both_can() {
+    let (server, certificate, _) = server().await;
+    let answered = trusting(&certificate).get(url(&server, "/p?a=1")).send().await.unwrap();
+    assert_eq!((answered.status().as_u16(), answered.version()), (200, reqwest::Version::HTTP_2));
+    assert!(answered.text().await.unwrap().contains(r#""a":"1""#));
+    let plain = server.http().get(server.url("/p")).send().await;
+    assert!(plain.is_err(), "{plain:?}");
+    let many = trusting(&certificate);
+    let calls = (0..200).map(|number| {
+        let request = many.get(url(&server, &format!("/p?n={number}")));
+        async move { request.send().await.unwrap().text().await.unwrap() }
+    });
+    for (number, text) in futures_util::future::join_all(calls).await.into_iter().enumerate() {
+        assert!(text.contains(&format!(r#""n":"{number}""#)), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sealed_door_works_through_tls_too() {
+    let (server, certificate, _) = server().await;
+    let caller = server.linked("laptop").await;
+    let (rid, body) = caller.envelope(crate::harness::NOW, "time_test", None);
+    let request = trusting(&certificate).post(url(&server, "/v1")).header("Content-Type", "application/json");
+    let answered = crate::harness::Answered::of(request.body(body).send().await.unwrap()).await;
+    assert!(caller.open(&rid, &answered).outcome.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_is_swapped_while_a_hundred_connections_run() {
+    let (server, first, folder) = server().await;
+    let (server, stop) = (Arc::new(server), Arc::new(AtomicBool::new(false)));
+    let running: Vec<_> = (0..100)
+        .map(|_| {
+            let (client, server, stop) = (trusting(&first), server.clone(), stop.clone());
+            tokio::spawn(async move {
+                let mut calls = 0;
+                while !stop.load(Ordering::SeqCst) {
+                    // The connection is the first one's, whose certificate was checked then.
+                    let answered = client.get(url(&server, "/p")).send().await.unwrap();
+                    assert_eq!(answered.status(), 200);
+                    calls += 1;
+                }
+                calls
+            })
+        })
+        .collect();
+    std::fs::write(folder.join("cert.pem"), "no certificate").unwrap();
+    until("a bad one is noticed", async || trusting(&first).get(url(&server, "/p")).send().await.is_ok())
+        .await;
+    let second = certify(&folder);
+    until("new connections get the new one", async || {
+        trusting(&second).get(url(&server, "/p")).send().await.is_ok()
+    })
+    .await;
+    assert!(trusting(&first).get(url(&server, "/p")).send().await.is_err());
+    stop.store(true, Ordering::SeqCst);
+    for connection in running {
+        assert!(connection.await.unwrap() > 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_does_not_wait_for_an_idle_http_2_connection() {
+    let bench = Bench::new();
+    let home = bench.path("");
+    let client = trusting(&certify(&home));
+    bench.write("plugins/p.py", &shows("P"));
+    // Whoever waits for the drain limit is killed, and does not end well.
+    let sections = format!("{}[Limits]\nDrainTimeout=300\n", ssl(&home));
+    bench.write("config/config.ini", &config(&bench.path("plugins"), &sections));
+    let server = bench.serve();
+    let place = format!("https://localhost:{}/p", server.address.port());
+    let answered = client.get(&place).send().await.unwrap();
+    assert_eq!(answered.version(), reqwest::Version::HTTP_2);
+    let stopped = tokio::task::spawn_blocking(move || server.stop());
+    assert!(tokio::time::timeout(Duration::from_secs(20), stopped).await.unwrap().unwrap().success());
+    drop(client);
+}
+
+#[test]
+fn plugin_18_a_certificate_that_cannot_be_used_stops_the_start() {
+    let bench = Bench::new();
+    let home = bench.path("");
+    bench.write("plugins/p.py", &shows("P"));
+    bench.write("config/config.ini", &config(&bench.path("plugins"), &ssl(&home)));
+    let told = |bench: &Bench| {
+        let output = bench.run("msp-server", &["--port", "0"]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        text.lines().last().unwrap().to_owned()
+    };
+    assert!(told(&bench).contains("[SSL] certfile"), "{}", told(&bench));
+    certify(&home);
+    std::fs::write(home.join("key.pem"), "no key").unwrap();
+    assert!(told(&bench).contains("[SSL] keyfile"), "{}", told(&bench));
+    certify(&home);
+    let other = std::fs::read(home.join("key.pem")).unwrap();
+    certify(&home);
+    std::fs::write(home.join("key.pem"), other).unwrap();
+    assert!(told(&bench).contains("cannot be used"), "{}", told(&bench));
+}
+
+#[test]
+fn curl_speaks_http_2_with_it() {
+    let bench = Bench::new();
+    let home = bench.path("");
+    certify(&home);
+    bench.write("plugins/p.py", &shows("P"));
+    bench.write("config/config.ini", &config(&bench.path("plugins"), &ssl(&home)));
+    let server = bench.serve();
+    let place = format!("https://localhost:{}/p?a=1", server.address.port());
+    for (option, version) in [("--http2", "2"), ("--http1.1", "1.1")] {
+        let arguments = ["-sS", "--cacert", "cert.pem", option, "-w", " %{http_version}", &place];
+        let told = stdout(&bench.run("curl", &arguments));
+        assert!(told.ends_with(&format!("}} {version}")) && told.contains(r#""a":"1""#), "{told}");
+    }
+    assert!(server.stop().success());
+}
