@@ -153,6 +153,7 @@ fn reach_path(part: &str) -> Option<ReachPath> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests")]
 mod tests {
     use serde_json::json;
 

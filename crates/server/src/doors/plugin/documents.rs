@@ -52,7 +52,7 @@ fn is_name(part: &str) -> bool {
 }
 
 enum Found {
-    File(NamedFile),
+    File(Box<NamedFile>),
     /// A folder that was asked for as a file.
     Folder,
     Forbidden,
@@ -75,7 +75,7 @@ fn find(folder: PathBuf, relative: &std::path::Path, index: &str, asks_for_folde
     });
     match found {
         Ok(file) if file.is_file() => match NamedFile::open(file) {
-            Ok(file) => Found::File(file),
+            Ok(file) => Found::File(Box::new(file)),
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Found::Forbidden,
             Err(_) => Found::Nothing,
         },

@@ -6,7 +6,6 @@ use actix_web::web::Payload;
 use msp_core::{Reason, WebRequest};
 use msp_protocol::Digest;
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
 
 use super::Incoming;
 use super::answer::Refusal;
@@ -97,10 +96,7 @@ impl Asked {
 
     /// Takes the key out, wherever it stands.
     pub(super) fn strip_key(&mut self) {
-        let stood_in_values = self.values.remove(KEY).map(|key| match key {
-            Value::String(text) => drop(Zeroizing::new(text)),
-            _ => {}
-        });
+        let key = self.values.remove(KEY);
         let request = &mut self.request;
         request.headers.retain(|(name, value)| {
             name != KEY_HEADER && !(name == header::AUTHORIZATION.as_str() && bearer(value).is_some())
@@ -108,7 +104,7 @@ impl Asked {
         if self.key_in_query {
             request.query = body::without(request.query.as_bytes(), KEY);
         }
-        if stood_in_values.is_some() {
+        if key.is_some() {
             request.body = self.form.without(std::mem::take(&mut request.body), KEY);
         }
     }

@@ -7,8 +7,9 @@ use crate::harness::{TestServer, Wanted, until};
 
 /// A server whose interpreter has psutil and aiohttp, as an installation of the original has.
 async fn server(plugins: &[(&str, &str)]) -> TestServer {
-    let python = std::env::var("MSP_TEST_PYTHON")
-        .expect("MSP_TEST_PYTHON names a Python with psutil (util/test makes one)");
+    let python = std::env::var("MSP_TEST_PYTHON").unwrap_or_else(|_| {
+        panic!("MSP_TEST_PYTHON names a Python with psutil and aiohttp (util/test makes one)")
+    });
     let wanted: Wanted = wanted("", plugins);
     let text = config(&wanted.path().join("plugins"), &format!("[Runners]\nPython={python}"));
     wanted.config(&text).start().await
