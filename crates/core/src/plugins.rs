@@ -1,12 +1,13 @@
 //! The plugins that are to exist, as the operator's configuration says.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde_json::Value;
 
 /// Where plugins are, and what they are given.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PluginsSpec {
     /// The folder whose `*.py` files are plugins.
     pub folder: PathBuf,
@@ -20,4 +21,11 @@ pub struct PluginsSpec {
     pub has_key: bool,
     /// Ids that no plugin may have, because their paths are taken.
     pub reserved: Vec<String>,
+}
+
+impl fmt::Debug for PluginsSpec {
+    /// Without parameters and configuration, which hold keys and passwords of plugins.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginsSpec").field("folder", &self.folder).finish_non_exhaustive()
+    }
 }

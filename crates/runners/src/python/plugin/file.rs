@@ -18,7 +18,8 @@ const MEMORY: u64 = 1024 * 1024 * 1024;
 const MIB: u64 = 1024 * 1024;
 
 /// A plugin file with everything that its host is given.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct PluginFile {
     /// Its name without `.py`.
     pub(super) stem: String,

@@ -44,7 +44,7 @@ pub(crate) struct Hosting {
 }
 
 /// What a host is told first: the file to load, and what its plugins are given.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct Order {
     name: String,
     file: String,

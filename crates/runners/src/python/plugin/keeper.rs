@@ -29,7 +29,6 @@ pub(super) type Line = UnboundedSender<Call>;
 pub(super) type Gone = oneshot::Receiver<()>;
 
 /// What is needed to start the host again as it was.
-#[derive(Debug)]
 pub(super) struct Keeper {
     hosting: Arc<Hosting>,
     spec: PluginsSpec,

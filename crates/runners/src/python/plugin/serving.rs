@@ -20,7 +20,6 @@ const GRACE: Duration = Duration::from_secs(2);
 const AT_ONCE: usize = 64;
 
 /// One call on its way to a host.
-#[derive(Debug)]
 pub(super) struct Call {
     pub(super) ask: Ask,
     pub(super) job: Job,
@@ -98,7 +97,7 @@ async fn due(next: Option<Instant>) {
 }
 
 /// The calls a host has. All have the same limits, so that the first one sent is the first one due.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Sent {
     pending: BTreeMap<u64, (Call, Instant)>,
     /// Calls that took too long and were told to end, and until when they must have.

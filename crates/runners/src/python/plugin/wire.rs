@@ -14,7 +14,6 @@ use crate::python::serving::message;
 pub(super) const AROUND: usize = 64 * 1024;
 
 /// One call as the host is to see it.
-#[derive(Debug)]
 pub(super) struct Ask {
     pub(super) plugin: usize,
     pub(super) max_output: usize,
