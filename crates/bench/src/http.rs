@@ -63,6 +63,12 @@ fn head(received: &[u8]) -> Result<Option<(u16, usize, usize)>, Failure> {
     Ok(Some((response.code.unwrap_or_default(), from, length)))
 }
 
+/// A GET, with a key where one is asked for.
+pub(crate) fn get(path: &str, key: Option<&str>) -> Vec<u8> {
+    let key = key.map_or_else(String::new, |key| format!("Authorization: Bearer {key}\r\n"));
+    format!("GET {path} HTTP/1.1\r\nHost: bench\r\n{key}\r\n").into_bytes()
+}
+
 /// Writes a POST of JSON into `to`; `forwarded` stands in `X-Forwarded-For`.
 pub(crate) fn post(to: &mut Vec<u8>, path: &str, forwarded: Option<IpAddr>, body: &[u8]) {
     write(to, (path, "application/json"), forwarded, body);

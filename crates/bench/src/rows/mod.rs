@@ -2,6 +2,7 @@
 
 mod attack;
 mod calls;
+mod plugins;
 mod python;
 mod size;
 
@@ -61,6 +62,15 @@ pub(crate) async fn measure(cli: &Cli, names: &[String], clock: Arc<dyn Clock>) 
     }
     if wanted("slow") {
         python::beside_a_slow_one(&mut bench).await?;
+    }
+    if wanted("plugins") {
+        plugins::throughput(&mut bench).await?;
+    }
+    if wanted("reload") {
+        plugins::reload(&mut bench).await?;
+    }
+    if wanted("many") {
+        plugins::many(&mut bench).await?;
     }
     if wanted("garbage") {
         attack::garbage(&mut bench).await?;
