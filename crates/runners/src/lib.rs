@@ -21,4 +21,4 @@ mod wasm;
 pub use isolation::{Exposed, IsolationConfig, IsolationError, IsolationReport, run_confined};
 #[doc(hidden)]
 pub use python::fuzzing;
-pub use runners::{Reload, ReloadError, Runners, RunnersConfig};
+pub use runners::{Reload, ReloadError, Reloaded, Runners, RunnersConfig};

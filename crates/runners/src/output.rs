@@ -17,6 +17,21 @@ pub(crate) async fn log_lines(source: &str, stream: impl AsyncRead + Unpin) {
     each_line(stream, |line| tracing::info!(target: "function", "{source}: {line}")).await;
 }
 
+/// The same for a stream whose lines may begin with a level, as those of a plugin's log do.
+pub(crate) async fn log_leveled_lines(source: &str, stream: impl AsyncRead + Unpin) {
+    each_line(stream, |line| {
+        let (level, text) = line.split_once(' ').unwrap_or(("", line));
+        match level {
+            "CRITICAL" | "ERROR" => tracing::error!(target: "function", "{source}: {text}"),
+            "WARNING" => tracing::warn!(target: "function", "{source}: {text}"),
+            "DEBUG" => tracing::debug!(target: "function", "{source}: {text}"),
+            "INFO" => tracing::info!(target: "function", "{source}: {text}"),
+            _ => tracing::info!(target: "function", "{source}: {line}"),
+        }
+    })
+    .await;
+}
+
 async fn each_line(mut stream: impl AsyncRead + Unpin, log: impl FnMut(&str)) {
     let mut second = interval(Duration::from_secs(1));
     let mut lines = Lines { log, line: Vec::new(), logged: 0, dropped: 0, cut: false };

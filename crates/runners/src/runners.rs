@@ -18,7 +18,7 @@ use crate::discovery::{Fingerprint, fingerprint, python_files};
 use crate::isolation::{Isolation, IsolationConfig, IsolationError, IsolationReport};
 use crate::manifest::{Loaded, Means, assemble, look_up, python_modules, wasm_modules};
 use crate::native::Natives;
-use crate::python::{Changed, Hosting, Plugins, Workshops};
+use crate::python::{Changed, Hosting, Plugins, Stopping, Workshops};
 use crate::tasks::Tasks;
 use crate::wasm::{Modules, Room};
 
@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long a start waits for plugins; those that take longer come later.
 const START: Duration = Duration::from_secs(5);
 /// How long a stop waits for plugins to end by themselves.
-const FAREWELL: Duration = Duration::from_secs(4);
+const FAREWELL: Duration = Duration::from_millis(1500);
 
 /// Where modules are and what runs them.
 #[derive(Debug, Clone)]
@@ -61,6 +61,23 @@ pub enum Reload {
     One(FunctionName),
 }
 
+/// Plugins that were loaded anew, and are in force.
+#[derive(Debug)]
+#[must_use = "the ones before may still answer"]
+pub struct Reloaded(Changed);
+
+impl Reloaded {
+    /// Waits until the ones before have answered all that they were asked and are gone: then nothing is answered by old
+    /// code any more. Gives the files that did not load, whose plugins stay as they were.
+    pub async fn settled(self) -> Vec<String> {
+        for gone in self.0.retired {
+            // An error means that it has gone with everything else.
+            let _gone = gone.await;
+        }
+        self.0.failed
+    }
+}
+
 /// Why plugins were not loaded anew; the log says more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReloadError {
@@ -88,11 +105,13 @@ impl Runners {
         let folders: Vec<_> = config.search_path.into_iter().map(settled).collect();
         let isolation = Arc::new(Isolation::start(config.isolation, folders.clone(), clock.clone()).await?);
         let interpreter = Arc::new(OnceCell::new());
+        let stopping = Arc::new(Stopping::default());
         let hosting = Hosting {
             python: config.python.clone(),
             interpreter: interpreter.clone(),
             isolation: isolation.clone(),
             tasks: tasks.clone(),
+            stopping: stopping.clone(),
         };
         let (python, workers) = (config.python, config.python_workers);
         let workshops = Workshops::new(python, folders.clone(), workers, &interpreter, &isolation, &tasks);
@@ -116,6 +135,7 @@ impl Runners {
             natives: Natives::new(clock.clone()),
             clock,
             state,
+            stopping,
             plugins: Mutex::new(Plugins::new(Arc::new(hosting))),
             parts: std::sync::Mutex::default(),
         };
@@ -123,7 +143,8 @@ impl Runners {
         runners.reload(modules).await;
         if let Some(spec) = plugins {
             // What went wrong is in the log; what takes too long is taken up when it is there.
-            let _later = timeout(START, runners.reload_plugins(spec, Reload::All)).await;
+            let loading = async { runners.reload_plugins(spec, Reload::All).await.map(drop) };
+            let _later = timeout(START, loading).await;
         }
         tasks.spawn(watch(Arc::downgrade(&runners.0)));
         Ok(runners)
@@ -157,13 +178,11 @@ impl Runners {
         let _stopped = waiting.await;
     }
 
-    /// Loads plugins anew, and waits until the ones they replace have answered all that they were asked and are gone:
-    /// then nothing is answered by old code any more. Gives the files that did not load, whose plugins stay as they
-    /// were.
+    /// Loads plugins anew.
     ///
     /// # Errors
     /// [`ReloadError`]; then nothing has changed.
-    pub async fn reload_plugins(&self, spec: PluginsSpec, what: Reload) -> Result<Vec<String>, ReloadError> {
+    pub async fn reload_plugins(&self, spec: PluginsSpec, what: Reload) -> Result<Reloaded, ReloadError> {
         let (done, waiting) = oneshot::channel();
         let inner = self.0.clone();
         self.0.means.tasks.spawn(async move {
@@ -176,13 +195,8 @@ impl Runners {
     /// Ends all runs and workers with everything they have started, and waits until they are gone. Calls
     /// under way fail, and so do later ones.
     pub async fn stop(&self) {
-        let farewell = async {
-            let retired = self.0.plugins.lock().await.retire();
-            self.0.publish(|parts| parts.plugins.clear());
-            for gone in retired {
-                let _gone = gone.await;
-            }
-        };
+        // Nobody waits for calls any more: plugins end at once, and have a moment to put things away.
+        let farewell = self.0.stopping.farewell();
         let _killed_below = timeout(FAREWELL, farewell).await;
         self.0.means.tasks.stop().await;
     }
@@ -201,6 +215,7 @@ struct Inner {
     natives: Natives,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    stopping: Arc<Stopping>,
     plugins: Mutex<Plugins>,
     parts: std::sync::Mutex<Parts>,
 }
@@ -252,28 +267,22 @@ impl Inner {
         self.current.store(Arc::new(all.collect()));
     }
 
-    async fn reload_plugins(&self, spec: &PluginsSpec, what: &Reload) -> Result<Vec<String>, ReloadError> {
-        let Changed { retired, failed } = {
-            let mut plugins = self.plugins.lock().await;
-            let changed = match what {
-                Reload::All => plugins.load_all(spec).await.map_err(|error| {
-                    tracing::error!("plugins stay as they are: {error}");
-                    ReloadError::Failed
-                })?,
-                Reload::One(name) => {
-                    let changed = plugins.load_one(name, spec).await.ok_or(ReloadError::NotFound)?;
-                    changed.map_err(|_| ReloadError::Failed)?
-                }
-            };
-            let functions = plugins.functions();
-            self.publish(|parts| parts.plugins = functions);
-            changed
+    async fn reload_plugins(&self, spec: &PluginsSpec, what: &Reload) -> Result<Reloaded, ReloadError> {
+        let spec = PluginsSpec { folder: settled(spec.folder.clone()), ..spec.clone() };
+        let mut plugins = self.plugins.lock().await;
+        let changed = match what {
+            Reload::All => plugins.load_all(&spec).await.map_err(|error| {
+                tracing::error!("plugins stay as they are: {error}");
+                ReloadError::Failed
+            })?,
+            Reload::One(name) => {
+                let changed = plugins.load_one(name, &spec).await.ok_or(ReloadError::NotFound)?;
+                changed.map_err(|_| ReloadError::Failed)?
+            }
         };
-        for gone in retired {
-            // An error means that it has gone with everything else.
-            let _gone = gone.await;
-        }
-        Ok(failed)
+        let functions = plugins.functions();
+        self.publish(|parts| parts.plugins = functions);
+        Ok(Reloaded(changed))
     }
 
     async fn look(&self) -> Result<(Fingerprint, Vec<Option<u64>>), tokio::task::JoinError> {

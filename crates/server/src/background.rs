@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use msp_core::{Guard, Registry};
-use msp_runners::Reload;
+use msp_runners::{Reload, ReloadError};
 use msp_settings::Settings;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::directory::Directory;
+use crate::doors::plugin::exposed;
 use crate::startup;
 use crate::state::State;
 
@@ -30,10 +31,13 @@ pub(crate) async fn run(state: Arc<State>) {
         state.guard.tick().await;
         follow_registry(&state).await;
         if beat % FILES_EVERY == 0 {
-            let now = Files::of(&state);
-            if now != files {
-                files = now;
-                let _stays_as_it_was = reload(&state, "a file has changed").await;
+            // Whoever reloads at this moment may wait long; the beat goes on, and looks again.
+            if let Ok(_alone) = state.reloading.try_lock() {
+                let now = Files::of(&state);
+                if now != files {
+                    files = now;
+                    let _stays_as_it_was = reload(&state, "a file has changed").await;
+                }
             }
             state.refusals.tick();
         }
@@ -85,24 +89,60 @@ pub(crate) async fn write_uses(state: &State) {
 
 /// Reads configuration and modules again, and loads all plugins anew (SIGHUP, SIGUSR1).
 pub(crate) async fn reload_all(state: &State) {
-    let Ok(settings) = reload(state, "asked to").await else { return };
-    if let Some(door) = &settings.plugin {
-        // What does not load is in the log.
-        let _some_stay = state.runners.reload_plugins(door.spec.clone(), Reload::All).await;
+    // What is wrong is in the log, and stays as it was.
+    if let Ok(reloaded) = reload_plugins(state, "asked to", Reload::All).await {
+        let _some_stay = reloaded;
     }
 }
 
-/// Reads configuration and modules again; a faulty one changes nothing.
+/// Why plugins were not loaded anew.
+#[derive(Debug)]
+pub(crate) enum NotReloaded {
+    /// The configuration is faulty, for this reason.
+    Settings(String),
+    /// The plugins are.
+    Plugins(ReloadError),
+}
+
+/// Reads configuration and modules again and loads plugins anew; done when nothing old answers any more. Gives the files
+/// that did not load.
+///
+/// # Errors
+/// [`NotReloaded`]; then the plugins are as they were.
+pub(crate) async fn reload_plugins(
+    state: &State,
+    why: &str,
+    what: Reload,
+) -> Result<Vec<String>, NotReloaded> {
+    let reloaded = {
+        let _alone = state.reloading.lock().await;
+        let settings = reload(state, why).await.map_err(NotReloaded::Settings)?;
+        let Some(door) = &settings.plugin else { return Err(NotReloaded::Plugins(ReloadError::NotFound)) };
+        state.runners.reload_plugins(door.spec.clone(), what).await.map_err(NotReloaded::Plugins)?
+    };
+    Ok(reloaded.settled().await)
+}
+
+/// Reads configuration and modules again; a faulty one changes nothing. For who holds `reloading`.
 ///
 /// # Errors
 /// What is wrong with it, in one line; it is logged.
-pub(crate) async fn reload(state: &State, why: &str) -> Result<Arc<Settings>, String> {
+async fn reload(state: &State, why: &str) -> Result<Arc<Settings>, String> {
+    if let (Some(tls), Some(ssl)) = (&state.tls, &state.settings.load().ssl) {
+        // First: a certificate is not to wait until the configuration is right.
+        tls.reopen(ssl);
+    }
     let sources = state.sources.clone();
     let loaded = match tokio::task::spawn_blocking(move || Settings::load(&sources)).await {
-        Ok(loaded) => loaded.map_err(|error| error.to_string()),
+        Ok(loaded) => {
+            loaded.map_err(|error| error.to_string()).and_then(|settings| match exposed(&settings) {
+                Some(exposed) => Err(exposed.to_string()),
+                None => Ok(settings),
+            })
+        }
         Err(error) => Err(error.to_string()),
     };
-    let settings = Arc::new(loaded.inspect_err(|error| tracing::error!("not reloaded ({why}): {error}"))?);
+    let mut settings = loaded.inspect_err(|error| tracing::error!("not reloaded ({why}): {error}"))?;
     let before = state.settings.load_full();
     if fixed(&before) != fixed(&settings) {
         tracing::warn!(
@@ -110,12 +150,18 @@ pub(crate) async fn reload(state: &State, why: &str) -> Result<Arc<Settings>, St
              Connections, HeadTimeout, IdleTimeout and DrainTimeout take effect at the next start"
         );
     }
+    if settings.plugin.is_none() || before.plugin.is_none() {
+        settings.plugin.clone_from(&before.plugin);
+    }
+    let settings = Arc::new(settings);
     state.guard.reconfigure(startup::guard_config(&settings));
     state.rates.reconfigure(&settings.limits);
     if before.modules != settings.modules {
         state.runners.reload(settings.modules.clone()).await;
     }
-    if let (Some(tls), Some(ssl)) = (&state.tls, &settings.ssl) {
+    if let (Some(tls), Some(ssl)) =
+        (&state.tls, settings.ssl.as_ref().filter(|ssl| Some(*ssl) != before.ssl.as_ref()))
+    {
         tls.reopen(ssl);
     }
     startup::import(&state.registry, &settings).await;

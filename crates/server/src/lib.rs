@@ -8,6 +8,7 @@ mod cli;
 mod connections;
 mod directory;
 mod doors;
+mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod healthcheck;
@@ -24,7 +25,9 @@ mod uses;
 
 pub use cli::Cli;
 pub use connections::raise_file_limit;
+pub use doors::ExposedDocuments;
+pub use error::StartupError;
 pub use healthcheck::healthcheck;
 pub use msp_runners::run_confined;
-pub use startup::{Server, ServerHandle, StartupError};
+pub use startup::{Server, ServerHandle};
 pub use tls::TlsError;

@@ -1,7 +1,7 @@
 //! Builds a server from its settings, binds it, then runs it until it is stopped.
 
-use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -10,69 +10,30 @@ use actix_web::{App, HttpServer, dev};
 use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusHandle;
 use msp_core::clock::Clock;
-use msp_core::{Guard, Registry, RegistryError};
+use msp_core::{Guard, Registry};
 use msp_guard::{MemoryGuard, MemoryGuardConfig};
-use msp_keyfile::{KeyFileError, ServerKeys};
+use msp_keyfile::ServerKeys;
 use msp_protocol::classic::ReplyTag;
 use msp_protocol::envelope::PairKeys;
 use msp_protocol::{OsRng, PrivateKey, RngCore as _};
 use msp_registry::{ServerLock, SqlRegistry};
-use msp_runners::{IsolationError, Runners, RunnersConfig};
+use msp_runners::{Runners, RunnersConfig};
 use msp_settings::{Settings, Sources};
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 
 use crate::directory::Directory;
+use crate::doors::plugin;
 use crate::doors::sealed::{ClassicSearch, RefusalTick};
 use crate::doors::{control, ops};
+use crate::error::StartupError;
 use crate::isolation;
 use crate::rates::Rates;
 use crate::refusals::Refusals;
 use crate::state::State;
-use crate::tls::{Tls, TlsError};
+use crate::tls::Tls;
 use crate::uses::Uses;
 use crate::{background, connections};
-
-/// Why a server cannot start; one line for the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum StartupError {
-    /// An address cannot be listened on.
-    #[error("[{section}] {address}: cannot listen: {error} (is another server running? choose another port)")]
-    Bind {
-        /// The section of config.ini.
-        section: &'static str,
-        /// The address and port.
-        address: SocketAddr,
-        /// What the system says.
-        error: std::io::Error,
-    },
-    /// A folder or the control socket cannot be made.
-    #[error("{place}: {error}")]
-    Io {
-        /// The path.
-        place: String,
-        /// What the system says.
-        error: std::io::Error,
-    },
-    /// The server's key is gone while clients know it.
-    #[error(
-        "[Server] Keypath {0}: server.key is missing, but the registry knows {1} clients that were given its public \
-         half: restore server.key from a backup, or purge the clients first (msp-admin client purge)"
-    )]
-    KeyGone(String, usize),
-    /// Functions cannot be confined as asked.
-    #[error(transparent)]
-    Isolation(#[from] IsolationError),
-    /// A key file is missing, damaged or of the wrong form.
-    #[error(transparent)]
-    KeyFile(#[from] KeyFileError),
-    /// The registry cannot be used.
-    #[error("[Registry] Url: {0}")]
-    Registry(#[from] RegistryError),
-    /// TLS was asked for and cannot be had.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-}
 
 /// A server that is bound but does not serve yet.
 pub struct Server {
@@ -81,6 +42,7 @@ pub struct Server {
     ops_address: Option<SocketAddr>,
     listeners: Vec<dev::Server>,
     control: UnixListener,
+    pidfile: Option<PathBuf>,
     commands: (mpsc::UnboundedSender<Command>, mpsc::UnboundedReceiver<Command>),
     _lock: ServerLock,
 }
@@ -123,6 +85,9 @@ impl Server {
         for warning in &settings.warnings {
             tracing::warn!("{warning}");
         }
+        if let Some(exposed) = plugin::exposed(&settings) {
+            return Err(exposed.into());
+        }
         msp_keyfile::create_private_folder(&settings.server.keypath)?;
         msp_keyfile::create_private_folder(&settings.clients.keypath)?;
         let registry = SqlRegistry::open(&settings.registry.url, clock.clone()).await?;
@@ -138,8 +103,10 @@ impl Server {
         };
         let control = control::bind(&settings.server.keypath)
             .map_err(|error| io(&settings.server.keypath.join(msp_core::control::SOCKET), error))?;
-        let state = Arc::new(assemble(settings, sources, clock, registry, directory, key, launcher).await?);
-        if let Some(pidfile) = &state.settings.load().pidfile {
+        let opened = Opened { registry, directory, key, bound: address.ip() };
+        let state = Arc::new(assemble(settings, sources, clock, opened, launcher).await?);
+        let pidfile = state.settings.load().pidfile.clone();
+        if let Some(pidfile) = &pidfile {
             msp_keyfile::replace(pidfile, format!("{}\n", std::process::id()).as_bytes())?;
         }
         let ops_address = ops.as_ref().map(|(_, address)| *address);
@@ -154,6 +121,7 @@ impl Server {
             ops_address,
             listeners,
             control,
+            pidfile,
             commands: mpsc::unbounded_channel(),
             _lock: lock,
         })
@@ -182,8 +150,16 @@ impl Server {
     /// # Errors
     /// [`StartupError::Io`] when a listener fails.
     pub async fn run(self) -> Result<(), StartupError> {
-        let Self { state, address, ops_address, listeners, control, commands: (_keep, mut commands), _lock } =
-            self;
+        let Self {
+            state,
+            address,
+            ops_address,
+            listeners,
+            control,
+            pidfile,
+            commands: (_keep, mut commands),
+            _lock,
+        } = self;
         tracing::info!(public_key = %state.key.public(), "serving on {address}");
         if let Some(ops) = ops_address {
             tracing::info!("ops door on {ops}");
@@ -198,7 +174,11 @@ impl Server {
             tokio::select! {
                 ended = &mut serving => break ended,
                 command = commands.recv() => match command {
-                    Some(Command::Reload) => background::reload_all(&state).await,
+                    Some(Command::Reload) => {
+                        // It may wait for calls under way; a stop must not.
+                        let state = state.clone();
+                        tokio::spawn(async move { background::reload_all(&state).await });
+                    }
                     Some(Command::Stop) | None if state.draining.swap(true, Ordering::Relaxed) => {
                         // What is still under way is given up; the listeners end with the process.
                         tracing::info!("stopping at once");
@@ -216,7 +196,7 @@ impl Server {
             }
         };
         beside.iter().for_each(tokio::task::JoinHandle::abort);
-        finish(&state).await;
+        finish(&state, pidfile).await;
         match served {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(StartupError::Io { place: address.to_string(), error }),
@@ -228,29 +208,35 @@ impl Server {
 }
 
 /// Leaves the registry so that the next start refuses nothing without need.
-async fn finish(state: &State) {
+async fn finish(state: &State, pidfile: Option<PathBuf>) {
     if let Err(error) = state.guard.close().await {
         tracing::warn!("the mark stays ahead, so the next start refuses for about two seconds: {error}");
     }
     background::write_uses(state).await;
     state.runners.stop().await;
-    let settings = state.settings.load();
-    let socket = settings.server.keypath.join(msp_core::control::SOCKET);
-    for made in [Some(&socket), settings.pidfile.as_ref()].into_iter().flatten() {
+    let socket = state.settings.load().server.keypath.join(msp_core::control::SOCKET);
+    for made in [Some(socket), pidfile].into_iter().flatten() {
         let _gone_already = std::fs::remove_file(made);
     }
     tracing::info!("stopped");
+}
+
+/// What a start has opened so far.
+struct Opened {
+    registry: SqlRegistry,
+    directory: Directory,
+    key: PrivateKey,
+    bound: IpAddr,
 }
 
 async fn assemble(
     settings: Settings,
     sources: Sources,
     clock: Arc<dyn Clock>,
-    registry: SqlRegistry,
-    directory: Directory,
-    key: PrivateKey,
+    opened: Opened,
     launcher: &Path,
 ) -> Result<State, StartupError> {
+    let Opened { registry, directory, key, bound } = opened;
     let tls = settings.ssl.as_ref().map(Tls::open).transpose()?.map(Arc::new);
     let key = Arc::new(key);
     let directory = Arc::new(ArcSwap::from_pointee(directory));
@@ -281,6 +267,8 @@ async fn assemble(
         settings: ArcSwap::from_pointee(settings),
         uses: Uses::default(),
         tls,
+        bound,
+        reloading: tokio::sync::Mutex::default(),
         draining: AtomicBool::new(false),
         following: tokio::sync::Mutex::default(),
         registry_problem: ArcSwap::from_pointee(None),

@@ -1,5 +1,6 @@
 //! What all doors share.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -46,6 +47,10 @@ pub(crate) struct State {
     pub(crate) uses: Uses,
     /// What the main listener is served with; none: plain HTTP.
     pub(crate) tls: Option<Arc<Tls>>,
+    /// The address that the main listener is bound to, whatever the settings say since.
+    pub(crate) bound: IpAddr,
+    /// Held while settings are read and put in force, so that older ones never follow newer ones.
+    pub(crate) reloading: tokio::sync::Mutex<()>,
     /// Set at a graceful stop.
     pub(crate) draining: AtomicBool,
     /// Held while the directory is replaced, so that an older picture never follows a newer one.

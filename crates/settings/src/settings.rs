@@ -1,6 +1,7 @@
 //! The whole configuration, loaded and checked.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use msp_core::{ModuleSpec, registry_file};
 
@@ -36,7 +37,7 @@ pub struct Settings {
     /// `[SSL]`; none while it is off.
     pub ssl: Option<SslSettings>,
     /// The plugin door; none while it is off.
-    pub plugin: Option<PluginSettings>,
+    pub plugin: Option<Arc<PluginSettings>>,
     /// Holds the server's process id while it runs.
     pub pidfile: Option<PathBuf>,
     /// `[Registry]`.
@@ -107,7 +108,7 @@ impl Settings {
             proxy: ProxySettings::read(&layers)?,
             ops: OpsSettings::read(&layers, doors.ops, &mut warnings)?,
             ssl: SslSettings::read(&layers)?,
-            plugin: PluginSettings::read(&layers, &dialect, doors, ini_file, &mut warnings)?,
+            plugin: PluginSettings::read(&layers, &dialect, doors, ini_file, &mut warnings)?.map(Arc::new),
             pidfile: layers.get(&PIDFILE).optional_path()?,
             registry: RegistrySettings::read(&layers, &clients)?,
             guard: GuardSettings::read(&layers)?,

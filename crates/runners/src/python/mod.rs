@@ -28,7 +28,7 @@ use tokio::time::Instant;
 
 pub(crate) use generation::{Generation, Listed};
 pub(crate) use interpreter::Interpreter;
-pub(crate) use plugin::{Changed, Hosting, Plugins};
+pub(crate) use plugin::{Changed, Hosting, Plugins, Stopping};
 pub(crate) use pool::Pool;
 pub(crate) use workshops::Workshops;
 

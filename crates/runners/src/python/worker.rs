@@ -18,7 +18,7 @@ use super::interpreter::Interpreter;
 use super::loading::{Candidate, Course, Helper, LOAD, Report, leave_out, slow, sources};
 use super::serving::after;
 use crate::isolation::Confinement;
-use crate::output::log_lines;
+use crate::output::{log_leveled_lines, log_lines};
 use crate::spawn::{Group, Launch};
 
 const PROGRAM: &str = include_str!("worker.py");
@@ -120,7 +120,7 @@ impl Worker {
         }
         if let Some(errors) = errors {
             let name = name.to_owned();
-            prints.spawn(async move { log_lines(&name, errors).await });
+            prints.spawn(async move { log_leveled_lines(&name, errors).await });
         }
         Ok(Self { group, stream: UnixStream::from_std(ours)?, inbox: Inbox::default(), prints })
     }

@@ -1,20 +1,26 @@
 //! The connections of the main listener: how many there may be, how long each is waited for, and how much it may send
 //! ahead of its answers.
 
+mod heads;
 mod patient;
 mod wire;
 
 use std::cell::Cell;
 use std::io;
 use std::net::TcpListener;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_http::HttpService;
 use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{self, AppConfig};
-use actix_web::{App, HttpRequest};
+use actix_web::http::Version;
+use actix_web::web::Bytes;
+use actix_web::{App, HttpRequest, HttpResponse};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpStream;
 
@@ -106,11 +112,17 @@ struct Counts {
     under_way: Cell<u32>,
     /// Since nothing was left to read.
     ended: Cell<u32>,
+    /// Answers of ended calls that are still being sent, where that can take long beside others (HTTP/2).
+    unsent: Cell<u32>,
 }
 
 impl Calls {
     fn none_under_way(&self) -> bool {
         self.0.under_way.get() == 0
+    }
+
+    fn all_sent(&self) -> bool {
+        self.none_under_way() && self.0.unsent.get() == 0
     }
 }
 
@@ -128,8 +140,47 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let Counts { under_way, ended } = &*self.0.0;
+        let Counts { under_way, ended, .. } = &*self.0.0;
         under_way.set(under_way.get().saturating_sub(1));
         ended.set(ended.get().saturating_add(1));
+    }
+}
+
+/// An answer with the note that it is being sent.
+pub(crate) struct Sending {
+    body: BoxBody,
+    calls: Calls,
+}
+
+impl Sending {
+    /// Counts the answer's body against its connection until it has been sent; over HTTP/1 the next request waits for
+    /// that anyway.
+    pub(crate) fn note(request: &HttpRequest, response: HttpResponse) -> HttpResponse {
+        let calls = request.conn_data::<Calls>().filter(|_| request.version() == Version::HTTP_2);
+        let Some(calls) = calls.cloned() else { return response };
+        calls.0.unsent.set(calls.0.unsent.get() + 1);
+        response.map_body(|_, body| BoxBody::new(Self { body, calls }))
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        let unsent = &self.calls.0.unsent;
+        unsent.set(unsent.get().saturating_sub(1));
+    }
+}
+
+impl MessageBody for Sending {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        self.body.as_pin_mut().poll_next(context)
     }
 }

@@ -13,10 +13,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::Calls;
+use super::heads::Heads;
 use super::wire::Wire;
 
 /// Requests that a connection may send ahead of its answers.
 const AHEAD: u32 = 8;
+/// The same for HTTP/2, which answers them in any order; clients open a hundred at a time unless told otherwise.
+const STREAMS: u32 = 128;
 /// The longest write that may be no more than a sign of life: HTTP/2's pings, acknowledgements and windows.
 const SIGN_OF_LIFE: usize = 64;
 /// What the last answers on an HTTP/2 connection have to leave, once the server stops.
@@ -34,6 +37,7 @@ pub(super) struct Patient {
     multiplexed: bool,
     /// Resolves when the server stops; taken then.
     stop: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    stopping: bool,
     pub(super) calls: Calls,
     clock: Arc<dyn Clock>,
     patience: Duration,
@@ -42,10 +46,8 @@ pub(super) struct Patient {
     alarm: Pin<Box<Sleep>>,
     /// Whether the alarm will wake the connection.
     armed: bool,
-    /// Bytes of the line that is being received.
-    line: usize,
-    /// Empty lines, each the end of a head, since all was answered.
-    heads: u32,
+    /// Those that came since all was answered.
+    heads: Heads,
 }
 
 impl Patient {
@@ -62,22 +64,21 @@ impl Patient {
             stream,
             multiplexed,
             stop: multiplexed.then(|| Box::pin(stop) as _),
+            stopping: false,
             calls: Calls::default(),
             patience,
             sent: clock.monotonic(),
             clock,
             alarm: Box::pin(sleep(patience)),
             armed: false,
-            line: 0,
-            heads: 0,
+            heads: Heads::of(protocol),
         }
     }
 
-    /// Once the server stops, patience is short.
+    /// Once the server stops, a connection without calls is no longer waited for.
     fn heed_stop(&mut self, context: &mut Context<'_>) {
         if self.stop.as_mut().is_some_and(|stop| stop.as_mut().poll(context).is_ready()) {
-            self.stop = None;
-            self.patience = LAST_WORDS;
+            (self.stop, self.stopping) = (None, true);
             self.sent = self.clock.monotonic();
             self.alarm.set(sleep(LAST_WORDS));
             self.armed = false;
@@ -95,9 +96,15 @@ impl Patient {
                 break;
             }
             let quiet = self.clock.monotonic().saturating_sub(self.sent);
-            let left = match self.patience.saturating_sub(quiet) {
-                left if !self.calls.none_under_way() => left.max(self.patience.min(Duration::from_secs(1))),
+            let patience = match self.stopping && self.calls.all_sent() {
+                true => LAST_WORDS,
+                false => self.patience,
+            };
+            let left = match patience.saturating_sub(quiet) {
+                _ if self.stopping && !self.calls.none_under_way() => LAST_WORDS,
+                left if !self.calls.none_under_way() => left.max(Duration::from_secs(1)),
                 Duration::ZERO => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                left if self.stopping => left.min(LAST_WORDS),
                 left => left,
             };
             self.alarm.set(sleep(left));
@@ -106,20 +113,12 @@ impl Patient {
         Poll::Pending
     }
 
-    /// Counts the heads that end in these bytes.
+    /// Counts the requests that begin in these bytes.
     fn receive(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.multiplexed {
-            return Ok(());
-        }
-        let mut begin = 0;
-        for end in memchr::memchr_iter(b'\n', bytes) {
-            let is_empty =
-                matches!((self.line, bytes.get(begin..end)), (0, Some([] | [b'\r'])) | (1, Some([])));
-            self.heads += u32::from(is_empty);
-            (self.line, begin) = (0, end + 1);
-        }
-        self.line += bytes.len() - begin;
-        if self.heads.saturating_sub(self.calls.0.ended.get()) > AHEAD {
+        self.heads.take(bytes);
+        let most = if self.multiplexed { STREAMS } else { AHEAD };
+        let unanswered = self.heads.count.saturating_sub(self.calls.0.ended.get());
+        if unanswered.saturating_add(self.calls.0.unsent.get()) > most {
             Err(io::ErrorKind::QuotaExceeded.into())
         } else {
             Ok(())
@@ -153,8 +152,8 @@ impl AsyncRead for Patient {
         let before = buffer.filled().len();
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Pending => {
-                if self.calls.none_under_way() {
-                    self.heads = 0;
+                if self.calls.none_under_way() && self.calls.all_sent() {
+                    self.heads.count = 0;
                     self.calls.0.ended.set(0);
                 }
                 self.wait(context)

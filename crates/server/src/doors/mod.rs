@@ -4,3 +4,5 @@ pub(crate) mod control;
 pub(crate) mod ops;
 pub(crate) mod plugin;
 pub(crate) mod sealed;
+
+pub use plugin::ExposedDocuments;

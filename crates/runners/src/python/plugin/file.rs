@@ -1,5 +1,6 @@
 //! One plugin file as it is: its source, its parameters, its limits.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,10 +84,23 @@ impl PluginFile {
         Ok(file)
     }
 
+    /// The first of these parameters that it has, their names in any case.
+    pub(super) fn parameter(&self, names: &[&str]) -> Option<String> {
+        let of = |name: &str| {
+            let found = self.parameters.iter().find(|(given, _)| given.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        };
+        names.iter().find_map(|name| of(name))
+    }
+
     /// Takes a parameter that is for us; none when its value is wrong.
     fn take(&mut self, name: &str, value: &str) -> Option<()> {
         match name {
             "access" => self.access = access(value)?,
+            "msp_max_concurrent" => {
+                self.limits.max_concurrent =
+                    value.parse().ok().filter(|calls| (1..=100_000).contains(calls))?;
+            }
             "msp_memory" => {
                 self.memory = value.strip_suffix(['M', 'm'])?.parse::<u64>().ok()?.checked_mul(MIB)?
             }
@@ -105,15 +119,15 @@ impl PluginFile {
     fn overlay(&mut self, folder: &Path, name: &str) -> Result<(), String> {
         let path = folder.join(name);
         let inside = folder.canonicalize().map_err(|error| error.to_string())?;
-        match path.canonicalize() {
-            Ok(found) if found.starts_with(&inside) => {}
+        let found = match path.canonicalize() {
+            Ok(found) if found.starts_with(&inside) => found,
             Err(error) if !name.split('/').any(|part| part == "..") && !name.starts_with('/') => {
                 tracing::warn!("plugin file {}.py: json={name} is left out: {error}", self.stem);
                 return Ok(());
             }
             _ => return Err(format!("json={name} leads out of the plugins' folder")),
-        }
-        match members(&path) {
+        };
+        match members(&found) {
             Ok(members) => self.parameters.extend(members),
             Err(error) => tracing::warn!("plugin file {}.py: json={name} is left out: {error}", self.stem),
         }
@@ -122,11 +136,15 @@ impl PluginFile {
 }
 
 fn members(path: &Path) -> Result<Map<String, Value>, String> {
-    let length = path.metadata().map_err(|error| error.to_string())?.len();
-    if length > LARGEST_JSON {
+    if !path.is_file() {
+        return Err("it is no file".to_owned());
+    }
+    let mut text = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    file.take(LARGEST_JSON + 1).read_to_end(&mut text).map_err(|error| error.to_string())?;
+    if u64::try_from(text.len()).is_ok_and(|length| length > LARGEST_JSON) {
         return Err(format!("larger than {LARGEST_JSON} bytes"));
     }
-    let text = std::fs::read(path).map_err(|error| error.to_string())?;
     serde_json::from_slice(&text).map_err(|error| format!("no JSON object: {error}"))
 }
 

@@ -25,7 +25,7 @@ CANCELLED = b"O"
 HEADER, LENGTH = struct.Struct(">IQ"), struct.Struct(">I")
 CHUNK = 256 * 1024
 MOST_WAITING = 8 * 1024 * 1024
-SLOW = 0.001  # seconds a handler may hold the loop before answers that wait are written first
+SLOW = 0.001  # seconds that calls may hold the loop before answers are written and what has come is read
 GRACE = 1.0  # seconds that cancelled tasks have at the end
 PLAIN = (dict, tuple, str, list)
 DECODE = json.JSONDecoder().raw_decode
@@ -205,14 +205,16 @@ class Host:
     """The plugins of the file and the calls they have not yet answered."""
 
     def __init__(self, loop):
-        self.loop, self.plugins, self.calls, self.cancelled = loop, [], {}, set()
-        self.kept, self.loading, self.ending, self.log, self.exchange = set(), None, None, None, None
+        self.loop, self.plugins, self.queue, self.calls, self.cancelled = loop, [], {}, {}, set()
+        self.kept, self.loading, self.ending, self.log, self.exchange = set(), *[None] * 4
         self.channel = Channel(loop, self.take, self.end)
 
     def take(self, number, body):
-        """Takes one frame; runs a handler that is not asynchronous to its end."""
+        """Takes one frame; calls wait until all that has come is read, so that one can be cancelled before it begins."""
         if number:
-            self.begin(number, body)
+            if not self.queue:
+                self.loop.call_soon(self.work)
+            self.queue[number] = body
             return
         order = json.loads(body)
         if self.loading is None:
@@ -222,6 +224,16 @@ class Host:
             self.cancel(order["cancel"])
         elif "end" in order:
             self.end(reply=True)
+
+    def work(self):
+        """Begins the calls that wait; when one has held the loop for long, what has come meanwhile is read first."""
+        started = self.loop.time()
+        while self.queue:
+            number = next(iter(self.queue))
+            self.begin(number, self.queue.pop(number))
+            if self.queue and self.loop.time() - started > SLOW:
+                self.loop.call_soon(self.work)
+                break
 
     def keep(self, coroutine, *arguments):
         """Makes a task of a coroutine, or of what a function returns, and keeps it; plugins get it as task_callback."""
@@ -264,8 +276,7 @@ class Host:
     def loaded(self, loading):
         """Ends the process when it could not even begin to load."""
         if not loading.cancelled() and loading.exception() is not None:
-            sys.stderr.write(f"cannot load: {loading.exception()!r}\n")
-            os._exit(1)
+            os._exit(print(f"cannot load: {loading.exception()!r}") or 1)
 
     async def construct(self, kind, arguments):
         """Makes an instance and waits until it is initialized."""
@@ -286,7 +297,7 @@ class Host:
         if self.ending or self.exchange is None:
             self.channel.send(number, CANCELLED)
             return
-        started, limit = self.loop.time(), 0
+        limit = 0
         try:
             (size,) = LENGTH.unpack_from(body)
             start = LENGTH.size + size
@@ -303,8 +314,6 @@ class Host:
         except BaseException as error:
             answer = self.exchange.refuse(error, limit)
         self.channel.send(number, answer)
-        if self.loop.time() - started > SLOW:
-            self.channel.flush()
 
     async def finish(self, number, result, limit):
         """Waits for an asynchronous handler and answers its call."""
@@ -319,7 +328,9 @@ class Host:
         self.channel.send(number, answer)
 
     def cancel(self, number):
-        """Cancels a call; it is answered when its handler has ended."""
+        """Cancels a call; it is answered when its handler has ended, at once when it has not begun."""
+        if self.queue.pop(number, None) is not None:
+            self.channel.send(number, CANCELLED)
         if number not in self.calls:
             return
         task, coroutine = self.calls[number]
@@ -346,7 +357,7 @@ class Host:
                 error = await contained(getattr(plugin.instance, "terminate_plugin", int), {})
                 if error is not None:
                     self.exchange.log_trace(error)
-            for number in list(self.calls):
+            for number in [*self.queue, *self.calls]:
                 self.cancel(number)
             left = asyncio.all_tasks() - {asyncio.current_task()}
             for task in left:
@@ -376,8 +387,7 @@ async def contained(function, arguments):
 
 def main():
     sys.stdout.reconfigure(errors="backslashreplace")
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
+    asyncio.set_event_loop(loop := asyncio.new_event_loop())
     host = Host(loop)
     while True:
         try:

@@ -10,10 +10,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::OnceCell;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use zeroize::Zeroizing;
 
 use super::file::PluginFile;
+use super::keeper::Stopping;
 use crate::isolation::Isolation;
 use crate::python::frame::{self, CONTROL};
 use crate::python::interpreter::Interpreter;
@@ -41,6 +42,8 @@ pub(crate) struct Hosting {
     pub(crate) interpreter: Arc<OnceCell<Interpreter>>,
     pub(crate) isolation: Arc<Isolation>,
     pub(crate) tasks: Arc<Tasks>,
+    /// Tells keepers to end.
+    pub(crate) stopping: Arc<Stopping>,
 }
 
 /// What a host is told first: the file to load, and what its plugins are given.
@@ -143,7 +146,8 @@ async fn load(host: &mut Worker, order: &Order) -> Result<Report, String> {
     let deadline = after(LOAD);
     let sent = timeout_at(deadline, host.stream.write_all(&bytes)).await;
     sent.map_err(|_| slow())?.map_err(|error| format!("it ended: {error}"))?;
-    let report = control(host, deadline).await?;
+    let frame = timeout_at(deadline, next_frame(host, REPORT)).await.map_err(|_| slow())??;
+    let (CONTROL, report) = frame else { return Err("it answered before it was asked".to_owned()) };
     let mut report: Report =
         serde_json::from_slice(&report).map_err(|error| format!("its report is unreadable: {error}"))?;
     for failed in &mut report.failed {
@@ -152,21 +156,18 @@ async fn load(host: &mut Worker, order: &Order) -> Result<Report, String> {
     Ok(report)
 }
 
-/// The next frame of control from a host that has no call.
+/// The next frame from a host.
 ///
 /// # Errors
-/// That it ended, took too long, or sent something else.
-pub(super) async fn control(host: &mut Worker, deadline: Instant) -> Result<Vec<u8>, String> {
+/// That it ended, or said too much.
+pub(super) async fn next_frame(host: &mut Worker, limit: usize) -> Result<(u64, Vec<u8>), String> {
     loop {
-        match host.inbox.take(REPORT).map_err(|_| "it said too much")? {
-            Some((CONTROL, body)) => return Ok(body),
-            Some(_) => return Err("it answered before it was asked".to_owned()),
-            None => {}
+        if let Some(frame) = host.inbox.take(limit).map_err(|_| "it said too much")? {
+            return Ok(frame);
         }
-        match timeout_at(deadline, host.stream.read_buf(host.inbox.buffer())).await {
-            Err(_) => return Err(slow()),
-            Ok(Ok(count)) if count > 0 => {}
-            Ok(_) => return Err("it ended".to_owned()),
+        match host.stream.read_buf(host.inbox.buffer()).await {
+            Ok(count) if count > 0 => {}
+            _ => return Err("it ended".to_owned()),
         }
     }
 }

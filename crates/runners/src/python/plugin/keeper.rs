@@ -7,11 +7,11 @@ use std::time::Duration;
 use msp_core::{PluginsSpec, RunError};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::file::PluginFile;
-use super::host::{Hosting, Order, Told, control, start};
+use super::host::{Hosting, Order, Told, next_frame, start};
 use super::serving::{Call, Cause, Sent, attend};
 use crate::python::frame::{self, CONTROL};
 use crate::python::pool::pause;
@@ -27,6 +27,22 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) type Line = UnboundedSender<Call>;
 /// Tells when the host has ended.
 pub(super) type Gone = oneshot::Receiver<()>;
+
+/// Tells all keepers at once that the server stops.
+#[derive(Debug, Default)]
+pub(crate) struct Stopping(watch::Sender<bool>);
+
+impl Stopping {
+    /// Has each host end whatever it is doing, and waits until all have.
+    pub(crate) async fn farewell(&self) {
+        self.0.send_replace(true);
+        self.0.closed().await;
+    }
+
+    fn watch(&self) -> watch::Receiver<bool> {
+        self.0.subscribe()
+    }
+}
 
 /// What is needed to start the host again as it was.
 pub(super) struct Keeper {
@@ -48,8 +64,9 @@ pub(super) fn keep(
     let (line, calls) = mpsc::unbounded_channel();
     let (ended, gone) = oneshot::channel();
     let keeper = Keeper { hosting: hosting.clone(), spec: spec.clone(), file, plugins: names(told) };
+    let stop = hosting.stopping.watch();
     hosting.tasks.spawn(async move {
-        keeper.run(first, calls).await;
+        keeper.run(first, calls, stop).await;
         let _nobody_waits = ended.send(());
     });
     (line, gone)
@@ -60,25 +77,36 @@ fn names(told: &[Told]) -> Vec<(String, String)> {
 }
 
 impl Keeper {
-    async fn run(&self, first: Worker, mut calls: UnboundedReceiver<Call>) {
+    async fn run(&self, first: Worker, mut calls: UnboundedReceiver<Call>, mut stop: watch::Receiver<bool>) {
         let (mut host, mut failures, mut waiting) = (Some(first), 0, VecDeque::new());
         loop {
             let mut running = match host.take() {
                 Some(running) => running,
-                None => match wait_with(&mut calls, &mut waiting, self.start_again(failures)).await {
-                    None => return,
-                    Some(Ok(running)) => running,
-                    Some(Err(error)) => {
-                        failures += 1;
-                        tracing::error!("plugin file {}.py cannot be started again: {error}", self.file.stem);
-                        continue;
+                None => {
+                    match wait_with(&mut calls, &mut waiting, &mut stop, self.start_again(failures)).await {
+                        None => return,
+                        Some(Ok(running)) => running,
+                        Some(Err(error)) => {
+                            failures += 1;
+                            tracing::error!(
+                                "plugin file {}.py cannot be started again: {error}",
+                                self.file.stem
+                            );
+                            continue;
+                        }
                     }
-                },
+                }
             };
             let mut sent = Sent::default();
-            let cause = attend(&mut running, &mut sent, std::mem::take(&mut waiting), &mut calls).await;
+            let cause = tokio::select! {
+                cause = attend(&mut running, &mut sent, std::mem::take(&mut waiting), &mut calls) => cause,
+                _stopped = stop.wait_for(|stopping| *stopping) => Cause::Retired,
+            };
             let what = match cause {
-                Cause::Retired => return say_farewell(running, &self.file.stem).await,
+                Cause::Retired => {
+                    say_farewell(running, &mut sent, &self.file.stem).await;
+                    return sent.give_up("it was stopped with the server");
+                }
                 Cause::Broken(what) => what,
                 Cause::Hung => "it was killed because a call did not end",
             };
@@ -111,6 +139,7 @@ impl Keeper {
 async fn wait_with<T>(
     calls: &mut UnboundedReceiver<Call>,
     waiting: &mut VecDeque<Call>,
+    stop: &mut watch::Receiver<bool>,
     work: impl Future<Output = T>,
 ) -> Option<T> {
     let mut work = std::pin::pin!(work);
@@ -119,6 +148,7 @@ async fn wait_with<T>(
         let next = until.front().copied();
         tokio::select! {
             done = &mut work => return Some(done),
+            _stopped = stop.wait_for(|stopping| *stopping) => return None,
             call = calls.recv() => {
                 let call = call?;
                 until.push_back(after(PATIENCE.min(call.job.limits.timeout)));
@@ -135,16 +165,21 @@ async fn wait_with<T>(
 }
 
 /// Lets plugins end by themselves.
-async fn say_farewell(mut host: Worker, stem: &str) {
-    let mut bytes = Vec::new();
-    frame::append(&mut bytes, CONTROL, br#"{"end":true}"#);
-    let deadline = after(FAREWELL);
+async fn say_farewell(mut host: Worker, sent: &mut Sent, stem: &str) {
     let farewell = async {
+        // What had not been written as a whole is in the way of the last word.
+        let mut bytes = sent.take_unwritten();
+        frame::append(&mut bytes, CONTROL, br#"{"end":true}"#);
         host.stream.write_all(&bytes).await.map_err(|error| error.to_string())?;
-        control(&mut host, deadline).await
+        loop {
+            match next_frame(&mut host, sent.longest()).await? {
+                (CONTROL, _) => return Ok::<_, String>(()),
+                (number, body) => sent.take_answer(number, body).map_err(str::to_owned)?,
+            }
+        }
     };
     match timeout(FAREWELL, farewell).await {
-        Ok(Ok(_)) => tracing::debug!("plugin file {stem}.py has ended"),
+        Ok(Ok(())) => tracing::debug!("plugin file {stem}.py has ended"),
         Ok(Err(error)) => tracing::warn!("plugin file {stem}.py did not end by itself: {error}"),
         Err(_) => tracing::warn!("plugin file {stem}.py did not end within {} s", FAREWELL.as_secs()),
     }

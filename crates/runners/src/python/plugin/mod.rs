@@ -18,13 +18,14 @@ use futures_util::StreamExt as _;
 use msp_core::{
     BoxFuture, Function, Job, Origin, PluginsSpec, Route, RunError, Runner, RunnerKind, WebAnswer, WebRequest,
 };
-use msp_protocol::FunctionName;
+use msp_protocol::{Digest, FunctionName};
 use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, oneshot};
 
 use self::file::PluginFile;
 pub(crate) use self::host::Hosting;
 use self::host::{Order, Told, start};
+pub(crate) use self::keeper::Stopping;
 use self::keeper::{Gone, Line, keep};
 use self::serving::Call;
 use self::wire::{Ask, value};
@@ -95,7 +96,8 @@ impl Plugins {
                 }
                 Err(error) => {
                     changed.failed.push(told_of(&path, &error));
-                    if let Some(house) = before.remove(&path) {
+                    if let Some(mut house) = before.remove(&path) {
+                        house.functions.retain(|function| !taken.contains(&function.name));
                         self.houses.insert(path, house);
                     }
                 }
@@ -132,11 +134,6 @@ impl Plugins {
             Err(error) => Err(told_of(&path, &error)),
         })
     }
-
-    /// Retires all of them.
-    pub(crate) fn retire(&mut self) -> Vec<Gone> {
-        std::mem::take(&mut self.houses).into_values().map(|house| house.gone).collect()
-    }
 }
 
 /// Logs what is wrong with a file, and gives its name.
@@ -160,7 +157,9 @@ struct Opened {
 
 /// Starts the host of a file; none when no plugin is defined in it.
 async fn open(hosting: &Hosting, path: &Path, spec: &PluginsSpec) -> Result<Option<Opened>, String> {
-    let file = PluginFile::read(path, spec)?;
+    let (path, given) = (path.to_owned(), spec.clone());
+    let reading = tokio::task::spawn_blocking(move || PluginFile::read(&path, &given));
+    let file = reading.await.map_err(|error| error.to_string())??;
     let (host, report) = start(hosting, &file, &Order::new(&file, spec), &spec.folder).await?;
     for failed in &report.failed {
         if !failed.class.is_empty() {
@@ -194,7 +193,7 @@ impl Opened {
             let own = |name: &FunctionName| {
                 accepted.iter().any(|(_, other, _): &(_, FunctionName, _)| other == name)
             };
-            match accept(plugin, spec) {
+            match accept(plugin, &file, spec) {
                 Ok((name, _)) if taken.contains(&name) || own(&name) => {
                     refused = Some(refuse(plugin, &file, "another plugin has this id"));
                 }
@@ -221,7 +220,7 @@ fn refuse(plugin: &Told, file: &PluginFile, why: &str) -> String {
 }
 
 /// The name and the route of a plugin.
-fn accept(plugin: &Told, spec: &PluginsSpec) -> Result<(FunctionName, Route), String> {
+fn accept(plugin: &Told, file: &PluginFile, spec: &PluginsSpec) -> Result<(FunctionName, Route), String> {
     let name: FunctionName =
         plugin.id.parse().map_err(|_| "an id has 1 to 128 bytes and no control character".to_owned())?;
     if plugin.id.contains(['/', '*', '\\']) || matches!(plugin.id.as_str(), "." | "..") {
@@ -230,20 +229,27 @@ fn accept(plugin: &Told, spec: &PluginsSpec) -> Result<(FunctionName, Route), St
     if spec.reserved.contains(&plugin.id) {
         return Err(format!("the path /{} is taken", plugin.id));
     }
-    let route = match (plugin.auth_type.as_deref(), plugin.own_key) {
-        (None, _) => Route::Open,
-        (Some("global"), _) if spec.has_key => Route::Key,
-        (Some("global"), _) => return Err("auth_type=global, but there is no [auth] apikey".to_owned()),
-        (Some("plugin"), Some(key)) => Route::Own(key),
-        (Some("plugin"), None) => {
-            return Err("auth_type=plugin, but its parameters have no apikey".to_owned());
+    Ok((name, route(plugin, file, spec)?))
+}
+
+/// Who may call it. What the operator has written counts before what the plugin says of itself.
+fn route(plugin: &Told, file: &PluginFile, spec: &PluginsSpec) -> Result<Route, String> {
+    let kind = file.parameter(&["auth_type", "auth"]).or_else(|| plugin.auth_type.clone());
+    let key = file.parameter(&["apikey"]).filter(|key| !key.is_empty());
+    let own = key.map(|key| Digest::of(key.as_bytes()));
+    match kind.map(|kind| kind.to_lowercase()).as_deref() {
+        None if own.is_some() => Err("it has an apikey, but no auth_type=plugin".to_owned()),
+        None => Ok(Route::Open),
+        Some("global") if spec.has_key => Ok(Route::Key),
+        Some("global") => Err("auth_type=global, but there is no [auth] apikey".to_owned()),
+        Some("plugin") => {
+            let key = own.or(plugin.own_key);
+            key.map(Route::Own)
+                .ok_or_else(|| "auth_type=plugin, but its parameters have no apikey".to_owned())
         }
-        (Some("named"), _) => Route::Named,
-        (Some(other), _) => {
-            return Err(format!("auth_type is global, plugin or named, and not {other:?}"));
-        }
-    };
-    Ok((name, route))
+        Some("named") => Ok(Route::Named),
+        Some(other) => Err(format!("auth_type is global, plugin or named, and not {other:?}")),
+    }
 }
 
 fn function(plugin: &Told, name: FunctionName, route: Route, file: &PluginFile, line: &Line) -> Function {

@@ -16,6 +16,8 @@ use crate::python::worker::Worker;
 
 /// How long a call may take to end once it has been cancelled; then its host has hung.
 const GRACE: Duration = Duration::from_secs(2);
+/// Calls that may have taken too long without having ended.
+const MOST_CANCELLED: usize = 1024;
 /// Calls taken from the queue at once.
 const AT_ONCE: usize = 64;
 
@@ -102,8 +104,12 @@ pub(super) struct Sent {
     pending: BTreeMap<u64, (Call, Instant)>,
     /// Calls that took too long and were told to end, and until when they must have.
     cancelled: BTreeMap<u64, Instant>,
+    /// When the host was heard of last, or got work after it had none.
+    heard: Option<Instant>,
     unwritten: Vec<u8>,
     number: u64,
+    /// The time limit of each call.
+    limit: Duration,
     /// The longest answer, in bytes.
     longest: usize,
     /// Whether any call was answered.
@@ -116,10 +122,14 @@ impl Sent {
     }
 
     fn push(&mut self, call: Call) {
+        if self.is_empty() {
+            self.heard = Some(after(Duration::ZERO));
+        }
         self.number += 1;
         self.longest = call.job.limits.max_output + AROUND;
         call.ask.append(&mut self.unwritten, self.number);
-        let deadline = after(call.job.limits.timeout);
+        self.limit = call.job.limits.timeout;
+        let deadline = after(self.limit);
         self.pending.insert(self.number, (call, deadline));
     }
 
@@ -138,21 +148,44 @@ impl Sent {
             frame::append(&mut self.unwritten, CONTROL, format!(r#"{{"cancel":{number}}}"#).as_bytes());
             self.cancelled.insert(number, now + GRACE);
         }
-        self.cancelled.values().all(|deadline| *deadline > now)
+        // A handler that is not asynchronous holds up the others; that is no reason to end the host while it answers.
+        let silent = self.heard.is_some_and(|heard| now >= heard + self.limit);
+        let overdue = self.cancelled.first_key_value().is_some_and(|(_, deadline)| *deadline <= now);
+        if overdue && !silent {
+            self.cancelled.values_mut().for_each(|deadline| *deadline = now + GRACE);
+        }
+        !(overdue && silent) && self.cancelled.len() <= MOST_CANCELLED
     }
 
     fn take_answers(&mut self, inbox: &mut Inbox) -> Result<(), &'static str> {
-        loop {
-            let frame = inbox.take(self.longest).map_err(|_| "it sent more than an answer may hold")?;
-            let Some((number, body)) = frame else { return Ok(()) };
-            if let Some((call, _)) = self.pending.remove(&number) {
-                self.answered = true;
-                let outcome = understand(body, call.job.limits.max_output);
-                call.finish(outcome);
-            } else if self.cancelled.remove(&number).is_none() {
-                return Err("it answered what it was not asked");
-            }
+        while let Some((number, body)) =
+            inbox.take(self.longest).map_err(|_| "it sent more than an answer may hold")?
+        {
+            self.take_answer(number, body)?;
         }
+        Ok(())
+    }
+
+    /// Takes one answer.
+    pub(super) fn take_answer(&mut self, number: u64, body: Vec<u8>) -> Result<(), &'static str> {
+        self.heard = Some(after(Duration::ZERO));
+        if let Some((call, _)) = self.pending.remove(&number) {
+            self.answered = true;
+            let outcome = understand(body, call.job.limits.max_output);
+            call.finish(outcome);
+            return Ok(());
+        }
+        self.cancelled.remove(&number).map(drop).ok_or("it answered what it was not asked")
+    }
+
+    /// What is still to be written, which the caller now does.
+    pub(super) fn take_unwritten(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.unwritten)
+    }
+
+    /// The longest frame that may come, in bytes.
+    pub(super) fn longest(&self) -> usize {
+        self.longest.max(AROUND)
     }
 
     /// Answers the calls that the host had when it ended.

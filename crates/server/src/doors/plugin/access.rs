@@ -12,6 +12,8 @@ use super::request::{Asked, Presented};
 /// How the log names the door's own key, and a plugin's.
 const DOOR_KEY: &str = "the door's key";
 const PLUGIN_KEY: &str = "the plugin's key";
+/// Who calls an open route: the digest of nothing that anybody could present.
+const ANYBODY: [u8; 32] = [0; 32];
 
 /// The caller of a function, and how the log names it; nameless on an open route.
 ///
@@ -22,12 +24,11 @@ pub(super) fn caller(
     asked: &mut Asked,
     function: &Function,
 ) -> Result<(Arc<Caller>, Option<String>), Refusal> {
-    let presented = asked.key();
+    let presented = asked.key(incoming.request.headers());
     let named = presented.and_then(|key| named(incoming, key));
     let is_doors = presented.is_some_and(|key| incoming.door.key == Some(key.digest));
-    if function.route != Some(Route::Open) || named.is_some() || is_doors {
-        asked.strip_key();
-    }
+    let is_open = function.route == Some(Route::Open);
+    asked.strip_keys(incoming.request.headers(), |digest| !is_open || incoming.is_ours(digest));
     let only = || Grants::only(&function.name).ok_or(Refusal::NotFound);
     let digest = presented.map(|key| key.digest);
     let refused = match named {
@@ -42,7 +43,7 @@ pub(super) fn caller(
     let opened = match function.route {
         Some(Route::Key) if is_doors => digest.map(|digest| (digest, Some(DOOR_KEY))),
         Some(Route::Own(own)) if digest == Some(own) => Some((own, Some(PLUGIN_KEY))),
-        Some(Route::Open) => Some((Digest::of(b"anybody"), None)),
+        Some(Route::Open) => Some((Digest::from_stored(ANYBODY), None)),
         _ => None,
     };
     match opened {
@@ -61,8 +62,8 @@ pub(super) fn manager(
     control: &str,
     wanted: Access,
 ) -> Result<String, Refusal> {
-    let presented = asked.key();
-    let door = incoming.door;
+    let presented = asked.key(incoming.request.headers());
+    let door = &incoming.door;
     if let Some(key) = presented.filter(|key| door.key == Some(key.digest)) {
         return Ok(format!("{DOOR_KEY} {}", short(&key.digest)));
     }
@@ -102,6 +103,14 @@ fn short(digest: &Digest) -> String {
 }
 
 impl Incoming<'_> {
+    /// True for every key that opens something here: none of them is for a plugin to see.
+    fn is_ours(&self, digest: &Digest) -> bool {
+        let own = |function: &Arc<Function>| function.route == Some(Route::Own(*digest));
+        self.door.key == Some(*digest)
+            || self.state.directory.load().api_key(digest).is_some()
+            || self.state.runners.catalogue().iter().any(own)
+    }
+
     fn caller(&self, id: Digest, key: Option<&ApiKeyRecord>, grants: Grants) -> Arc<Caller> {
         Arc::new(Caller {
             id,

@@ -11,7 +11,7 @@ use super::answer::Refusal;
 use super::path::Path;
 use super::request::Asked;
 use super::{Incoming, access, openapi};
-use crate::background;
+use crate::background::{self, NotReloaded};
 use crate::state::State;
 
 /// What a grant names to let its key list plugins, or load them anew.
@@ -67,20 +67,16 @@ fn loaded(state: &State) -> Vec<String> {
 }
 
 async fn reload(state: &State, name: &str, manager: &str) -> Result<HttpResponse, Refusal> {
-    let settings =
-        background::reload(state, "plugins are loaded anew").await.map_err(Refusal::SettingsFaulty)?;
-    let Some(door) = &settings.plugin else {
-        return Err(Refusal::SettingsFaulty("the configuration now has [Doors] plugin=off".to_owned()));
-    };
     let unknown = || Refusal::PluginUnknown(name.to_owned());
     let what = match name {
         "all" => Reload::All,
         _ => Reload::One(name.parse::<FunctionName>().map_err(|_| unknown())?),
     };
-    let failed = state.runners.reload_plugins(door.spec.clone(), what).await;
+    let failed = background::reload_plugins(state, "plugins are loaded anew", what).await;
     let failed = failed.map_err(|error| match error {
-        ReloadError::NotFound => unknown(),
-        ReloadError::Failed => Refusal::ReloadFailed(name.to_owned()),
+        NotReloaded::Settings(why) => Refusal::SettingsFaulty(why),
+        NotReloaded::Plugins(ReloadError::NotFound) => unknown(),
+        NotReloaded::Plugins(ReloadError::Failed) => Refusal::ReloadFailed(name.to_owned()),
     })?;
     tracing::info!(by = manager, "plugins were loaded anew: {}", name.escape_debug());
     let event = AuditEvent {

@@ -5,10 +5,36 @@ use std::path::PathBuf;
 use actix_files::NamedFile;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
-use msp_settings::DocumentsSettings;
+use msp_settings::{DocumentsSettings, Settings};
 
 use super::answer::Refusal;
 use super::path::{Path, decoded};
+
+/// A folder of documents that lays private files open; one line for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "/{route} serves {folder}, which holds or lies in {private}, which nobody may read; move one of them"
+)]
+pub struct ExposedDocuments {
+    route: String,
+    folder: String,
+    private: String,
+}
+
+/// The first folder of documents that would serve what is private.
+pub(crate) fn exposed(settings: &Settings) -> Option<ExposedDocuments> {
+    let settled = |path: &std::path::Path| path.canonicalize().or_else(|_| std::path::absolute(path));
+    let private: Vec<_> = settings.private_paths().iter().filter_map(|path| settled(path).ok()).collect();
+    settings.plugin.iter().flat_map(|door| &door.documents).find_map(|documents| {
+        let folder = settled(&documents.folder).ok()?;
+        let private = private.iter().find(|path| path.starts_with(&folder) || folder.starts_with(path))?;
+        Some(ExposedDocuments {
+            route: documents.route.clone(),
+            folder: folder.display().to_string(),
+            private: private.display().to_string(),
+        })
+    })
+}
 
 /// Answers with the document the path names, with `ETag`, `Last-Modified` and ranges.
 pub(super) async fn serve(

@@ -13,17 +13,21 @@ mod openapi;
 mod path;
 mod request;
 
-use actix_web::http::Method;
+use std::sync::Arc;
+
+use actix_web::http::{Method, header};
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use msp_core::{Origin, Reason, RequestId, call_web, permit};
+use msp_core::{Catalogue, Function, Origin, Reason, RequestId, WebRequest, call_web, permit};
 use msp_protocol::FunctionName;
 use msp_settings::{PluginSettings, Settings};
 
 use self::answer::Refusal;
+pub use self::documents::ExposedDocuments;
+pub(crate) use self::documents::exposed;
 use self::path::Path;
 use self::request::Asked;
-use crate::connections::UnderWay;
+use crate::connections::{Sending, UnderWay};
 use crate::peer::Peer;
 use crate::problem::CallRefusal;
 use crate::refusals;
@@ -40,8 +44,8 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
 /// What is known of a request before it is read.
 struct Incoming<'a> {
     state: &'a State,
-    settings: &'a Settings,
-    door: &'a PluginSettings,
+    settings: Arc<Settings>,
+    door: Arc<PluginSettings>,
     id: RequestId,
     peer: Peer,
     request: &'a HttpRequest,
@@ -50,28 +54,21 @@ struct Incoming<'a> {
 async fn receive(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
     let _under_way = UnderWay::begin(&request);
     let settings = state.settings.load_full();
-    let Some(door) = &settings.plugin else { return answer::refuse(&Refusal::NotFound) };
-    let incoming = Incoming {
-        state: &state,
-        settings: &settings,
-        door,
-        id: state.next_request_id(),
-        peer: Peer::of(&request, &settings.proxy),
-        request: &request,
-    };
-    tracing::debug!(
-        req = %incoming.id, address = %incoming.peer.address, method = %request.method(), path = request.path(), "request"
-    );
+    let Some(door) = settings.plugin.clone() else { return answer::refuse(&Refusal::NotFound) };
+    let id = state.next_request_id();
+    let peer = Peer::of(&request, &settings.proxy);
+    tracing::debug!(req = %id, address = %peer.address, method = %request.method(), path = request.path(), "request");
+    let mut incoming = Incoming { state: &state, settings, door, id, peer, request: &request };
     let mut response = match admit(&incoming) {
         Err(refusal) => answer::refuse(&refusal),
-        Ok(()) => match cors::preflight(door.cors.as_ref(), &request) {
+        Ok(()) => match cors::preflight(incoming.door.cors.as_ref(), &request) {
             Some(preflight) => preflight,
-            None => serve(&incoming, payload).await.unwrap_or_else(|refusal| answer::refuse(&refusal)),
+            None => serve(&mut incoming, payload).await.unwrap_or_else(|refusal| answer::refuse(&refusal)),
         },
     };
-    cors::mark(door.cors.as_ref(), &request, &mut response);
+    cors::mark(incoming.door.cors.as_ref(), &request, &mut response);
     answer::harden(&mut response);
-    response
+    Sending::note(&request, response)
 }
 
 /// What holds for every path of the door.
@@ -89,52 +86,56 @@ fn admit(incoming: &Incoming<'_>) -> Result<(), Refusal> {
     })
 }
 
-async fn serve(incoming: &Incoming<'_>, payload: Payload) -> Result<HttpResponse, Refusal> {
-    let Incoming { state, door, request, .. } = incoming;
+async fn serve(incoming: &mut Incoming<'_>, payload: Payload) -> Result<HttpResponse, Refusal> {
+    let request = incoming.request;
     let path = Path::of(request.path()).ok_or(Refusal::NotFound)?;
-    let documents = door.documents.iter().find(|documents| documents.route == path.first);
-    let method = request.method();
-    let is_control = control::is_route(&path);
-    let function = path.first.parse::<FunctionName>().ok().filter(|_| documents.is_none() && !is_control);
-    let function = function.and_then(|name| state.runners.catalogue().find(&name).cloned());
-    let function = function.filter(|function| function.route.is_some());
-    if documents.is_none() && !is_control && function.is_none() {
-        return Err(Refusal::NotFound);
+    let documents = incoming.door.documents.iter().find(|documents| documents.route == path.first);
+    let is_control = documents.is_none() && control::is_route(&path);
+    if documents.is_none() && !is_control {
+        incoming.find(&path)?;
     }
-    let reads = matches!(*method, Method::GET | Method::HEAD);
-    if !reads && (*method != Method::POST || documents.is_some()) {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !reads && (*request.method() != Method::POST || documents.is_some()) {
         return Err(Refusal::Method(if documents.is_some() { "GET, HEAD" } else { ALLOW }));
     }
     if let Some(documents) = documents {
         return documents::serve(request, documents, &path).await;
     }
-    let asked = Asked::read(incoming, payload, &path).await?;
-    match function {
-        Some(function) => run(incoming, asked, &function).await,
-        None => control::serve(incoming, asked, &path).await,
-    }
+    let asked = Asked::read(incoming, payload).await?;
+    // While the body came the rules may have changed, and the function: what holds now decides.
+    incoming.renew()?;
+    if is_control { control::serve(incoming, asked, &path).await } else { run(incoming, asked, path).await }
 }
 
 /// Runs a function for whoever may call it.
-async fn run(
-    incoming: &Incoming<'_>,
-    mut asked: Asked,
-    function: &msp_core::Function,
-) -> Result<HttpResponse, Refusal> {
+async fn run(incoming: &Incoming<'_>, mut asked: Asked, path: Path) -> Result<HttpResponse, Refusal> {
     let state = incoming.state;
-    let (caller, label) = access::caller(incoming, &mut asked, function)?;
-    if label.is_some() && !state.rates.caller_may(&caller.id) {
-        return Err(incoming.refuse(label, Reason::Busy, Refusal::Busy));
-    }
+    let (permit, label) = {
+        // One picture for the caller and the permit, let go before the call: it holds plugins that a reload waits for.
+        let (catalogue, function) = incoming.find(&path)?;
+        let (caller, label) = access::caller(incoming, &mut asked, &function)?;
+        if label.is_some() && !state.rates.caller_may(&caller.id) {
+            return Err(incoming.refuse(label, Reason::Busy, Refusal::Busy));
+        }
+        let permit = permit(&caller, &catalogue, &function.name).map_err(|denied| {
+            let refusal = CallRefusal::Denied(denied);
+            let answer = Refusal::of_call(&refusal);
+            incoming.refuse(label.clone(), refusal.reason(&function.name), answer)
+        })?;
+        (permit, label)
+    };
+    let (caller, name) = (permit.caller().clone(), permit.function().name.clone());
     let refused = |refusal: CallRefusal| {
         let answer = Refusal::of_call(&refusal);
-        let reason = refusal.reason(&function.name);
-        incoming.refuse(label.clone(), reason, answer)
+        incoming.refuse(label.clone(), refusal.reason(&name), answer)
     };
-    let permit = permit(&caller, &state.runners.catalogue(), &function.name)
-        .map_err(|denied| refused(CallRefusal::Denied(denied)))?;
-    let (values, request) = asked.into_parts();
-    let args = (function.origin == Origin::Plugins || !values.is_empty()).then_some(values.into());
+    let values = asked.take_values();
+    let args = (!values.is_empty()).then_some(values.into());
+    // Only plugins are written against requests; for others the picture would be made for nothing.
+    let request = match permit.function().origin {
+        Origin::Plugins => asked.into_request(incoming, path.rest),
+        Origin::BuiltIn | Origin::Modules => WebRequest { subpath: path.rest, ..WebRequest::default() },
+    };
     let answered =
         call_web(permit, args, request).await.map_err(|error| refused(CallRefusal::Call(error)))?;
     if caller.name.is_some() {
@@ -151,15 +152,37 @@ async fn run(
 }
 
 impl Incoming<'_> {
+    /// The function that the path names, with the catalogue it is of, if it has a route.
+    fn find(&self, path: &Path) -> Result<(Arc<Catalogue>, Arc<Function>), Refusal> {
+        let name = path.first.parse::<FunctionName>().map_err(|_| Refusal::NotFound)?;
+        let catalogue = self.state.runners.catalogue();
+        let function = catalogue.find(&name).filter(|function| function.route.is_some()).cloned();
+        Ok((catalogue, function.ok_or(Refusal::NotFound)?))
+    }
+
+    /// Takes up the settings that are in force now.
+    fn renew(&mut self) -> Result<(), Refusal> {
+        self.settings = self.state.settings.load_full();
+        self.door = self.settings.plugin.clone().ok_or(Refusal::NotFound)?;
+        Ok(())
+    }
+
     /// True when nobody on the way can read the request: TLS of ours or of a trusted proxy, or the machine itself.
     fn is_private(&self) -> bool {
-        self.is_secure() || self.settings.network.bindto.is_loopback()
+        self.is_secure() || self.state.bound.is_loopback()
     }
 
     fn is_secure(&self) -> bool {
         let through_proxy =
             self.peer.scheme.as_ref().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
         self.state.tls.is_some() || through_proxy
+    }
+
+    /// The host that was asked for, as far as trusted proxies say.
+    fn host(&self) -> String {
+        let named = || self.request.headers().get(header::HOST)?.to_str().ok().map(str::to_owned);
+        let authority = || self.request.uri().authority().map(ToString::to_string);
+        self.peer.host.clone().or_else(named).or_else(authority).unwrap_or_default()
     }
 
     /// Keeps the true reason of a refusal.

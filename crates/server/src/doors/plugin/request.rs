@@ -1,8 +1,8 @@
 //! What a request asks with: the values of its body and its query, and the key it came with.
 
 use actix_web::http::Method;
-use actix_web::http::header::{self, HeaderMap};
-use actix_web::web::Payload;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::web::{Bytes, Payload};
 use msp_core::{Reason, WebRequest};
 use msp_protocol::Digest;
 use serde_json::{Map, Value};
@@ -10,7 +10,6 @@ use serde_json::{Map, Value};
 use super::Incoming;
 use super::answer::Refusal;
 use super::body::{self, Form};
-use super::path::Path;
 
 /// The value that a key may stand in.
 const KEY: &str = "apikey";
@@ -21,9 +20,19 @@ const OURS: [&str; 5] = ["client_ip", "log", "request", "request_headers", "subp
 /// A request that has been read as a whole.
 pub(super) struct Asked {
     values: Map<String, Value>,
-    request: WebRequest,
+    body: Bytes,
     form: Form,
+    key_in_body: bool,
     key_in_query: bool,
+    strips: Strips,
+}
+
+/// Where a key is to be taken out.
+#[derive(Debug, Clone, Copy, Default)]
+struct Strips {
+    bearer: bool,
+    header: bool,
+    value: bool,
 }
 
 /// A key as it came.
@@ -37,16 +46,11 @@ pub(super) struct Presented {
 
 impl Asked {
     /// Reads body and query. Of a repeated name the first value counts; the query overrides the body.
-    pub(super) async fn read(
-        incoming: &Incoming<'_>,
-        payload: Payload,
-        path: &Path,
-    ) -> Result<Self, Refusal> {
+    pub(super) async fn read(incoming: &Incoming<'_>, payload: Payload) -> Result<Self, Refusal> {
         let request = incoming.request;
-        let (bytes, form, mut values) = if request.method() == Method::POST {
-            let limits = &incoming.settings.limits;
-            let read = crate::body::read(request, payload, limits).await;
-            let bytes = read.map_err(|reason| {
+        let (body, form, mut values) = if request.method() == Method::POST {
+            let read = crate::body::read(request, payload, &incoming.settings.limits).await;
+            let body = read.map_err(|reason| {
                 let refusal = match &reason {
                     Reason::BodyTooLarge => Refusal::TooLarge,
                     Reason::BodyTooSlow => Refusal::TooSlow,
@@ -54,76 +58,90 @@ impl Asked {
                 };
                 incoming.refuse(None, reason, refusal)
             })?;
-            let (form, values) = body::values(request.headers(), &bytes).await?;
-            (bytes.to_vec(), form, values)
+            let (form, values) = body::values(request.headers(), &body).await?;
+            (body, form, values)
         } else {
-            (Vec::new(), Form::Other, Map::new())
+            (Bytes::new(), Form::Other, Map::new())
         };
-        let query = request.query_string();
-        let asked = body::pairs(query.as_bytes());
-        let key_in_query = asked.contains_key(KEY);
+        let asked = body::pairs(request.query_string().as_bytes());
+        let (key_in_body, key_in_query) = (values.contains_key(KEY), asked.contains_key(KEY));
         values.extend(asked);
         for name in OURS {
             values.remove(name);
         }
-        let request = WebRequest {
-            method: request.method().to_string(),
-            path: request.path().to_owned(),
-            subpath: path.rest.clone(),
-            query: query.to_owned(),
-            headers: headers(request.headers()),
-            host: request.connection_info().host().to_owned(),
-            secure: incoming.is_secure(),
-            body: bytes,
-        };
-        Ok(Self { values, request, form, key_in_query })
+        Ok(Self { values, body, form, key_in_body, key_in_query, strips: Strips::default() })
+    }
+
+    /// What stands at the three places of a key, each if there is one.
+    fn places<'a>(&'a self, headers: &'a HeaderMap) -> [Option<&'a [u8]>; 3] {
+        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
+        let header = headers.get(KEY_HEADER).map(HeaderValue::as_bytes);
+        let value = self.values.get(KEY).and_then(Value::as_str).map(str::as_bytes);
+        [bearer.map(<[u8]>::trim_ascii), header.map(<[u8]>::trim_ascii), value]
     }
 
     /// The key it came with: the first of bearer, header and value.
-    pub(super) fn key(&self) -> Option<Presented> {
-        let header = |wanted: &str| {
-            let found = self.request.headers.iter().find(|(name, _)| name == wanted);
-            found.map(|(_, value)| value.as_str())
-        };
-        let in_header =
-            header(header::AUTHORIZATION.as_str()).and_then(bearer).or_else(|| header(KEY_HEADER));
-        let (text, in_query) = match in_header {
-            Some(text) => (text.trim(), false),
-            None => (self.values.get(KEY)?.as_str()?, self.key_in_query),
-        };
-        (!text.is_empty()).then(|| Presented { digest: Digest::of(text.as_bytes()), in_query })
+    pub(super) fn key(&self, headers: &HeaderMap) -> Option<Presented> {
+        let [bearer, header, value] = self.places(headers);
+        let in_header = bearer.or(header);
+        let text = in_header.or(value).filter(|text| !text.is_empty())?;
+        Some(Presented { digest: Digest::of(text), in_query: in_header.is_none() && self.key_in_query })
     }
 
-    /// Takes the key out, wherever it stands.
-    pub(super) fn strip_key(&mut self) {
-        let key = self.values.remove(KEY);
-        let request = &mut self.request;
-        request.headers.retain(|(name, value)| {
-            name != KEY_HEADER && !(name == header::AUTHORIZATION.as_str() && bearer(value).is_some())
-        });
-        if self.key_in_query {
-            request.query = body::without(request.query.as_bytes(), KEY);
-        }
-        if key.is_some() {
-            request.body = self.form.without(std::mem::take(&mut request.body), KEY);
+    /// Takes out each key that is one of ours.
+    pub(super) fn strip_keys(&mut self, headers: &HeaderMap, is_ours: impl Fn(&Digest) -> bool) {
+        let [bearer, header, value] =
+            self.places(headers).map(|text| text.is_some_and(|text| is_ours(&Digest::of(text))));
+        self.strips = Strips { bearer, header, value };
+        if value {
+            self.values.remove(KEY);
+            if self.key_in_body {
+                self.body = self.form.without(std::mem::take(&mut self.body), KEY);
+            }
         }
     }
 
-    /// The values, and the request itself.
-    pub(super) fn into_parts(self) -> (Map<String, Value>, WebRequest) {
-        (self.values, self.request)
+    /// The values.
+    pub(super) fn take_values(&mut self) -> Map<String, Value> {
+        std::mem::take(&mut self.values)
+    }
+
+    /// The request itself, as a plugin may see it.
+    pub(super) fn into_request(self, incoming: &Incoming<'_>, subpath: Option<String>) -> WebRequest {
+        let request = incoming.request;
+        let query = request.query_string();
+        WebRequest {
+            method: request.method().to_string(),
+            path: request.path().to_owned(),
+            subpath,
+            query: match self.strips.value && self.key_in_query {
+                true => body::without(query.as_bytes(), KEY),
+                false => query.to_owned(),
+            },
+            headers: self.headers(request.headers()),
+            host: incoming.host(),
+            secure: incoming.is_secure(),
+            body: self.body.into(),
+        }
+    }
+
+    fn headers(&self, headers: &HeaderMap) -> Vec<(String, String)> {
+        let Strips { bearer: strips_bearer, header, value } = self.strips;
+        let kept = |(name, text): &(&HeaderName, &HeaderValue)| {
+            !(header && *name == KEY_HEADER
+                || strips_bearer && *name == header::AUTHORIZATION && bearer(text.as_bytes()).is_some()
+                // Its length has changed.
+                || value && self.key_in_body && *name == header::CONTENT_LENGTH)
+        };
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        headers.iter().filter(kept).map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
     }
 }
 
 /// The token of `Bearer <token>`, the scheme in any case (RFC 9110, 11.1).
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.trim_start().split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token)
-}
-
-fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
-    let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.trim_ascii_start().split_at_checked("bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
 }
 
 #[cfg(test)]
@@ -132,35 +150,48 @@ mod tests {
 
     use super::*;
 
-    fn asked(headers: &[(&str, &str)], values: Value, query: &str) -> Asked {
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    fn asked(values: Value, key_in_query: bool) -> Asked {
         let Value::Object(values) = values else { panic!("an object") };
-        let request = WebRequest { headers, query: query.to_owned(), ..WebRequest::default() };
-        Asked { values, request, form: Form::Other, key_in_query: query.contains("apikey=") }
+        let (body, strips) = (Bytes::new(), Strips::default());
+        Asked { values, body, form: Form::Other, key_in_body: false, key_in_query, strips }
+    }
+
+    fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        pairs.iter().map(pair).collect()
     }
 
     #[test]
     fn plugin_03_the_first_key_that_is_present_counts_and_names_are_compared_without_case() {
-        let key = |headers: &[(&str, &str)], values, query| {
-            asked(headers, values, query).key().map(|key| (key.digest, key.in_query))
+        let key = |headers: &[(&'static str, &'static str)], values, in_query| {
+            asked(values, in_query).key(&map(headers)).map(|key| (key.digest, key.in_query))
         };
         let of = |text: &str, in_query| Some((Digest::of(text.as_bytes()), in_query));
         let both = [("authorization", "bEaReR  a "), ("x-custom-auth", " b ")];
-        assert_eq!(key(&both, json!({"apikey": "c"}), "apikey=c"), of("a", false));
-        assert_eq!(key(&both[1..], json!({"apikey": "c"}), ""), of("b", false));
-        assert_eq!(key(&[("authorization", "Basic eDp5")], json!({"apikey": "c"}), ""), of("c", false));
-        assert_eq!(key(&[], json!({"apikey": "c"}), "apikey=c"), of("c", true));
-        assert_eq!(key(&[], json!({"apikey": 5}), ""), None);
-        assert_eq!(key(&[("x-custom-auth", "")], json!({}), ""), None);
+        assert_eq!(key(&both, json!({"apikey": "c"}), true), of("a", false));
+        assert_eq!(key(&both[1..], json!({"apikey": "c"}), false), of("b", false));
+        assert_eq!(key(&[("authorization", "Basic eDp5")], json!({"apikey": "c"}), false), of("c", false));
+        assert_eq!(key(&[("authorization", "Bearer")], json!({}), false), None);
+        assert_eq!(key(&[], json!({"apikey": "c"}), true), of("c", true));
+        assert_eq!(key(&[], json!({"apikey": 5}), false), None);
+        assert_eq!(key(&[("x-custom-auth", "")], json!({}), false), None);
     }
 
     #[test]
-    fn plugin_25_a_key_is_taken_out_wherever_it_stands() {
-        let headers = [("authorization", "Bearer a"), ("x-custom-auth", "b"), ("accept", "*/*")];
-        let mut asked = asked(&headers, json!({"apikey": "c", "x": "1"}), "x=1&apikey=c&y=%20");
-        asked.strip_key();
-        let (values, request) = asked.into_parts();
-        assert_eq!(Value::Object(values), json!({"x": "1"}));
-        assert_eq!((request.query.as_str(), request.headers.len()), ("x=1&y=+", 1));
+    fn plugin_25_each_key_of_ours_is_left_out_and_what_is_none_is_the_plugins() {
+        let all = map(&[("authorization", "Bearer a"), ("x-custom-auth", "b"), ("accept", "*/*")]);
+        let left = |ours: &'static [&str]| {
+            let mut asked = asked(json!({"apikey": "c", "x": "1"}), true);
+            asked.strip_keys(&all, |digest| ours.iter().any(|key| Digest::of(key.as_bytes()) == *digest));
+            let names: Vec<_> = asked.headers(&all).into_iter().map(|(name, _)| name).collect();
+            (names.join(" "), asked.take_values().contains_key("apikey"))
+        };
+        assert_eq!(left(&["a", "b", "c"]), ("accept".to_owned(), false));
+        assert_eq!(left(&["b"]).1, true);
+        assert_eq!(left(&["b"]).0.split(' ').count(), 2);
+        assert_eq!(left(&["c"]).0.split(' ').count(), 3);
+        assert_eq!(left(&[]).0.split(' ').count(), 3);
     }
 }

@@ -224,6 +224,55 @@ async fn plugin_25_no_plugin_sees_a_key_of_ours() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_operator_has_written_counts_before_what_a_plugin_says_of_itself() {
+    let forgets = plugin(
+        "Forgets",
+        "def __init__(self, **kwargs):
+    super().__init__(config=kwargs['config'], log=kwargs['log'])
+def request_handler(self, **data):
+    return 'in'",
+    );
+    let server = wanted(
+        &format!("[auth]\napikey={KEY}\n[plugin_parms]\nforgets=AUTH_TYPE=global\nkeyed=apikey=own-key-99"),
+        &[("forgets.py", &forgets), ("keyed.py", &shows("Keyed"))],
+    )
+    .start()
+    .await;
+    assert_eq!(server.get("/forgets").await.told(), UNAUTHORIZED);
+    assert_eq!(server.get_with_key("/forgets").await.status, 200);
+    assert_eq!(server.get("/keyed").await.status, 404, "a key without auth_type is a mistake");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_key_of_ours_reaches_an_open_plugin_beside_another_one() {
+    let body =
+        "def request_handler(self, **data):\n    return 200, repr(sorted(data['request_headers'].items()))";
+    let server =
+        wanted(&format!("[auth]\napikey={KEY}"), &[("open.py", &plugin("Open", body))]).start().await;
+    let asked = server.asking(Method::GET, "/open").bearer_auth("theirs").header("X-Custom-Auth", KEY);
+    let seen = server.send(asked).await.body;
+    assert!(seen.contains("theirs") && !seen.contains(KEY), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_body_comes_late_is_judged_by_the_rules_of_then() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let server = wanted(&format!("[auth]\napikey={KEY}"), &[("p.py", &shows("P"))]).start().await;
+    let mut late = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    late.write_all(b"POST /p HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{")
+        .await
+        .unwrap();
+    let sections = format!("[auth]\napikey={KEY}\n[plugin_parms]\np=auth_type=global");
+    std::fs::write(server.path("config/config.ini"), super::config(&server.path("plugins"), &sections))
+        .unwrap();
+    assert_eq!(server.get_with_key("/reload/p").await.status, 200);
+    late.write_all(b"}").await.unwrap();
+    let mut answer = String::new();
+    late.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn wrong_keys_count_against_their_address() {
     let server = guarded().start().await;
     for _ in 0..8 {

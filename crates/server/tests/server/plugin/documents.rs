@@ -83,3 +83,17 @@ async fn documents_have_their_type_an_etag_and_ranges() {
     let post = server.send(server.asking(Method::POST, "/html/a%20b.txt")).await;
     assert_eq!((post.status, post.header("allow")), (405, Some("GET, HEAD")));
 }
+
+#[test]
+fn documents_that_would_lay_keys_open_stop_the_start() {
+    let bench = crate::harness::program::Bench::new();
+    bench.write("plugins/p.py", "");
+    for folder in [".", "sec", "log"] {
+        let text = super::config(&bench.path("plugins"), &format!("[paths]\ndocuments=doc:{folder}"));
+        bench.write("config/config.ini", &text);
+        let output = bench.run("msp-server", &["--port", "0"]);
+        assert_eq!(output.status.code(), Some(1), "{folder}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains("[paths] documents: /doc serves"), "{told}");
+    }
+}

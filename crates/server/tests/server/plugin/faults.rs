@@ -61,14 +61,16 @@ async fn a_caller_that_goes_away_and_a_flood_leave_the_plugin_well() {
     import asyncio
     await asyncio.sleep(float(data.get('sleep', 0)))
     return 200, 'x' * int(data.get('size', 1))";
-    let server = wanted("", &[("p.py", &plugin("P", body))]).start().await;
-    for _ in 0..20 {
+    let server =
+        wanted("[plugin_parms]\np=msp_max_concurrent=4", &[("p.py", &plugin("P", body))]).start().await;
+    for _ in 0..4 {
         let gone = server.http().get(server.url("/p?sleep=0.2")).timeout(Duration::from_millis(20));
         assert!(gone.send().await.is_err());
     }
+    until("the calls of those who have gone have ended", async || server.get("/p").await.status == 200).await;
     assert_eq!(server.get("/p?size=2000000").await.told(), (500, r#"{"error":"internal error"}"#));
     assert_eq!(server.get("/p?size=1000000").await.body.len(), 1_000_000);
-    let many = (0..300).map(|_| server.get("/p?sleep=1"));
+    let many = (0..20).map(|_| server.get("/p?sleep=3"));
     let mut statuses: Vec<_> =
         futures_util::future::join_all(many).await.into_iter().map(|answered| answered.status).collect();
     statuses.sort_unstable();
@@ -151,4 +153,53 @@ async fn tls_is_required_where_others_can_listen() {
     let allowed = wanted("[network]\nbindto=0.0.0.0\n[auth]\nAllowPlain=yes", &plugins).start().await;
     let asked = crate::harness::http().get(format!("http://127.0.0.1:{}/p", allowed.address.port()));
     assert_eq!(allowed.send(asked).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_may_hold_empty_lines() {
+    let server = wanted("", &[("p.py", &shows("P"))]).start().await;
+    let fields: String = (0..20)
+        .map(|number| {
+            format!("--b\r\nContent-Disposition: form-data; name=\"f{number}\"\r\n\r\n\r\n\r\n\r\n")
+        })
+        .collect();
+    let multipart =
+        server.asking(Method::POST, "/p").header("Content-Type", "multipart/form-data; boundary=b");
+    let answered = server.send(multipart.body(fields + "--b--\r\n")).await;
+    assert_eq!(answered.json()["f19"], "\r\n\r\n");
+    let chunked = "POST /p HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let lines = "\n".repeat(40);
+    let answer = server.raw(&format!("{chunked}28\r\n{lines}\r\n0\r\n\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_wait_for_others_cost_no_host_its_life() {
+    let body = "import time
+served = 0
+def request_handler(self, **data):
+    self.time.sleep(0.4)
+    Slow.served += 1
+    return 200, Slow.served";
+    let server =
+        wanted("[plugin_parms]\nslow=msp_timeout=1", &[("slow.py", &plugin("Slow", body))]).start().await;
+    let calls = (0..12).map(|_| server.get("/slow"));
+    let statuses: Vec<_> =
+        futures_util::future::join_all(calls).await.into_iter().map(|answered| answered.status).collect();
+    assert!(statuses.contains(&200) && statuses.contains(&504), "{statuses:?}");
+    assert!(statuses.iter().all(|status| [200, 504].contains(status)), "{statuses:?}");
+    let after = server.get("/slow").await.json().as_u64().unwrap();
+    assert!(after > 2 && after < 10, "the same host, and what was given up did not run: {after}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_host_that_a_stranger_names_is_not_believed() {
+    let body = "def request_handler(self, **data):\n    return 200, data['request'].host";
+    let server = wanted("", &[("p.py", &plugin("P", body))]).start().await;
+    let asked = server
+        .asking(Method::GET, "/p")
+        .header("Host", "mine.example")
+        .header("X-Forwarded-Host", "evil.example")
+        .header("Forwarded", "host=evil.example");
+    assert_eq!(server.send(asked).await.body, "mine.example");
 }

@@ -125,3 +125,36 @@ async fn plugin_25_no_log_and_no_output_holds_a_key() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_waits_neither_for_a_reload_nor_for_a_call_beyond_the_drain() {
+    let bench = Bench::new();
+    let body = "async def request_handler(self, **data):
+    import asyncio
+    open(self.args['marks'] + '/called', 'w').close()
+    await asyncio.sleep(3600)
+def terminate_plugin(self):
+    print('put away')";
+    bench.write("plugins/slow.py", &plugin("Slow", body));
+    bench.write("marks/x", "");
+    let marks = bench.path("marks");
+    let sections = format!(
+        "[Limits]\nDrainTimeout=1\n[plugin_parms]\nslow=marks={0}&msp_paths=%2B{0}&msp_timeout=3600",
+        marks.display()
+    );
+    bench.write("config/config.ini", &config(&bench.path("plugins"), &sections));
+    let server = bench.serve();
+    let call = tokio::spawn(http().get(server.url("/slow")).send());
+    until("the call runs", async || marks.join("called").exists()).await;
+    server.signal(Signal::HUP);
+    until("the reload waits for the call", async || {
+        server.log.lock().unwrap().contains("reloaded: asked to")
+    })
+    .await;
+    let log = server.log.clone();
+    let stopped = tokio::task::spawn_blocking(move || server.stop());
+    let status = tokio::time::timeout(std::time::Duration::from_secs(10), stopped).await;
+    assert!(status.unwrap().unwrap().success());
+    assert!(log.lock().unwrap().contains("plugin slow: put away"));
+    drop(call);
+}

@@ -1,0 +1,219 @@
+//! How many requests have begun in what a connection receives.
+//!
+//! The HTTP library makes requests of everything that it has received; so they are counted before it has it. What is
+//! no HTTP is counted somehow: the library refuses it.
+
+use actix_http::Protocol;
+
+/// Bytes before the first frame of HTTP/2 (RFC 9113, 3.4).
+const PREFACE: u64 = 24;
+/// A frame's header: length, type, flags and stream (RFC 9113, 4.1).
+const FRAME: usize = 9;
+const HEADERS: u8 = 1;
+/// The bytes of a line that matter here.
+const LINE: usize = 64;
+
+/// Counts the heads of requests.
+#[derive(Debug)]
+pub(super) struct Heads {
+    /// Since it was last set to zero.
+    pub(super) count: u32,
+    at: At,
+    /// The beginning of the line or frame header that is being received.
+    begun: Vec<u8>,
+    /// Whether that line is longer than what was kept of it.
+    cut: bool,
+    body: Body,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy)]
+enum At {
+    /// A line of a head.
+    Line,
+    /// The line that says how long a chunk is.
+    ChunkLine,
+    /// A line behind the last chunk.
+    Trailer,
+    /// So many bytes that say nothing, then this.
+    Skip(u64, Next),
+    /// The header of a frame.
+    Frame,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    Line,
+    ChunkLine,
+    Frame,
+}
+
+/// How long the body is that the head announces.
+#[derive(Debug, Clone, Copy)]
+enum Body {
+    Length(u64),
+    Chunked,
+}
+
+impl Heads {
+    pub(super) fn of(protocol: Protocol) -> Self {
+        let at = if protocol == Protocol::Http2 { At::Skip(PREFACE, Next::Frame) } else { At::Line };
+        Self { count: 0, at, begun: Vec::new(), cut: false, body: Body::Length(0) }
+    }
+
+    /// Takes what was received.
+    pub(super) fn take(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            bytes = match self.at {
+                At::Skip(left, next) => self.skip(left, next, bytes),
+                At::Frame => self.frame(bytes),
+                At::Line | At::ChunkLine | At::Trailer => self.line(bytes),
+            };
+        }
+    }
+
+    fn skip<'a>(&mut self, left: u64, next: Next, bytes: &'a [u8]) -> &'a [u8] {
+        let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        let left = left - here as u64;
+        self.at = match (left, next) {
+            (0, Next::Line) => At::Line,
+            (0, Next::ChunkLine) => At::ChunkLine,
+            (0, Next::Frame) => At::Frame,
+            _ => At::Skip(left, next),
+        };
+        bytes.get(here..).unwrap_or_default()
+    }
+
+    fn frame<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let here = (FRAME - self.begun.len()).min(bytes.len());
+        let (header, rest) = bytes.split_at(here);
+        self.begun.extend_from_slice(header);
+        if let [a, b, c, kind, _, _, _, _, _] = self.begun[..] {
+            self.count += u32::from(kind == HEADERS);
+            self.begun.clear();
+            let length = u64::from(u32::from_be_bytes([0, a, b, c]));
+            self.at = if length == 0 { At::Frame } else { At::Skip(length, Next::Frame) };
+        }
+        rest
+    }
+
+    fn line<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let end = memchr::memchr(b'\n', bytes);
+        let (part, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+        let room = LINE - self.begun.len();
+        self.cut |= part.len() > room;
+        self.begun.extend_from_slice(part.get(..room).unwrap_or(part));
+        if end.is_none() {
+            return rest;
+        }
+        let line = std::mem::take(&mut self.begun);
+        let text = line.strip_suffix(b"\r").unwrap_or(&line);
+        let is_empty = !std::mem::take(&mut self.cut) && text.is_empty();
+        self.at = match self.at {
+            At::ChunkLine => chunk(text),
+            At::Trailer if is_empty => At::Line,
+            At::Trailer => At::Trailer,
+            _ if is_empty => self.end_of_head(),
+            _ => {
+                self.note(text);
+                At::Line
+            }
+        };
+        self.begun = line;
+        self.begun.clear();
+        rest.get(1..).unwrap_or_default()
+    }
+
+    fn end_of_head(&mut self) -> At {
+        self.count += 1;
+        match std::mem::replace(&mut self.body, Body::Length(0)) {
+            Body::Length(0) => At::Line,
+            Body::Length(length) => At::Skip(length, Next::Line),
+            Body::Chunked => At::ChunkLine,
+        }
+    }
+
+    /// Looks whether a header says how long the body is.
+    fn note(&mut self, line: &[u8]) {
+        let Some(colon) = memchr::memchr(b':', line) else { return };
+        let (name, value) = line.split_at(colon);
+        let value = value.get(1..).unwrap_or_default().trim_ascii();
+        if name.eq_ignore_ascii_case(b"content-length") {
+            let length = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
+            self.body = Body::Length(length.unwrap_or(0));
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            self.body = Body::Chunked;
+        }
+    }
+}
+
+/// What follows the line before a chunk: its bytes and the end of their line, or the trailer.
+fn chunk(line: &[u8]) -> At {
+    let size = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let size = std::str::from_utf8(size).ok().and_then(|size| u64::from_str_radix(size, 16).ok());
+    match size {
+        Some(0) | None => At::Trailer,
+        Some(size) => At::Skip(size.saturating_add(2), Next::ChunkLine),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However the bytes are cut, the count is the same.
+    fn count(protocol: Protocol, bytes: &[u8]) -> u32 {
+        let mut whole = Heads::of(protocol);
+        whole.take(bytes);
+        for size in [1, 2, 3, 7] {
+            let mut heads = Heads::of(protocol);
+            bytes.chunks(size).for_each(|chunk| heads.take(chunk));
+            assert_eq!(heads.count, whole.count, "in pieces of {size}");
+        }
+        whole.count
+    }
+
+    fn one(text: &str) -> u32 {
+        count(Protocol::Http1, text.as_bytes())
+    }
+
+    #[test]
+    fn heads_are_counted_and_what_bodies_hold_is_not() {
+        assert_eq!(one("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), 1);
+        assert_eq!(one(&"GET / HTTP/1.1\n\n".repeat(9)), 9);
+        assert_eq!(
+            one(
+                "POST / HTTP/1.1\r\nContent-Length: 12\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n"
+            ),
+            2
+        );
+        let chunks = "3\r\n\r\n\n\r\n4;x=y\r\n\r\n\r\n\r\n0\r\nTrailer: x\r\n\r\n";
+        assert_eq!(
+            one(&format!(
+                "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n{chunks}GET / HTTP/1.1\r\n\r\n"
+            )),
+            2
+        );
+        let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(1000));
+        assert_eq!(one(&long.repeat(2)), 2);
+        assert_eq!(one("POST / HTTP/1.1\r\nContent-Length: nonsense\r\n\r\n\r\n"), 2);
+        assert_eq!(one("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n\r\n"), 2);
+    }
+
+    #[test]
+    fn frames_that_open_streams_are_counted() {
+        let frame = |kind: u8, length: u8| {
+            [&[0, 0, length, kind, 0, 0, 0, 0, 1][..], &vec![b'\n'; usize::from(length)]].concat()
+        };
+        let bytes = [
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+            frame(4, 0),
+            frame(1, 20),
+            frame(0, 200),
+            frame(1, 1),
+            frame(8, 4),
+            frame(1, 0),
+        ];
+        assert_eq!(count(Protocol::Http2, &bytes.concat()), 3);
+    }
+}
