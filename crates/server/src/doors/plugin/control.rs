@@ -18,11 +18,14 @@ use crate::state::State;
 const LIST: &str = "plugin/list";
 const RELOAD: &str = "plugin/reload";
 
+/// The first part of the paths that change something, which HEAD must not.
+pub(super) const RELOAD_PATH: &str = "reload";
+
 /// True for the paths that are served here.
 pub(super) fn is_route(path: &Path) -> bool {
     match path.first.as_str() {
         "plugins" | "openapi.json" => path.rest.is_none(),
-        "reload" => path.rest.is_some(),
+        RELOAD_PATH => path.rest.is_some(),
         _ => false,
     }
 }
@@ -37,7 +40,7 @@ pub(super) async fn serve(
     }
     let state = incoming.state;
     match (path.first.as_str(), &path.rest) {
-        ("reload", Some(name)) => {
+        (RELOAD_PATH, Some(name)) => {
             let manager = access::manager(incoming, &asked, RELOAD, Access::Write)?;
             reload(state, name, &manager).await
         }

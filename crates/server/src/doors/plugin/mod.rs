@@ -15,7 +15,7 @@ mod request;
 
 use std::sync::Arc;
 
-use actix_web::http::{Method, header};
+use actix_web::http::header;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use msp_core::{Catalogue, Function, Origin, Reason, RequestId, WebRequest, call_web, permit};
@@ -94,9 +94,13 @@ async fn serve(incoming: &mut Incoming<'_>, payload: Payload) -> Result<HttpResp
     if documents.is_none() && !is_control {
         incoming.find(&path)?;
     }
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !reads && (*request.method() != Method::POST || documents.is_some()) {
-        return Err(Refusal::Method(if documents.is_some() { "GET, HEAD" } else { ALLOW }));
+    let allowed = match (documents, is_control && path.first == control::RELOAD_PATH) {
+        (Some(_), _) => "GET, HEAD",
+        (None, true) => "GET, POST",
+        (None, false) => ALLOW,
+    };
+    if !allowed.split(", ").any(|method| method == request.method().as_str()) {
+        return Err(Refusal::Method(allowed));
     }
     if let Some(documents) = documents {
         return documents::serve(request, documents, &path).await;

@@ -189,7 +189,7 @@ mod tests {
             (names.join(" "), asked.take_values().contains_key("apikey"))
         };
         assert_eq!(left(&["a", "b", "c"]), ("accept".to_owned(), false));
-        assert_eq!(left(&["b"]).1, true);
+        assert!(left(&["b"]).1);
         assert_eq!(left(&["b"]).0.split(' ').count(), 2);
         assert_eq!(left(&["c"]).0.split(' ').count(), 3);
         assert_eq!(left(&[]).0.split(' ').count(), 3);

@@ -158,3 +158,25 @@ def terminate_plugin(self):
     assert!(log.lock().unwrap().contains("plugin slow: put away"));
     drop(call);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_only_written_down_makes_no_listener_private() {
+    let bench = Bench::new();
+    bench.write("plugins/p.py", &shows("P"));
+    let write_bind = |address: &str| {
+        bench.write(
+            "config/config.ini",
+            &config(&bench.path("plugins"), &format!("[network]\nbindto={address}")),
+        );
+    };
+    write_bind("0.0.0.0");
+    let server = bench.serve();
+    let place = format!("http://127.0.0.1:{}/p", server.address.port());
+    let ask = async || http().get(&place).send().await.unwrap().status().as_u16();
+    assert_eq!(ask().await, 403);
+    write_bind("127.0.0.1");
+    until("the file was read", async || server.log.lock().unwrap().contains("reloaded: a file has changed"))
+        .await;
+    assert_eq!(ask().await, 403);
+    assert!(server.stop().success());
+}
