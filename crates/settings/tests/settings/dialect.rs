@@ -6,7 +6,7 @@ use crate::Scratch;
 
 /// What plugins read of a section `[p]` with these lines.
 fn read(lines: &str) -> Value {
-    let config = plugins(&format!("[p]\n{lines}")).load().plugin.unwrap().spec.config;
+    let config = plugins(&format!("[p]\n{lines}")).load().plugin.unwrap().spec.config.clone();
     config.get("p").unwrap().clone()
 }
 
@@ -95,7 +95,7 @@ fn plugin_16_values_that_double_each_other_stop_the_start_and_not_the_machine() 
 #[test]
 fn plugin_16_any_key_and_an_empty_section_are_fine() {
     let settings = plugins("[Empty]\n[P]\nid=1\ntype=2\nformat=3\ndata=4\nKEYS=5\nclass=6\n").load();
-    let config = settings.plugin.unwrap().spec.config;
+    let config = settings.plugin.unwrap().spec.config.clone();
     assert_eq!(config["Empty"], json!({}));
     assert_eq!(
         config["P"],
@@ -115,7 +115,7 @@ fn our_own_keys_take_a_typed_value_as_text() {
     let plugin = settings.plugin.unwrap();
     assert_eq!(plugin.spec.folder.to_str(), Some("/srv/plugins"));
     assert_eq!(plugin.documents.len(), 2);
-    let cors = plugin.cors.unwrap();
+    let cors = plugin.cors.clone().unwrap();
     assert!(!cors.require_origin);
     assert_eq!(cors.acl, ["example.org", "example.net"]);
     assert_eq!(plugin.spec.config["network"], json!({"bindto": "::1", "listen": 9192}));

@@ -73,7 +73,7 @@ fn plugin_16_a_complete_configuration_of_the_original_works_as_it_is() {
     assert_eq!(plugin.spec.folder, Path::new("/opt/pserv/plugins"));
     assert_eq!(plugin.key, Some(msp_protocol::Digest::of(KEY.as_bytes())));
     assert!(plugin.spec.has_key && !plugin.control_open && !plugin.allow_plain);
-    let cors = plugin.cors.unwrap();
+    let cors = plugin.cors.clone().unwrap();
     assert_eq!(
         (cors.origins, cors.acl),
         (
@@ -103,7 +103,7 @@ fn plugin_16_a_complete_configuration_of_the_original_works_as_it_is() {
 
 #[test]
 fn plugins_read_every_section_but_keys_and_the_parameters_of_others() {
-    let config = complete().load().plugin.unwrap().spec.config;
+    let config = complete().load().plugin.unwrap().spec.config.clone();
     let names: Vec<_> = config.as_object().unwrap().keys().collect();
     assert_eq!(
         names,
@@ -124,7 +124,7 @@ fn it_stands_over_config_ini_and_under_environment_and_command_line() {
     scratch =
         complete().config("[network]\nport=1\n[paths]\nplugins=/mine\n[MyPlugin]\ninterval=1\nmore=2\n");
     assert_eq!(port(&scratch), 9192);
-    let config = scratch.load().plugin.unwrap().spec.config;
+    let config = scratch.load().plugin.unwrap().spec.config.clone();
     assert_eq!((&config["MyPlugin"]["interval"], &config["MyPlugin"]["more"]), (&json!(5), &json!("2")));
     scratch = scratch.environment("MSP__NETWORK__PORT", "3");
     assert_eq!(port(&scratch), 3);

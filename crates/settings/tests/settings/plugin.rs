@@ -17,7 +17,7 @@ fn door(lines: &str) -> Scratch {
 }
 
 fn plugin(scratch: &Scratch) -> PluginSettings {
-    scratch.load().plugin.unwrap()
+    (*scratch.load().plugin.unwrap()).clone()
 }
 
 /// An open door without a key.
