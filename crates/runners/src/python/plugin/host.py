@@ -11,6 +11,10 @@ Handlers written as `async def` run at the same time, each in a task of its own;
 run. Whatever a plugin raises becomes the answer of its own call.
 """
 
+import gc
+
+gc.disable()  # what is imported here stays: looking for garbage in it only takes time
+
 import asyncio
 import importlib.machinery
 import inspect
@@ -50,6 +54,8 @@ class Channel:
         self.socket.setblocking(False)
         self.loop, self.take, self.closed = loop, take, closed
         self.input, self.output, self.rest = bytearray(), [], memoryview(b"")
+        # One for good: an object of this size for each read would be mapped and unmapped by the kernel.
+        self.buffer = memoryview(bytearray(CHUNK))
         self.waiting, self.writing, self.reading = 0, False, False
         self.process = os.getpid()
         os.register_at_fork(after_in_child=self.leave)
@@ -74,7 +80,7 @@ class Channel:
 
     def readable(self):
         try:
-            data = self.socket.recv(CHUNK)
+            data = self.buffer[: self.socket.recv_into(self.buffer)]
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -180,27 +186,6 @@ class StandIns:
         exec(compile(self.sources[name], f"<{name}>", "exec", dont_inherit=True), module.__dict__)
 
 
-class PluginFile:
-    """Loads the plugin file from the bytes the server has read; byte code on disk is never trusted."""
-
-    def __init__(self, file, source):
-        self.file, self.source = file, source
-
-    def get_source(self, name):
-        from importlib.util import decode_source
-
-        return decode_source(self.source)
-
-    def load(self, name):
-        module = types.ModuleType(name)
-        module.__spec__ = importlib.machinery.ModuleSpec(name, self, origin=self.file)
-        module.__file__, module.__loader__ = self.file, self
-        # A module that Python itself uses under that name stays what it is.
-        sys.modules.setdefault(name, module)
-        exec(compile(self.source, self.file, "exec", dont_inherit=True), module.__dict__)
-        return module
-
-
 class Host:
     """The plugins of the file and the calls they have not yet answered."""
 
@@ -255,11 +240,13 @@ class Host:
         from plugincore import baseplugin, exchange
 
         self.exchange, options = exchange, types.SimpleNamespace(**order["options"])
+        gc.freeze()
+        gc.enable()
         self.log, config = baseplugin.Log(name, options.level), baseplugin.settings(order["config"])
         own = {"config": config, "log": self.log, "task_callback": self.keep, "args": options, "prog_args": options}
         kinds = []
         try:
-            module = PluginFile(order["file"], order["source"].encode("latin-1")).load(name)
+            module = baseplugin.PluginFile(order["file"], order["source"].encode("latin-1")).load(name)
             kinds = baseplugin.plugin_classes(module)
         except BaseException as error:
             failed.append({"class": "", "error": exchange.log_trace(error)})

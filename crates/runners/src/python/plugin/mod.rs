@@ -188,22 +188,25 @@ impl Opened {
         taken: &BTreeSet<FunctionName>,
     ) -> Result<House, String> {
         let Self { file, host, told } = self;
-        let (mut accepted, mut refused) = (Vec::new(), None);
+        let (mut accepted, mut refused) = (Vec::new(), Vec::new());
         for plugin in &told {
             let own = |name: &FunctionName| {
                 accepted.iter().any(|(_, other, _): &(_, FunctionName, _)| other == name)
             };
             match accept(plugin, &file, spec) {
                 Ok((name, _)) if taken.contains(&name) || own(&name) => {
-                    refused = Some(refuse(plugin, &file, "another plugin has this id"));
+                    refused.push(refusal(plugin, "another plugin has this id"));
                 }
                 Ok((name, route)) => accepted.push((plugin, name, route)),
-                Err(why) => refused = Some(refuse(plugin, &file, &why)),
+                Err(why) => refused.push(refusal(plugin, &why)),
             }
         }
-        if let Some(why) = refused.filter(|_| accepted.is_empty()) {
+        if accepted.is_empty() {
             host.end().await;
-            return Err(why);
+            return Err(refused.join("; "));
+        }
+        for why in refused {
+            tracing::error!("plugin file {}.py: {why}", file.stem);
         }
         let (line, gone) = keep(hosting, spec, file.clone(), &told, host);
         let functions = accepted
@@ -213,10 +216,8 @@ impl Opened {
     }
 }
 
-fn refuse(plugin: &Told, file: &PluginFile, why: &str) -> String {
-    let line = format!("plugin {:?} (class {}) is refused: {why}", plugin.id, plugin.class);
-    tracing::error!("plugin file {}.py: {line}", file.stem);
-    line
+fn refusal(plugin: &Told, why: &str) -> String {
+    format!("plugin {:?} (class {}) is refused: {why}", plugin.id, plugin.class)
 }
 
 /// The name and the route of a plugin.

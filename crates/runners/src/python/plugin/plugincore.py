@@ -1,8 +1,10 @@
 """What a plugin imports as plugincore.baseplugin, and what a new one is given: configuration, log and arguments."""
 
+import importlib.machinery
 import inspect
 import sys
 import traceback
+import types
 
 __all__ = ["BasePlugin"]
 
@@ -47,6 +49,27 @@ class BasePlugin:
 
     def terminate_plugin(self):
         """Called when the plugin is unloaded; for plugins that have something to put away."""
+
+
+class PluginFile:
+    """Loads the plugin file from the bytes the server has read; byte code on disk is never trusted."""
+
+    def __init__(self, file, source):
+        self.file, self.source = file, source
+
+    def get_source(self, name):
+        from importlib.util import decode_source
+
+        return decode_source(self.source)
+
+    def load(self, name):
+        module = types.ModuleType(name)
+        module.__spec__ = importlib.machinery.ModuleSpec(name, self, origin=self.file)
+        module.__file__, module.__loader__ = self.file, self
+        # A module that Python itself uses under that name stays what it is.
+        sys.modules.setdefault(name, module)
+        exec(compile(self.source, self.file, "exec", dont_inherit=True), module.__dict__)
+        return module
 
 
 class Arguments(dict):

@@ -171,9 +171,10 @@ impl Incoming<'_> {
         Ok(())
     }
 
-    /// True when nobody on the way can read the request: TLS of ours or of a trusted proxy, or the machine itself.
+    /// True when nobody on the way can read the request: TLS of ours or of a trusted proxy, or the machine itself,
+    /// unless such a proxy says that it came to it in clear.
     fn is_private(&self) -> bool {
-        self.is_secure() || self.state.bound.is_loopback()
+        self.is_secure() || self.peer.scheme.is_none() && self.state.bound.is_loopback()
     }
 
     fn is_secure(&self) -> bool {
