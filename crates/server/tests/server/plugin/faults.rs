@@ -203,3 +203,14 @@ async fn the_host_that_a_stranger_names_is_not_believed() {
         .header("Forwarded", "host=evil.example");
     assert_eq!(server.send(asked).await.body, "mine.example");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_on_this_machine_says_whether_the_caller_came_in_clear() {
+    let shows = shows("P");
+    let server = wanted("[Proxy]\nForwardProto=1", &[("p.py", &shows)]).start().await;
+    for (scheme, status) in [("https", 200), ("HTTPS", 200), ("http", 403)] {
+        let asked = server.asking(Method::GET, "/p").header("X-Forwarded-Proto", scheme);
+        assert_eq!(server.send(asked).await.status, status, "{scheme}");
+    }
+    assert_eq!(server.get("/p").await.status, 200, "nobody stands before the machine itself");
+}
