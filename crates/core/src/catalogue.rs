@@ -84,7 +84,7 @@ pub enum RunnerKind {
 }
 
 /// One function with its runner and limits.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Function {
     /// The name callers use.
     pub name: FunctionName,

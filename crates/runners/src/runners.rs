@@ -277,7 +277,10 @@ impl Inner {
             })?,
             Reload::One(name) => {
                 let changed = plugins.load_one(name, &spec).await.ok_or(ReloadError::NotFound)?;
-                changed.map_err(|_| ReloadError::Failed)?
+                // Who may call what stays is judged anew, so that is published all the same.
+                let functions = plugins.functions();
+                self.publish(|parts| parts.plugins = functions);
+                return changed.map(Reloaded).map_err(|_| ReloadError::Failed);
             }
         };
         let functions = plugins.functions();

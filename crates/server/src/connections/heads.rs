@@ -89,7 +89,7 @@ impl Heads {
         let (header, rest) = bytes.split_at(here);
         self.begun.extend_from_slice(header);
         if let [a, b, c, kind, _, _, _, _, _] = self.begun[..] {
-            self.count += u32::from(kind == HEADERS);
+            self.count = self.count.saturating_add(u32::from(kind == HEADERS));
             self.begun.clear();
             let length = u64::from(u32::from_be_bytes([0, a, b, c]));
             self.at = if length == 0 { At::Frame } else { At::Skip(length, Next::Frame) };
@@ -107,15 +107,17 @@ impl Heads {
             return rest;
         }
         let line = std::mem::take(&mut self.begun);
-        let text = line.strip_suffix(b"\r").unwrap_or(&line);
-        let is_empty = !std::mem::take(&mut self.cut) && text.is_empty();
+        let (text, cut) = (line.strip_suffix(b"\r").unwrap_or(&line), std::mem::take(&mut self.cut));
+        let is_empty = !cut && text.is_empty();
         self.at = match self.at {
-            At::ChunkLine => chunk(text),
+            At::ChunkLine => chunk(text).filter(|_| !cut).unwrap_or_else(|| self.give_up()),
+            // The library ends a trailer's line at CR only.
+            At::Trailer if !cut && text.len() == line.len() => self.give_up(),
             At::Trailer if is_empty => At::Line,
             At::Trailer => At::Trailer,
             _ if is_empty => self.end_of_head(),
             _ => {
-                self.note(text);
+                self.note(text, cut);
                 At::Line
             }
         };
@@ -124,8 +126,14 @@ impl Heads {
         rest.get(1..).unwrap_or_default()
     }
 
+    /// What cannot be followed might hide any number.
+    fn give_up(&mut self) -> At {
+        self.count = u32::MAX;
+        At::Line
+    }
+
     fn end_of_head(&mut self) -> At {
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
         match std::mem::replace(&mut self.body, Body::Length(0)) {
             Body::Length(0) => At::Line,
             Body::Length(length) => At::Skip(length, Next::Line),
@@ -134,26 +142,30 @@ impl Heads {
     }
 
     /// Looks whether a header says how long the body is.
-    fn note(&mut self, line: &[u8]) {
+    fn note(&mut self, line: &[u8], cut: bool) {
         let Some(colon) = memchr::memchr(b':', line) else { return };
         let (name, value) = line.split_at(colon);
         let value = value.get(1..).unwrap_or_default().trim_ascii();
-        if name.eq_ignore_ascii_case(b"content-length") {
-            let length = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
-            self.body = Body::Length(length.unwrap_or(0));
-        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+        let length = || std::str::from_utf8(value).ok().filter(|_| !cut)?.parse().ok();
+        if name.eq_ignore_ascii_case(b"transfer-encoding") && !cut {
             self.body = Body::Chunked;
+        } else if name.eq_ignore_ascii_case(b"content-length") && length().is_some() {
+            self.body = Body::Length(length().unwrap_or(0));
+        } else if [&b"transfer-encoding"[..], b"content-length"]
+            .iter()
+            .any(|own| name.eq_ignore_ascii_case(own))
+        {
+            self.give_up();
         }
     }
 }
 
-/// What follows the line before a chunk: its bytes and the end of their line, or the trailer.
-fn chunk(line: &[u8]) -> At {
+/// What follows the line before a chunk: its bytes and the end of their line, or the trailer; none for no such line.
+fn chunk(line: &[u8]) -> Option<At> {
     let size = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    let size = std::str::from_utf8(size).ok().and_then(|size| u64::from_str_radix(size, 16).ok());
-    match size {
-        Some(0) | None => At::Trailer,
-        Some(size) => At::Skip(size.saturating_add(2), Next::ChunkLine),
+    match u64::from_str_radix(std::str::from_utf8(size).ok()?, 16).ok()? {
+        0 => Some(At::Trailer),
+        size => Some(At::Skip(size.saturating_add(2), Next::ChunkLine)),
     }
 }
 
@@ -196,8 +208,22 @@ mod tests {
         );
         let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(1000));
         assert_eq!(one(&long.repeat(2)), 2);
-        assert_eq!(one("POST / HTTP/1.1\r\nContent-Length: nonsense\r\n\r\n\r\n"), 2);
-        assert_eq!(one("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n\r\n"), 2);
+    }
+
+    #[test]
+    fn what_the_library_might_read_otherwise_ends_the_connection() {
+        let chunked =
+            |rest: &str| format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{rest}\r\n\r\n");
+        for text in [
+            "POST / HTTP/1.1\r\nContent-Length: nonsense\r\n\r\n".to_owned(),
+            format!("POST / HTTP/1.1\r\nContent-Length:{}30\r\n\r\n", " ".repeat(60)),
+            format!("POST / HTTP/1.1\r\nTransfer-Encoding:{}chunked\r\n\r\n", " ".repeat(60)),
+            chunked("zz"),
+            chunked(&format!("{}5", "0".repeat(64))),
+            chunked("0\r\nX: a\n\nContent-Length: 9999999999\n"),
+        ] {
+            assert_eq!(one(&text), u32::MAX, "{text}");
+        }
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl PluginFile {
         let mut file = Self {
             path: path.to_owned(),
             source: read(path).map_err(|error| error.to_string())?,
-            parameters: given.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect(),
+            parameters: self::given(&stem, spec),
             access: Access::Read,
             limits: FunctionLimits::default(),
             memory: MEMORY,
@@ -82,15 +82,6 @@ impl PluginFile {
             file.overlay(&spec.folder, name)?;
         }
         Ok(file)
-    }
-
-    /// The first of these parameters that it has, their names in any case.
-    pub(super) fn parameter(&self, names: &[&str]) -> Option<String> {
-        let of = |name: &str| {
-            let found = self.parameters.iter().find(|(given, _)| given.eq_ignore_ascii_case(name));
-            found.map(|(_, value)| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-        };
-        names.iter().find_map(|name| of(name))
     }
 
     /// Takes a parameter that is for us; none when its value is wrong.
@@ -133,6 +124,21 @@ impl PluginFile {
         }
         Ok(())
     }
+}
+
+/// The first of these parameters that there is, their names in any case.
+pub(super) fn parameter(parameters: &Map<String, Value>, names: &[&str]) -> Option<String> {
+    let of = |name: &str| {
+        let found = parameters.iter().find(|(given, _)| given.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    };
+    names.iter().find_map(|name| of(name))
+}
+
+/// The parameters of a file by its name, as the configuration has them.
+pub(super) fn given(stem: &str, spec: &PluginsSpec) -> Map<String, Value> {
+    let given = spec.parameters.get(&stem.to_lowercase()).map_or(&[][..], Vec::as_slice);
+    given.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect()
 }
 
 fn members(path: &Path) -> Result<Map<String, Value>, String> {

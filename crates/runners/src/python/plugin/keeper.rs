@@ -78,7 +78,7 @@ fn names(told: &[Told]) -> Vec<(String, String)> {
 
 impl Keeper {
     async fn run(&self, first: Worker, mut calls: UnboundedReceiver<Call>, mut stop: watch::Receiver<bool>) {
-        let (mut host, mut failures, mut waiting) = (Some(first), 0, VecDeque::new());
+        let (mut host, mut failures, mut waiting) = (Some(first), 0, Waiting::new());
         loop {
             let mut running = match host.take() {
                 Some(running) => running,
@@ -98,8 +98,9 @@ impl Keeper {
                 }
             };
             let mut sent = Sent::default();
+            let waited = waiting.drain(..).map(|(call, _)| call).collect();
             let cause = tokio::select! {
-                cause = attend(&mut running, &mut sent, std::mem::take(&mut waiting), &mut calls) => cause,
+                cause = attend(&mut running, &mut sent, waited, &mut calls) => cause,
                 _stopped = stop.wait_for(|stopping| *stopping) => Cause::Retired,
             };
             let what = match cause {
@@ -135,28 +136,29 @@ impl Keeper {
     }
 }
 
+/// Calls that wait for a host, each until a moment of its own.
+type Waiting = VecDeque<(Call, Instant)>;
+
 /// Lets calls wait until the work is done, each for a while; none when no call can come any more.
 async fn wait_with<T>(
     calls: &mut UnboundedReceiver<Call>,
-    waiting: &mut VecDeque<Call>,
+    waiting: &mut Waiting,
     stop: &mut watch::Receiver<bool>,
     work: impl Future<Output = T>,
 ) -> Option<T> {
     let mut work = std::pin::pin!(work);
-    let mut until: VecDeque<Instant> = waiting.iter().map(|_| after(PATIENCE)).collect();
     loop {
-        let next = until.front().copied();
+        let next = waiting.front().map(|(_, until)| *until);
         tokio::select! {
             done = &mut work => return Some(done),
             _stopped = stop.wait_for(|stopping| *stopping) => return None,
             call = calls.recv() => {
                 let call = call?;
-                until.push_back(after(PATIENCE.min(call.job.limits.timeout)));
-                waiting.push_back(call);
+                let until = after(PATIENCE.min(call.job.limits.timeout));
+                waiting.push_back((call, until));
             }
             () = sleep_until(next.unwrap_or_else(|| after(PATIENCE))), if next.is_some() => {
-                until.pop_front();
-                if let Some(call) = waiting.pop_front() {
+                if let Some((call, _)) = waiting.pop_front() {
                     call.finish(Err(RunError::Busy));
                 }
             }

@@ -22,7 +22,7 @@ use msp_protocol::{Digest, FunctionName};
 use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, oneshot};
 
-use self::file::PluginFile;
+use self::file::{PluginFile, parameter};
 pub(crate) use self::host::Hosting;
 use self::host::{Order, Told, start};
 pub(crate) use self::keeper::Stopping;
@@ -38,17 +38,60 @@ const AT_ONCE: usize = 4;
 const DESCRIPTION: usize = 1000;
 
 /// The plugins there are, by file.
-#[derive(Debug)]
 pub(crate) struct Plugins {
     hosting: Arc<Hosting>,
     houses: BTreeMap<PathBuf, House>,
 }
 
 /// One file that runs.
-#[derive(Debug)]
 struct House {
-    functions: Vec<Arc<Function>>,
+    stem: String,
+    /// Its plugins, each as its host has told of it.
+    plugins: Vec<(Arc<Function>, Told)>,
+    /// The parameters it was loaded with.
+    parameters: Map<String, Value>,
     gone: Gone,
+    /// Whether some of its classes did not load, or were refused.
+    incomplete: bool,
+}
+
+impl House {
+    fn has(&self, name: &FunctionName) -> bool {
+        self.plugins.iter().any(|(function, _)| function.name == *name)
+    }
+
+    /// Stays although its file does not load any more; who may call it is what the configuration says now. A plugin for
+    /// which it says nothing sensible is left out, and so is one whose id another file has taken.
+    fn judge_anew(&mut self, spec: &PluginsSpec, taken: &BTreeSet<FunctionName>) {
+        let given = file::given(&self.stem, spec);
+        // What a file of parameters said is not read again: the old word counts where there is no new one.
+        let told_before = self
+            .parameters
+            .clone()
+            .into_iter()
+            .filter(|(name, _)| self.parameters.contains_key("json") && !given.contains_key(name));
+        let parameters: Map<_, _> = told_before.chain(given.clone()).collect();
+        self.plugins.retain_mut(|(function, told)| match route(told, &parameters, spec) {
+            Ok(_) if taken.contains(&function.name) => false,
+            Ok(route) => {
+                if function.route != Some(route) {
+                    *function = Arc::new(Function { route: Some(route), ..(**function).clone() });
+                }
+                true
+            }
+            Err(why) => {
+                tracing::error!("plugin file {}.py: {}", self.stem, refusal(told, &why));
+                false
+            }
+        });
+    }
+}
+
+impl std::fmt::Debug for Plugins {
+    /// Without parameters, which hold keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.houses.keys()).finish()
+    }
 }
 
 /// What a reload changed.
@@ -68,7 +111,8 @@ impl Plugins {
 
     /// The functions of all plugins.
     pub(crate) fn functions(&self) -> Vec<Arc<Function>> {
-        self.houses.values().flat_map(|house| house.functions.iter().cloned()).collect()
+        let plugins = self.houses.values().flat_map(|house| &house.plugins);
+        plugins.map(|(function, _)| function.clone()).collect()
     }
 
     /// Loads every file of the folder anew. A file that does not load keeps the plugins it has; one that is gone has
@@ -84,7 +128,7 @@ impl Plugins {
         let mut loaded = futures_util::stream::iter(loading).buffered(AT_ONCE);
         let (mut before, mut changed) = (std::mem::take(&mut self.houses), Changed::default());
         while let Some((opened, path)) = loaded.next().await {
-            let taken = ids(&self.houses);
+            let taken = ids(self.houses.values());
             let opened = match opened {
                 Ok(Some(opened)) => opened.settle(hosting, spec, &taken).await,
                 Ok(None) => continue,
@@ -92,18 +136,24 @@ impl Plugins {
             };
             match opened {
                 Ok(house) => {
+                    if house.incomplete {
+                        changed.failed.push(file_name(&path));
+                    }
                     self.houses.insert(path, house);
                 }
                 Err(error) => {
                     changed.failed.push(told_of(&path, &error));
                     if let Some(mut house) = before.remove(&path) {
-                        house.functions.retain(|function| !taken.contains(&function.name));
-                        self.houses.insert(path, house);
+                        house.judge_anew(spec, &taken);
+                        match house.plugins.is_empty() {
+                            true => changed.retired.push(house.gone),
+                            false => drop(self.houses.insert(path, house)),
+                        }
                     }
                 }
             }
         }
-        changed.retired = before.into_values().map(|house| house.gone).collect();
+        changed.retired.extend(before.into_values().map(|house| house.gone));
         Ok(changed)
     }
 
@@ -116,36 +166,50 @@ impl Plugins {
         name: &FunctionName,
         spec: &PluginsSpec,
     ) -> Option<Result<Changed, String>> {
-        let has = |house: &House| house.functions.iter().any(|function| function.name == *name);
-        let path = self.houses.iter().find(|(_, house)| has(house)).map(|(path, _)| path.clone())?;
+        let path = self.houses.iter().find(|(_, house)| house.has(name)).map(|(path, _)| path.clone())?;
+        let others = self.houses.iter().filter(|(other, _)| **other != path).map(|(_, house)| house);
+        let taken = ids(others);
         let loaded = async {
             let opened = open(&self.hosting, &path, spec).await?.ok_or("it has no plugin any more")?;
-            let others = self.houses.iter().filter(|(other, _)| **other != path);
-            let taken =
-                others.flat_map(|(_, house)| house.functions.iter().map(|function| function.name.clone()));
-            let house = opened.settle(&self.hosting, spec, &taken.collect()).await?;
-            if has(&house) { Ok(house) } else { Err(format!("it has no plugin {name} any more")) }
+            let house = opened.settle(&self.hosting, spec, &taken).await?;
+            let before = self.houses.get(&path).map_or(&[][..], |house| &house.plugins);
+            // One that was taken out of the file is no loss, unless it is the one that was asked for.
+            let lost = |function: &Function| {
+                !house.has(&function.name) && (house.incomplete || function.name == *name)
+            };
+            match before.iter().find(|(function, _)| lost(function)) {
+                Some((lost, _)) => Err(format!("it has no plugin {} any more", lost.name)),
+                None => Ok(house),
+            }
         };
         Some(match loaded.await {
             Ok(house) => {
                 let retired = self.houses.insert(path, house).map(|house| house.gone);
                 Ok(Changed { retired: retired.into_iter().collect(), failed: Vec::new() })
             }
-            Err(error) => Err(told_of(&path, &error)),
+            Err(error) => {
+                if let Some(house) = self.houses.get_mut(&path) {
+                    house.judge_anew(spec, &taken);
+                }
+                Err(told_of(&path, &error))
+            }
         })
     }
 }
 
 /// Logs what is wrong with a file, and gives its name.
 fn told_of(path: &Path, error: &str) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = file_name(path);
     tracing::error!("plugin file {name} does not load: {error}");
     name
 }
 
-fn ids(houses: &BTreeMap<PathBuf, House>) -> BTreeSet<FunctionName> {
-    let functions = houses.values().flat_map(|house| &house.functions);
-    functions.map(|function| function.name.clone()).collect()
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn ids<'a>(houses: impl Iterator<Item = &'a House>) -> BTreeSet<FunctionName> {
+    houses.flat_map(|house| &house.plugins).map(|(function, _)| function.name.clone()).collect()
 }
 
 /// A host that has loaded its file, whose plugins are not accepted yet.
@@ -153,6 +217,8 @@ struct Opened {
     file: PluginFile,
     host: Worker,
     told: Vec<Told>,
+    /// Whether some classes of the file did not load.
+    incomplete: bool,
 }
 
 /// Starts the host of a file; none when no plugin is defined in it.
@@ -167,7 +233,8 @@ async fn open(hosting: &Hosting, path: &Path, spec: &PluginsSpec) -> Result<Opti
         }
     }
     if !report.plugins.is_empty() {
-        return Ok(Some(Opened { file, host, told: report.plugins }));
+        let incomplete = !report.failed.is_empty();
+        return Ok(Some(Opened { file, host, told: report.plugins, incomplete }));
     }
     host.end().await;
     match report.failed.into_iter().next() {
@@ -187,7 +254,7 @@ impl Opened {
         spec: &PluginsSpec,
         taken: &BTreeSet<FunctionName>,
     ) -> Result<House, String> {
-        let Self { file, host, told } = self;
+        let Self { file, host, told, mut incomplete } = self;
         let (mut accepted, mut refused) = (Vec::new(), Vec::new());
         for plugin in &told {
             let own = |name: &FunctionName| {
@@ -205,14 +272,16 @@ impl Opened {
             host.end().await;
             return Err(refused.join("; "));
         }
+        incomplete |= !refused.is_empty();
         for why in refused {
             tracing::error!("plugin file {}.py: {why}", file.stem);
         }
         let (line, gone) = keep(hosting, spec, file.clone(), &told, host);
-        let functions = accepted
-            .into_iter()
-            .map(|(plugin, name, route)| Arc::new(function(plugin, name, route, &file, &line)));
-        Ok(House { functions: functions.collect(), gone })
+        let plugins = accepted.into_iter().map(|(plugin, name, route)| {
+            (Arc::new(function(plugin, name, route, &file, &line)), plugin.clone())
+        });
+        let plugins = plugins.collect();
+        Ok(House { stem: file.stem, plugins, parameters: file.parameters, gone, incomplete })
     }
 }
 
@@ -230,13 +299,13 @@ fn accept(plugin: &Told, file: &PluginFile, spec: &PluginsSpec) -> Result<(Funct
     if spec.reserved.contains(&plugin.id) {
         return Err(format!("the path /{} is taken", plugin.id));
     }
-    Ok((name, route(plugin, file, spec)?))
+    Ok((name, route(plugin, &file.parameters, spec)?))
 }
 
 /// Who may call it. What the operator has written counts before what the plugin says of itself.
-fn route(plugin: &Told, file: &PluginFile, spec: &PluginsSpec) -> Result<Route, String> {
-    let kind = file.parameter(&["auth_type", "auth"]).or_else(|| plugin.auth_type.clone());
-    let key = file.parameter(&["apikey"]).filter(|key| !key.is_empty());
+fn route(plugin: &Told, parameters: &Map<String, Value>, spec: &PluginsSpec) -> Result<Route, String> {
+    let kind = parameter(parameters, &["auth_type", "auth"]).or_else(|| plugin.auth_type.clone());
+    let key = parameter(parameters, &["apikey"]).filter(|key| !key.is_empty());
     let own = key.map(|key| Digest::of(key.as_bytes()));
     match kind.map(|kind| kind.to_lowercase()).as_deref() {
         None if own.is_some() => Err("it has an apikey, but no auth_type=plugin".to_owned()),

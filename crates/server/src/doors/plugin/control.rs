@@ -75,13 +75,8 @@ async fn reload(state: &State, name: &str, manager: &str) -> Result<HttpResponse
         "all" => Reload::All,
         _ => Reload::One(name.parse::<FunctionName>().map_err(|_| unknown())?),
     };
-    let failed = background::reload_plugins(state, "plugins are loaded anew", what).await;
-    let failed = failed.map_err(|error| match error {
-        NotReloaded::Settings(why) => Refusal::SettingsFaulty(why),
-        NotReloaded::Plugins(ReloadError::NotFound) => unknown(),
-        NotReloaded::Plugins(ReloadError::Failed) => Refusal::ReloadFailed(name.to_owned()),
-    })?;
-    tracing::info!(by = manager, "plugins were loaded anew: {}", name.escape_debug());
+    // First: who asked goes on record, whether or not it waits for the end.
+    tracing::info!(by = manager, "plugins are to be loaded anew: {}", name.escape_debug());
     let event = AuditEvent {
         actor: format!("apikey:{manager}"),
         action: "plugin.reload",
@@ -91,6 +86,12 @@ async fn reload(state: &State, name: &str, manager: &str) -> Result<HttpResponse
     if let Err(error) = state.registry.record(event).await {
         tracing::warn!("the reload of plugins is not in the audit: {error}");
     }
+    let failed = background::reload_plugins(state, "plugins are loaded anew", what).await;
+    let failed = failed.map_err(|error| match error {
+        NotReloaded::Settings(why) => Refusal::SettingsFaulty(why),
+        NotReloaded::Plugins(ReloadError::NotFound) => unknown(),
+        NotReloaded::Plugins(ReloadError::Failed) => Refusal::ReloadFailed(name.to_owned()),
+    })?;
     if name != "all" {
         return Ok(HttpResponse::Ok().json(json!({ "reloaded": name, "success": true })));
     }

@@ -22,10 +22,15 @@ fn origin(request: &HttpRequest) -> Option<&HeaderValue> {
 ///
 /// # Errors
 /// The origin, for the log.
-pub(super) fn admit(cors: Option<&CorsSettings>, request: &HttpRequest) -> Result<(), String> {
+pub(super) fn admit(
+    cors: Option<&CorsSettings>,
+    request: &HttpRequest,
+    is_control: bool,
+) -> Result<(), String> {
     let Some(cors) = cors else { return Ok(()) };
     match origin(request) {
-        None if cors.require_origin => Err("(none)".to_owned()),
+        // What manages plugins is never for pages.
+        None if cors.require_origin && !is_control => Err("(none)".to_owned()),
         None => Ok(()),
         Some(origin) => match origin.to_str() {
             Ok(text) if allows(cors, text) => Ok(()),

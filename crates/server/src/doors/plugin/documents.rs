@@ -24,7 +24,10 @@ pub struct ExposedDocuments {
 /// The first folder of documents that would serve what is private.
 pub(crate) fn exposed(settings: &Settings) -> Option<ExposedDocuments> {
     let settled = |path: &std::path::Path| path.canonicalize().or_else(|_| std::path::absolute(path));
-    let private: Vec<_> = settings.private_paths().iter().filter_map(|path| settled(path).ok()).collect();
+    // The code of plugins is not for everybody either, and beside it lie the files of their parameters.
+    let plugins = settings.plugin.iter().map(|door| door.spec.folder.clone());
+    let private = settings.private_paths().into_iter().chain(plugins);
+    let private: Vec<_> = private.filter_map(|path| settled(&path).ok()).collect();
     settings.plugin.iter().flat_map(|door| &door.documents).find_map(|documents| {
         let folder = settled(&documents.folder).ok()?;
         let private = private.iter().find(|path| path.starts_with(&folder) || folder.starts_with(path))?;
@@ -50,7 +53,10 @@ pub(super) async fn serve(
         Found::Nothing => Err(Refusal::NotFound),
         Found::Forbidden => Err(Refusal::Forbidden),
         Found::Folder => {
-            let place = format!("{}/", request.path());
+            // Relative, since a proxy may serve it under a path of its own.
+            let name = request.path().rsplit('/').next().unwrap_or_default();
+            let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
+            let place = format!("./{name}/{query}");
             Ok(HttpResponse::PermanentRedirect().insert_header((header::LOCATION, place)).finish())
         }
         Found::File(file) => Ok(file

@@ -14,11 +14,14 @@ mod path;
 mod request;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use msp_core::{Catalogue, Function, Origin, Reason, RequestId, WebRequest, call_web, permit};
+use msp_core::{
+    Catalogue, Function, Guard as _, Origin, Reason, RequestId, Standing, WebRequest, call_web, permit,
+};
 use msp_protocol::FunctionName;
 use msp_settings::{PluginSettings, Settings};
 
@@ -35,6 +38,9 @@ use crate::state::State;
 
 /// The methods of a route, for `Allow`.
 const ALLOW: &str = "GET, HEAD, POST";
+
+/// How long a refusal is held back from an address that has failed too often.
+const SLOW_DOWN: Duration = Duration::from_secs(1);
 
 /// Mounts the door: it answers everything that no other door does.
 pub(crate) fn configure(config: &mut ServiceConfig) {
@@ -63,7 +69,13 @@ async fn receive(request: HttpRequest, payload: Payload, state: Data<State>) -> 
         Err(refusal) => answer::refuse(&refusal),
         Ok(()) => match cors::preflight(incoming.door.cors.as_ref(), &request) {
             Some(preflight) => preflight,
-            None => serve(&mut incoming, payload).await.unwrap_or_else(|refusal| answer::refuse(&refusal)),
+            None => match serve(&mut incoming, payload).await {
+                Ok(response) => response,
+                Err(refusal) => {
+                    incoming.slow_down(&refusal).await;
+                    answer::refuse(&refusal)
+                }
+            },
         },
     };
     cors::mark(incoming.door.cors.as_ref(), &request, &mut response);
@@ -80,7 +92,8 @@ fn admit(incoming: &Incoming<'_>) -> Result<(), Refusal> {
     if !incoming.is_private() && !door.allow_plain {
         return Err(incoming.refuse(None, Reason::TlsRequired, Refusal::TlsRequired));
     }
-    cors::admit(door.cors.as_ref(), request).map_err(|origin| {
+    let is_control = Path::of(request.path()).is_some_and(|path| control::is_route(&path));
+    cors::admit(door.cors.as_ref(), request, is_control).map_err(|origin| {
         let origin = origin.chars().take(200).collect::<String>().escape_debug().to_string();
         incoming.refuse(None, Reason::OriginRefused(origin), Refusal::Origin)
     })
@@ -181,6 +194,14 @@ impl Incoming<'_> {
         let through_proxy =
             self.peer.scheme.as_ref().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
         self.state.tls.is_some() || through_proxy
+    }
+
+    /// Who has tried many keys waits for the next refusal. The right key opens at once, whatever its address has done.
+    async fn slow_down(&self, refusal: &Refusal) {
+        if *refusal == Refusal::Unauthorized && self.state.guard.standing(self.peer.address) != Standing::Free
+        {
+            tokio::time::sleep(SLOW_DOWN).await;
+        }
     }
 
     /// The host that was asked for, as far as trusted proxies say.

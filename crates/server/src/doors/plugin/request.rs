@@ -133,8 +133,20 @@ impl Asked {
                 // Its length has changed.
                 || value && self.key_in_body && *name == header::CONTENT_LENGTH)
         };
-        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        headers.iter().filter(kept).map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
+        let text = |name: &HeaderName, value: &HeaderValue| {
+            // A page that was asked for with a key in its query has it in its address.
+            let address = if name == header::REFERER {
+                value.as_bytes().split(|byte| *byte == b'?').next()
+            } else {
+                None
+            };
+            String::from_utf8_lossy(address.unwrap_or(value.as_bytes())).into_owned()
+        };
+        headers
+            .iter()
+            .filter(kept)
+            .map(|(name, value)| (name.as_str().to_owned(), text(name, value)))
+            .collect()
     }
 }
 

@@ -109,6 +109,11 @@ async fn plugin_19_false_switches_it_off_and_origins_are_not_needed_for_an_acl()
     assert_eq!(answered.header("access-control-allow-credentials"), None);
     let strict = server(&format!("{LISTED}\nrequire_origin=bool:true")).await;
     assert_eq!(strict.get("/counts").await.told(), (403, "origin not allowed"));
+    assert_eq!(
+        strict.get("/plugins").await.told(),
+        (403, r#"{"error":"unauthorized"}"#),
+        "no page's business"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -168,3 +168,33 @@ async fn a_reload_under_load_loses_no_request_and_nothing_old_answers_after_it()
         assert!(caller.await.unwrap() > 10);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_stays_because_its_file_is_broken_obeys_the_new_rules() {
+    let server = keyed(&[("a.py", &shows("A"))]).start().await;
+    server.rewrite("a.py", "broken(\n");
+    let reload_with = async |parameters: &str| {
+        let sections = format!("[auth]\napikey={KEY}\n[plugin_parms]\na={parameters}");
+        std::fs::write(server.path("config/config.ini"), config(&server.path("plugins"), &sections)).unwrap();
+        server.get_with_key("/reload/all").await.json()["failed"].clone()
+    };
+    assert_eq!(reload_with("auth_type=global").await, json!(["a.py"]));
+    assert_eq!((server.get("/a").await.status, server.get_with_key("/a").await.status), (403, 200));
+    assert_eq!(reload_with("auth_type=globl").await, json!(["a.py"]));
+    assert_eq!(server.get_with_key("/a").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_class_that_does_not_load_any_more_is_told_and_costs_no_working_one() {
+    let two = |fails: &str| {
+        let init = format!(
+            "def __init__(self, **kwargs):\n    super().__init__(**kwargs)\n{fails}def request_handler(self, **data):\n    return 'b'"
+        );
+        format!("{}\n\n{}", shows("A"), plugin("B", &init))
+    };
+    let server = keyed(&[("two.py", &two(""))]).start().await;
+    server.rewrite("two.py", &two("    raise ValueError('no')\n"));
+    assert_eq!(server.get_with_key("/reload/a").await.status, 500);
+    assert_eq!(server.get("/b").await.status, 200);
+    assert_eq!(server.get_with_key("/reload/all").await.json()["failed"], json!(["two.py"]));
+}
