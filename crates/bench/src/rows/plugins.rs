@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Bench, CONNECTIONS, median};
+use super::{Bench, CONNECTIONS, Sample, median};
 use crate::Failure;
 use crate::http::{self, Connection};
-use crate::load::{Amount, Traffic, run};
+use crate::load::{Amount, Bodies, Traffic, run};
 use crate::process::{Process, sibling};
 use crate::report::Figure;
 
@@ -101,28 +101,55 @@ pub(super) async fn throughput(bench: &mut Bench<'_>) -> Result<(), Failure> {
         ("sync plugin", Rc::new(Asks::of("/syn", value)), 1.0, 2.0),
         ("native function", Rc::new(Asks::of("/echo?value=1", br#"{"value":"1"}"#)), 8.0, 12.0),
     ];
-    let (mut base, mut all) = (Vec::new(), ours.each_ref().map(|_| (Vec::new(), Vec::new(), Vec::new())));
+    let echo = bench.echo(value.len())?;
+    let bare = Rc::new(Bodies { body: Vec::new(), answer: value.len(), forwarded: false });
+    let (mut base, mut echoed, mut all) =
+        (Rates::default(), Rates::default(), ours.each_ref().map(|_| Rates::default()));
     for _ in 0..bench.cli.rounds {
-        let rate = bench.right(&aiohttp, bench.amount(), &yardstick).await?.outcome.rate();
-        base.push(rate);
-        for ((_, asks, ..), (rates, ratios, tails)) in ours.iter().zip(&mut all) {
-            let outcome = bench.right(&server, bench.amount(), asks).await?.outcome;
-            rates.push(outcome.rate());
-            ratios.push(outcome.rate() / rate);
-            let (half, tail) = (outcome.percentile(0.5), outcome.percentile(0.99));
-            tails.push(tail.as_secs_f64() / half.as_secs_f64());
+        let sample = bench.right(&aiohttp, bench.amount(), &yardstick).await?;
+        let of = sample.outcome.rate();
+        base.note(&sample, of);
+        echoed.note(&bench.right(&echo, bench.amount(), &bare).await?, of);
+        for ((_, asks, ..), rates) in ours.iter().zip(&mut all) {
+            rates.note(&bench.right(&server, bench.amount(), asks).await?, of);
         }
     }
     let row = "plugins";
-    bench.figures.push(Figure::new(row, "aiohttp, one process", median(base), "/s"));
-    for ((what, _, must, strive), (rates, ratios, tails)) in ours.into_iter().zip(all) {
+    bench.figures.extend([
+        Figure::new(row, "aiohttp, one process", median(base.rates), "/s"),
+        Figure::new(row, "aiohttp, CPU for each", median(base.costs), "µs"),
+        Figure::new(row, "bare echo of aiohttp", median(echoed.ratios), "×"),
+        Figure::new(row, "bare echo, CPU for each", median(echoed.costs), "µs"),
+    ]);
+    for ((what, _, must, strive), rates) in ours.into_iter().zip(all) {
         bench.figures.extend([
-            Figure::new(row, what, median(rates), "/s"),
-            Figure::new(row, format!("{what} of aiohttp"), median(ratios), "×").at_least(must, strive),
-            Figure::new(row, format!("{what}, p99 of p50"), median(tails), "×").at_most(3.0, 2.0),
+            Figure::new(row, what, median(rates.rates), "/s"),
+            Figure::new(row, format!("{what} of aiohttp"), median(rates.ratios), "×").at_least(must, strive),
+            Figure::new(row, format!("{what}, CPU of the server for each"), median(rates.costs), "µs"),
+            Figure::new(row, format!("{what}, p99 of p50"), median(rates.tails), "×").at_most(3.0, 2.0),
         ]);
     }
     Ok(())
+}
+
+/// What the rounds of one row gave.
+#[derive(Default)]
+struct Rates {
+    rates: Vec<f64>,
+    /// Against aiohttp in the same round.
+    ratios: Vec<f64>,
+    costs: Vec<f64>,
+    tails: Vec<f64>,
+}
+
+impl Rates {
+    fn note(&mut self, sample: &Sample, of: f64) {
+        let Sample { outcome, cost } = sample;
+        self.rates.push(outcome.rate());
+        self.ratios.push(outcome.rate() / of);
+        self.costs.push(*cost);
+        self.tails.push(outcome.percentile(0.99).as_secs_f64() / outcome.percentile(0.5).as_secs_f64());
+    }
 }
 
 /// Asks for a version; what was acknowledged when a request was sent is the least that may answer it.
