@@ -81,7 +81,7 @@ impl Reloaded {
 /// Why plugins were not loaded anew; the log says more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReloadError {
-    /// What is there now does not load, so nothing has changed.
+    /// What is there now does not load, so what was there before stays.
     #[error("it does not load; what was there before stays in use")]
     Failed,
     /// There is no such plugin.

@@ -90,9 +90,7 @@ pub(crate) async fn write_uses(state: &State) {
 /// Reads configuration and modules again, and loads all plugins anew (SIGHUP, SIGUSR1).
 pub(crate) async fn reload_all(state: &State) {
     // What is wrong is in the log, and stays as it was.
-    if let Ok(reloaded) = reload_plugins(state, "asked to", Reload::All).await {
-        let _some_stay = reloaded;
-    }
+    let _some_stay = reload_plugins(state, "asked to", Reload::All).await;
 }
 
 /// Why plugins were not loaded anew.
@@ -128,10 +126,7 @@ pub(crate) async fn reload_plugins(
 /// # Errors
 /// What is wrong with it, in one line; it is logged.
 async fn reload(state: &State, why: &str) -> Result<Arc<Settings>, String> {
-    if let (Some(tls), Some(ssl)) = (&state.tls, &state.settings.load().ssl) {
-        // First: a certificate is not to wait until the configuration is right.
-        tls.reopen(ssl);
-    }
+    let before = state.settings.load_full();
     let sources = state.sources.clone();
     let loaded = match tokio::task::spawn_blocking(move || Settings::load(&sources)).await {
         Ok(loaded) => {
@@ -142,8 +137,12 @@ async fn reload(state: &State, why: &str) -> Result<Arc<Settings>, String> {
         }
         Err(error) => Err(error.to_string()),
     };
+    // A certificate is not to wait until the configuration is right.
+    let ssl = loaded.as_ref().unwrap_or(&before).ssl.as_ref();
+    if let (Some(tls), Some(ssl)) = (&state.tls, ssl) {
+        tls.reopen(ssl);
+    }
     let mut settings = loaded.inspect_err(|error| tracing::error!("not reloaded ({why}): {error}"))?;
-    let before = state.settings.load_full();
     if fixed(&before) != fixed(&settings) {
         tracing::warn!(
             "[network], [Ops] bindto and port, [Doors], [Runners], [SSL] enabled, the key paths, and of [Limits] \
@@ -158,11 +157,6 @@ async fn reload(state: &State, why: &str) -> Result<Arc<Settings>, String> {
     state.rates.reconfigure(&settings.limits);
     if before.modules != settings.modules {
         state.runners.reload(settings.modules.clone()).await;
-    }
-    if let (Some(tls), Some(ssl)) =
-        (&state.tls, settings.ssl.as_ref().filter(|ssl| Some(*ssl) != before.ssl.as_ref()))
-    {
-        tls.reopen(ssl);
     }
     startup::import(&state.registry, &settings).await;
     state.settings.store(settings.clone());

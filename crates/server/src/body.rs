@@ -10,16 +10,11 @@ use msp_core::Reason;
 use msp_protocol::DecodeError;
 use msp_settings::LimitSettings;
 
-/// The whole body.
+/// The whole body; one that says of itself that it is too large is for [`refuse_announced`].
 ///
 /// # Errors
 /// [`Reason::BodyTooLarge`], [`Reason::BodyTooSlow`], or that it ended too early.
-pub(crate) async fn read(
-    request: &HttpRequest,
-    payload: Payload,
-    limits: &LimitSettings,
-) -> Result<Bytes, Reason> {
-    refuse_announced(request, limits)?;
+pub(crate) async fn read(payload: Payload, limits: &LimitSettings) -> Result<Bytes, Reason> {
     let mut reading = std::pin::pin!(payload.to_bytes_limited(limits.body));
     // Most bodies came with their head: a timer would be made for nothing.
     let read = match poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await {

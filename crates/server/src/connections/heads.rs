@@ -146,16 +146,16 @@ impl Heads {
         let Some(colon) = memchr::memchr(b':', line) else { return };
         let (name, value) = line.split_at(colon);
         let value = value.get(1..).unwrap_or_default().trim_ascii();
-        let length = || std::str::from_utf8(value).ok().filter(|_| !cut)?.parse().ok();
-        if name.eq_ignore_ascii_case(b"transfer-encoding") && !cut {
-            self.body = Body::Chunked;
-        } else if name.eq_ignore_ascii_case(b"content-length") && length().is_some() {
-            self.body = Body::Length(length().unwrap_or(0));
-        } else if [&b"transfer-encoding"[..], b"content-length"]
-            .iter()
-            .any(|own| name.eq_ignore_ascii_case(own))
-        {
-            self.give_up();
+        let body = if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            Some(Body::Chunked)
+        } else if name.eq_ignore_ascii_case(b"content-length") {
+            std::str::from_utf8(value).ok().and_then(|value| value.parse().ok()).map(Body::Length)
+        } else {
+            return;
+        };
+        match body {
+            Some(body) if !cut => self.body = body,
+            _ => drop(self.give_up()),
         }
     }
 }

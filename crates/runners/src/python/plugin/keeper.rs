@@ -131,8 +131,8 @@ impl Keeper {
             return Ok(host);
         }
         host.end().await;
-        let failed = report.failed.first().map_or("", |failed| failed.error.as_str());
-        Err(format!("its plugins are not those it had {failed}"))
+        let failed = report.failed.first().map_or_else(String::new, |failed| format!(": {}", failed.error));
+        Err(format!("its plugins are not those it had{failed}"))
     }
 }
 

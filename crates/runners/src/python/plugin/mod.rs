@@ -160,7 +160,7 @@ impl Plugins {
     /// Loads the file anew that this plugin is of.
     ///
     /// # Errors
-    /// Why that failed; then nothing changes.
+    /// Why that failed; then its plugins stay, for those who may call them by the configuration of now.
     pub(crate) async fn load_one(
         &mut self,
         name: &FunctionName,
@@ -349,11 +349,10 @@ struct PluginRunner {
 impl PluginRunner {
     async fn ask(
         &self,
-        job: Job,
+        mut job: Job,
         subpath: Option<String>,
         request: Option<WebRequest>,
     ) -> Result<WebAnswer, RunError> {
-        let mut job = job;
         let values = values(job.args.take())?;
         let ask = Ask {
             plugin: self.plugin,

@@ -65,11 +65,12 @@ async fn receive(request: HttpRequest, payload: Payload, state: Data<State>) -> 
     let peer = Peer::of(&request, &settings.proxy);
     tracing::debug!(req = %id, address = %peer.address, method = %request.method(), path = request.path(), "request");
     let mut incoming = Incoming { state: &state, settings, door, id, peer, request: &request };
-    let mut response = match admit(&incoming) {
+    let path = Path::of(request.path());
+    let mut response = match admit(&incoming, path.as_ref()) {
         Err(refusal) => answer::refuse(&refusal),
         Ok(()) => match cors::preflight(incoming.door.cors.as_ref(), &request) {
             Some(preflight) => preflight,
-            None => match serve(&mut incoming, payload).await {
+            None => match serve(&mut incoming, path, payload).await {
                 Ok(response) => response,
                 Err(refusal) => {
                     incoming.slow_down(&refusal).await;
@@ -84,7 +85,7 @@ async fn receive(request: HttpRequest, payload: Payload, state: Data<State>) -> 
 }
 
 /// What holds for every path of the door.
-fn admit(incoming: &Incoming<'_>) -> Result<(), Refusal> {
+fn admit(incoming: &Incoming<'_>, path: Option<&Path>) -> Result<(), Refusal> {
     let Incoming { state, door, peer, request, .. } = incoming;
     if !state.rates.address_may(peer.address) {
         return Err(incoming.refuse(None, Reason::RateLimited, Refusal::Busy));
@@ -92,16 +93,20 @@ fn admit(incoming: &Incoming<'_>) -> Result<(), Refusal> {
     if !incoming.is_private() && !door.allow_plain {
         return Err(incoming.refuse(None, Reason::TlsRequired, Refusal::TlsRequired));
     }
-    let is_control = Path::of(request.path()).is_some_and(|path| control::is_route(&path));
+    let is_control = path.is_some_and(control::is_route);
     cors::admit(door.cors.as_ref(), request, is_control).map_err(|origin| {
         let origin = origin.chars().take(200).collect::<String>().escape_debug().to_string();
         incoming.refuse(None, Reason::OriginRefused(origin), Refusal::Origin)
     })
 }
 
-async fn serve(incoming: &mut Incoming<'_>, payload: Payload) -> Result<HttpResponse, Refusal> {
+async fn serve(
+    incoming: &mut Incoming<'_>,
+    path: Option<Path>,
+    payload: Payload,
+) -> Result<HttpResponse, Refusal> {
     let request = incoming.request;
-    let path = Path::of(request.path()).ok_or(Refusal::NotFound)?;
+    let path = path.ok_or(Refusal::NotFound)?;
     let documents = incoming.door.documents.iter().find(|documents| documents.route == path.first);
     let is_control = documents.is_none() && control::is_route(&path);
     if documents.is_none() && !is_control {

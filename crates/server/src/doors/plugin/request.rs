@@ -49,8 +49,12 @@ impl Asked {
     pub(super) async fn read(incoming: &Incoming<'_>, payload: Payload) -> Result<Self, Refusal> {
         let request = incoming.request;
         let (body, form, mut values) = if request.method() == Method::POST {
-            let read = crate::body::read(request, payload, &incoming.settings.limits).await;
-            let body = read.map_err(|reason| {
+            let limits = &incoming.settings.limits;
+            let read = async {
+                crate::body::refuse_announced(request, limits)?;
+                crate::body::read(payload, limits).await
+            };
+            let body = read.await.map_err(|reason| {
                 let refusal = match &reason {
                     Reason::BodyTooLarge => Refusal::TooLarge,
                     Reason::BodyTooSlow => Refusal::TooSlow,

@@ -134,7 +134,7 @@ async fn read_body(
     if !is_json(request) {
         return Err(Reason::ContentType);
     }
-    body::read(request, payload, limits).await
+    body::read(payload, limits).await
 }
 
 /// `application/json` or `application/*+json`, with any parameters.
