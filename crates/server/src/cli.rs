@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use msp_settings::Sources;
 
-/// Serve sealed calls to registered machines
+/// Serve functions: sealed calls of registered machines, and plugins as REST routes
 #[derive(Debug, Parser)]
 #[command(
     name = "msp-server",
