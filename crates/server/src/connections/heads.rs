@@ -3,13 +3,6 @@
 //! The HTTP library makes requests of everything that it has received; so they are counted before it has it. What is
 //! no HTTP is counted somehow: the library refuses it.
 
-use actix_http::Protocol;
-
-/// Bytes before the first frame of HTTP/2 (RFC 9113, 3.4).
-const PREFACE: u64 = 24;
-/// A frame's header: length, type, flags and stream (RFC 9113, 4.1).
-const FRAME: usize = 9;
-const HEADERS: u8 = 1;
 /// The bytes of a line that matter here.
 const LINE: usize = 64;
 
@@ -19,7 +12,7 @@ pub(super) struct Heads {
     /// Since it was last set to zero.
     pub(super) count: u32,
     at: At,
-    /// The beginning of the line or frame header that is being received.
+    /// The beginning of the line that is being received.
     begun: Vec<u8>,
     /// Whether that line is longer than what was kept of it.
     cut: bool,
@@ -37,15 +30,12 @@ enum At {
     Trailer,
     /// So many bytes that say nothing, then this.
     Skip(u64, Next),
-    /// The header of a frame.
-    Frame,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Next {
     Line,
     ChunkLine,
-    Frame,
 }
 
 /// How long the body is that the head announces.
@@ -56,9 +46,8 @@ enum Body {
 }
 
 impl Heads {
-    pub(super) fn of(protocol: Protocol) -> Self {
-        let at = if protocol == Protocol::Http2 { At::Skip(PREFACE, Next::Frame) } else { At::Line };
-        Self { count: 0, at, begun: Vec::new(), cut: false, body: Body::Length(0) }
+    pub(super) const fn new() -> Self {
+        Self { count: 0, at: At::Line, begun: Vec::new(), cut: false, body: Body::Length(0) }
     }
 
     /// Takes what was received.
@@ -66,7 +55,6 @@ impl Heads {
         while !bytes.is_empty() {
             bytes = match self.at {
                 At::Skip(left, next) => self.skip(left, next, bytes),
-                At::Frame => self.frame(bytes),
                 At::Line | At::ChunkLine | At::Trailer => self.line(bytes),
             };
         }
@@ -78,23 +66,9 @@ impl Heads {
         self.at = match (left, next) {
             (0, Next::Line) => At::Line,
             (0, Next::ChunkLine) => At::ChunkLine,
-            (0, Next::Frame) => At::Frame,
             _ => At::Skip(left, next),
         };
         bytes.get(here..).unwrap_or_default()
-    }
-
-    fn frame<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let here = (FRAME - self.begun.len()).min(bytes.len());
-        let (header, rest) = bytes.split_at(here);
-        self.begun.extend_from_slice(header);
-        if let [a, b, c, kind, _, _, _, _, _] = self.begun[..] {
-            self.count = self.count.saturating_add(u32::from(kind == HEADERS));
-            self.begun.clear();
-            let length = u64::from(u32::from_be_bytes([0, a, b, c]));
-            self.at = if length == 0 { At::Frame } else { At::Skip(length, Next::Frame) };
-        }
-        rest
     }
 
     fn line<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
@@ -174,19 +148,16 @@ mod tests {
     use super::*;
 
     /// However the bytes are cut, the count is the same.
-    fn count(protocol: Protocol, bytes: &[u8]) -> u32 {
-        let mut whole = Heads::of(protocol);
+    fn one(text: &str) -> u32 {
+        let bytes = text.as_bytes();
+        let mut whole = Heads::new();
         whole.take(bytes);
         for size in [1, 2, 3, 7] {
-            let mut heads = Heads::of(protocol);
+            let mut heads = Heads::new();
             bytes.chunks(size).for_each(|chunk| heads.take(chunk));
             assert_eq!(heads.count, whole.count, "in pieces of {size}");
         }
         whole.count
-    }
-
-    fn one(text: &str) -> u32 {
-        count(Protocol::Http1, text.as_bytes())
     }
 
     #[test]
@@ -224,22 +195,5 @@ mod tests {
         ] {
             assert_eq!(one(&text), u32::MAX, "{text}");
         }
-    }
-
-    #[test]
-    fn frames_that_open_streams_are_counted() {
-        let frame = |kind: u8, length: u8| {
-            [&[0, 0, length, kind, 0, 0, 0, 0, 1][..], &vec![b'\n'; usize::from(length)]].concat()
-        };
-        let bytes = [
-            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
-            frame(4, 0),
-            frame(1, 20),
-            frame(0, 200),
-            frame(1, 1),
-            frame(8, 4),
-            frame(1, 0),
-        ];
-        assert_eq!(count(Protocol::Http2, &bytes.concat()), 3);
     }
 }

@@ -8,19 +8,14 @@ mod wire;
 use std::cell::Cell;
 use std::io;
 use std::net::TcpListener;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_http::HttpService;
+use actix_http::{HttpService, Protocol};
 use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
-use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{self, AppConfig};
-use actix_web::http::Version;
-use actix_web::web::Bytes;
-use actix_web::{App, HttpRequest, HttpResponse};
+use actix_web::{App, HttpRequest};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpStream;
 
@@ -67,7 +62,7 @@ pub(crate) fn serve(listener: TcpListener, state: &Arc<State>) -> io::Result<dev
     let stopping = server.graceful_shutdown_signal();
     let server = server.listen("network", listener, move || {
         let (data, clock, stopping) = (data.clone(), clock.clone(), stopping.clone());
-        let (tls, stop) = (tls.clone(), stopping.clone());
+        let tls = tls.clone();
         let app = App::new().app_data(data).configure(|config| {
             if doors.sealed {
                 sealed::configure(config);
@@ -90,12 +85,11 @@ pub(crate) fn serve(listener: TcpListener, state: &Arc<State>) -> io::Result<dev
             })
             .finish(map_config(app, |()| AppConfig::default()));
         fn_service(move |stream: TcpStream| {
-            let (tls, clock, stop) = (tls.clone(), clock.clone(), stop.clone());
+            let (tls, clock) = (tls.clone(), clock.clone());
             async move {
                 let peer = stream.peer_addr().ok();
                 let wire = Wire::open(stream, tls.as_deref(), limits.head_timeout).await?;
-                let (protocol, stop) = (wire.protocol(), async move { stop.notified().await });
-                Ok((Patient::new(wire, protocol, &limits, clock, stop), protocol, peer))
+                Ok((Patient::new(wire, &limits, clock), Protocol::Http1, peer))
             }
         })
         .and_then(http)
@@ -112,17 +106,11 @@ struct Counts {
     under_way: Cell<u32>,
     /// Since nothing was left to read.
     ended: Cell<u32>,
-    /// Answers of ended calls that are still being sent, where that can take long beside others (HTTP/2).
-    unsent: Cell<u32>,
 }
 
 impl Calls {
     fn none_under_way(&self) -> bool {
         self.0.under_way.get() == 0
-    }
-
-    fn all_sent(&self) -> bool {
-        self.none_under_way() && self.0.unsent.get() == 0
     }
 }
 
@@ -140,47 +128,8 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let Counts { under_way, ended, .. } = &*self.0.0;
+        let Counts { under_way, ended } = &*self.0.0;
         under_way.set(under_way.get().saturating_sub(1));
         ended.set(ended.get().saturating_add(1));
-    }
-}
-
-/// An answer with the note that it is being sent.
-pub(crate) struct Sending {
-    body: BoxBody,
-    calls: Calls,
-}
-
-impl Sending {
-    /// Counts the answer's body against its connection until it has been sent; over HTTP/1 the next request waits for
-    /// that anyway.
-    pub(crate) fn note(request: &HttpRequest, response: HttpResponse) -> HttpResponse {
-        let calls = request.conn_data::<Calls>().filter(|_| request.version() == Version::HTTP_2);
-        let Some(calls) = calls.cloned() else { return response };
-        calls.0.unsent.set(calls.0.unsent.get() + 1);
-        response.map_body(|_, body| BoxBody::new(Self { body, calls }))
-    }
-}
-
-impl Drop for Sending {
-    fn drop(&mut self) {
-        let unsent = &self.calls.0.unsent;
-        unsent.set(unsent.get().saturating_sub(1));
-    }
-}
-
-impl MessageBody for Sending {
-    type Error = Box<dyn std::error::Error>;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        self.body.as_pin_mut().poll_next(context)
     }
 }

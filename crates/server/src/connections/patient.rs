@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_http::Protocol;
 use msp_core::clock::Clock;
 use msp_settings::LimitSettings;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -18,26 +17,14 @@ use super::wire::Wire;
 
 /// Requests that a connection may send ahead of its answers.
 const AHEAD: u32 = 8;
-/// The same for HTTP/2, which answers them in any order; clients open a hundred at a time unless told otherwise.
-const STREAMS: u32 = 128;
-/// The longest write that may be no more than a sign of life: HTTP/2's pings, acknowledgements and windows.
-const SIGN_OF_LIFE: usize = 64;
-/// What the last answers on an HTTP/2 connection have to leave, once the server stops.
-const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// A connection that is given up when nothing of an answer could be sent for too long, though no call is under way, or
 /// when far more requests come than are answered.
 ///
 /// The HTTP library waits for ever for the head of a second request once it has begun, and for a peer that does not
-/// read its answer; and it makes requests of everything in its buffer, which holds thousands. An HTTP/2 connection it
-/// keeps for as long as the other side answers pings, also when the server stops.
+/// read its answer; and it makes requests of everything in its buffer, which holds thousands.
 pub(super) struct Patient {
     stream: Wire,
-    /// Whether it carries many requests at a time, as HTTP/2 does.
-    multiplexed: bool,
-    /// Resolves when the server stops; taken then.
-    stop: Option<Pin<Box<dyn Future<Output = ()>>>>,
-    stopping: bool,
     pub(super) calls: Calls,
     clock: Arc<dyn Clock>,
     patience: Duration,
@@ -51,43 +38,22 @@ pub(super) struct Patient {
 }
 
 impl Patient {
-    pub(super) fn new(
-        stream: Wire,
-        protocol: Protocol,
-        limits: &LimitSettings,
-        clock: Arc<dyn Clock>,
-        stop: impl Future<Output = ()> + 'static,
-    ) -> Self {
+    pub(super) fn new(stream: Wire, limits: &LimitSettings, clock: Arc<dyn Clock>) -> Self {
         let patience = limits.idle_timeout + limits.head_timeout;
-        let multiplexed = protocol == Protocol::Http2;
         Self {
             stream,
-            multiplexed,
-            stop: multiplexed.then(|| Box::pin(stop) as _),
-            stopping: false,
             calls: Calls::default(),
             patience,
             sent: clock.monotonic(),
             clock,
             alarm: Box::pin(sleep(patience)),
             armed: false,
-            heads: Heads::of(protocol),
-        }
-    }
-
-    /// Once the server stops, a connection without calls is no longer waited for.
-    fn heed_stop(&mut self, context: &mut Context<'_>) {
-        if self.stop.as_mut().is_some_and(|stop| stop.as_mut().poll(context).is_ready()) {
-            (self.stop, self.stopping) = (None, true);
-            self.sent = self.clock.monotonic();
-            self.alarm.set(sleep(LAST_WORDS));
-            self.armed = false;
+            heads: Heads::new(),
         }
     }
 
     /// What waiting comes to: more waiting, or the end.
     fn wait<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
-        self.heed_stop(context);
         // Polled once it waits for the connection's only task, which then is woken by it.
         while !self.armed || self.alarm.is_elapsed() {
             if self.alarm.as_mut().poll(context).is_pending() {
@@ -96,15 +62,9 @@ impl Patient {
                 break;
             }
             let quiet = self.clock.monotonic().saturating_sub(self.sent);
-            let patience = match self.stopping && self.calls.all_sent() {
-                true => LAST_WORDS,
-                false => self.patience,
-            };
-            let left = match patience.saturating_sub(quiet) {
-                _ if self.stopping && !self.calls.none_under_way() => LAST_WORDS,
+            let left = match self.patience.saturating_sub(quiet) {
                 left if !self.calls.none_under_way() => left.max(Duration::from_secs(1)),
                 Duration::ZERO => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-                left if self.stopping => left.min(LAST_WORDS),
                 left => left,
             };
             self.alarm.set(sleep(left));
@@ -116,13 +76,8 @@ impl Patient {
     /// Counts the requests that begin in these bytes.
     fn receive(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.heads.take(bytes);
-        let most = if self.multiplexed { STREAMS } else { AHEAD };
         let unanswered = self.heads.count.saturating_sub(self.calls.0.ended.get());
-        if unanswered.saturating_add(self.calls.0.unsent.get()) > most {
-            Err(io::ErrorKind::QuotaExceeded.into())
-        } else {
-            Ok(())
-        }
+        if unanswered > AHEAD { Err(io::ErrorKind::QuotaExceeded.into()) } else { Ok(()) }
     }
 
     fn noted(
@@ -133,10 +88,7 @@ impl Patient {
         match written {
             Poll::Pending => self.wait(context),
             Poll::Ready(written) => {
-                let is_answer = !self.multiplexed || !matches!(written, Ok(..=SIGN_OF_LIFE));
-                if is_answer || !self.calls.none_under_way() {
-                    self.sent = self.clock.monotonic();
-                }
+                self.sent = self.clock.monotonic();
                 Poll::Ready(written)
             }
         }
@@ -152,7 +104,7 @@ impl AsyncRead for Patient {
         let before = buffer.filled().len();
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Pending => {
-                if self.calls.none_under_way() && self.calls.all_sent() {
+                if self.calls.none_under_way() {
                     self.heads.count = 0;
                     self.calls.0.ended.set(0);
                 }

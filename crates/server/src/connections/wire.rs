@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_http::Protocol;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -26,14 +25,6 @@ impl Wire {
         let shaking = TlsAcceptor::from(tls.config()).accept(stream);
         let stream = tokio::time::timeout(patience, shaking).await??;
         Ok(Self::Tls(Box::new(stream)))
-    }
-
-    /// What the two sides have agreed on to speak.
-    pub(super) fn protocol(&self) -> Protocol {
-        match self {
-            Self::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => Protocol::Http2,
-            Self::Plain(_) | Self::Tls(_) => Protocol::Http1,
-        }
     }
 }
 

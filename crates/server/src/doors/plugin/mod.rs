@@ -30,7 +30,7 @@ pub use self::documents::ExposedDocuments;
 pub(crate) use self::documents::exposed;
 use self::path::Path;
 use self::request::Asked;
-use crate::connections::{Sending, UnderWay};
+use crate::connections::UnderWay;
 use crate::peer::Peer;
 use crate::problem::CallRefusal;
 use crate::refusals;
@@ -81,7 +81,7 @@ async fn receive(request: HttpRequest, payload: Payload, state: Data<State>) -> 
     };
     cors::mark(incoming.door.cors.as_ref(), &request, &mut response);
     answer::harden(&mut response);
-    Sending::note(&request, response)
+    response
 }
 
 /// What holds for every path of the door.
