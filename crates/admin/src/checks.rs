@@ -1,23 +1,26 @@
-//! What `check-config` and `doctor` look at; all they may change is the schema of an older registry.
+//! What `check-config` and `doctor` look at themselves; all that `doctor` may change is the schema of an older registry.
+//! What a start would load is left to the server's own program.
 
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::borrow::Cow;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use msp_core::ModuleSpec;
-use msp_keyfile::{KeyFileError, pair_paths};
+use msp_core::Finding;
+use msp_keyfile::{ServerKeys, pair_paths};
 use msp_registry::SqlRegistry;
 use msp_settings::Settings;
-use rustix::fs::Access;
 use serde::Serialize;
 
+use crate::cli::Common;
 use crate::context::Context;
 use crate::error::AdminError;
 use crate::output::{Cell, Tone};
+use crate::server_program;
 
 /// The outcome of one look.
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Check {
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     pub(crate) verdict: Verdict,
     pub(crate) detail: String,
 }
@@ -53,8 +56,12 @@ impl Verdict {
 }
 
 impl Check {
-    pub(crate) fn new(name: &'static str, verdict: Verdict, detail: impl Into<String>) -> Self {
-        Self { name, verdict, detail: detail.into() }
+    pub(crate) fn new(
+        name: impl Into<Cow<'static, str>>,
+        verdict: Verdict,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self { name: name.into(), verdict, detail: detail.into() }
     }
 
     fn ok(name: &'static str, detail: impl Into<String>) -> Self {
@@ -68,12 +75,34 @@ impl Check {
     pub(crate) fn problem(name: &'static str, detail: impl Into<String>) -> Self {
         Self::new(name, Verdict::Problem, detail)
     }
+
+    fn found(Finding { place, problem, hint }: Finding) -> Self {
+        let detail = if hint.is_empty() { problem } else { format!("{problem}; {hint}") };
+        Self::new(place, Verdict::Problem, detail)
+    }
 }
 
 /// An error when there is a problem among them, so that the exit code says so.
 pub(crate) fn verdict(checks: &[Check]) -> Result<(), AdminError> {
     let problem = checks.iter().any(|check| check.verdict == Verdict::Problem);
     if problem { Err(AdminError::Reported) } else { Ok(()) }
+}
+
+/// Adds what the server's own program finds wrong and is not among them yet.
+pub(crate) fn add_findings(checks: &mut Vec<Check>, common: &Common) {
+    let name = "start";
+    let found = match server_program::check(common) {
+        Ok((program, findings)) if findings.is_empty() => {
+            vec![Check::ok(name, format!("{} loads all that it is to serve", program.display()))]
+        }
+        Ok((_, findings)) => findings.into_iter().map(Check::found).collect(),
+        Err(error) => vec![Check::problem(name, error.to_string())],
+    };
+    for check in found {
+        if !checks.iter().any(|before| before.detail == check.detail) {
+            checks.push(check);
+        }
+    }
 }
 
 /// Which files were read, and what in them should be looked at.
@@ -89,40 +118,79 @@ pub(crate) fn configuration(settings: &Settings) -> Vec<Check> {
     std::iter::once(Check::ok("configuration", read)).chain(warnings).collect()
 }
 
+/// Says where nothing can be looked at: in a folder where no server ever was, or that is another user's.
+pub(crate) fn place(settings: &Settings) -> Option<Check> {
+    let keypath = &settings.server.keypath;
+    match keypath.metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let configured = [&settings.config_path, &settings.modules_path, &settings.plugins_config_path];
+            if configured.into_iter().any(Option::is_some) {
+                return None;
+            }
+            let here = std::env::current_dir().unwrap_or_default();
+            Some(Check::problem(
+                "configuration",
+                format!(
+                    "there is neither a configuration nor a key in {}; go where the server runs, or name its file \
+                     with --config or MSP_CONFIG_PATH",
+                    here.display()
+                ),
+            ))
+        }
+        Err(error) => Some(Check::problem(
+            "server keys",
+            format!(
+                "{} cannot be reached: {error}; run this as the server's user or as root",
+                keypath.display()
+            ),
+        )),
+        Ok(found) => {
+            let (owner, own) = (found.uid(), rustix::process::geteuid());
+            let foreign = owner != own.as_raw() && !own.is_root();
+            foreign.then(|| {
+                let (keypath, own) = (keypath.display(), own.as_raw());
+                Check::problem(
+                    "server keys",
+                    format!(
+                        "{keypath} is uid {owner}'s, and this is uid {own}; run it as that user or as root"
+                    ),
+                )
+            })
+        }
+    }
+}
+
 /// The server's pair of keys.
 pub(crate) fn server_keys(settings: &Settings) -> Check {
-    let name = "server keys";
-    let (private, public) = pair_paths(&settings.server.keypath.join("server"));
-    let found = (msp_keyfile::read_private_key(&private), msp_keyfile::read_public_key(&public));
-    match found {
-        (Ok(key), Ok(half)) if *key.public() != half => {
-            Check::problem(name, KeyFileError::Mismatch { private, public }.to_string())
-        }
-        (Ok(_), _) if !msp_keyfile::is_private(&private) => {
+    let (name, folder) = ("server keys", &settings.server.keypath);
+    let (private, public) = pair_paths(&folder.join("server"));
+    match msp_keyfile::look_at_server_keys(folder) {
+        Ok(ServerKeys::Found(_)) if !msp_keyfile::is_private(&private) => {
             Check::warning(name, format!("others may read {0}; run: chmod 600 {0}", private.display()))
         }
-        (Ok(key), Ok(_)) => {
+        Ok(ServerKeys::Found(key)) => {
             Check::ok(name, format!("{}, fingerprint {}", public.display(), key.public().fingerprint()))
         }
-        (Ok(_), Err(KeyFileError::NotFound { .. })) => {
-            Check::ok(name, format!("{} is missing and is rebuilt when it is needed", public.display()))
+        Ok(ServerKeys::Missing) => {
+            Check::ok(name, format!("none yet in {}: the first start makes them", folder.display()))
         }
-        (Err(KeyFileError::NotFound { .. }), Err(KeyFileError::NotFound { .. })) => Check::ok(
-            name,
-            format!("none yet in {}: the first start makes them", settings.server.keypath.display()),
-        ),
-        (Err(KeyFileError::NotFound { .. }), _) => {
-            Check::problem(name, KeyFileError::PrivateHalfMissing { private, public }.to_string())
-        }
-        (Err(error), _) | (_, Err(error)) => Check::problem(name, error.to_string()),
+        Err(error) => Check::problem(name, error.to_string()),
     }
+}
+
+/// What should be looked at of files that a start reads, whoever may read them.
+pub(crate) fn warnings(settings: &Settings) -> Vec<Check> {
+    let registry = msp_core::registry_file(&settings.registry.url).filter(|file| file.is_file());
+    let registry = registry.map(|file| registry_file(settings, file));
+    let all = configuration(settings).into_iter().chain([server_keys(settings)]).chain(registry);
+    all.filter(|check| check.verdict == Verdict::Warning).collect()
 }
 
 /// Whether the registry can be opened, and whose it is.
 pub(crate) async fn registry(context: &Context) -> (Check, Option<SqlRegistry>) {
     let name = "registry";
     match context.registry_if_any().await {
-        Ok(Some(registry)) => (registry_file(name, &context.settings, registry.path()), Some(registry)),
+        Ok(Some(registry)) => (registry_file(&context.settings, registry.path()), Some(registry)),
         Ok(None) => {
             let url = &context.settings.registry.url;
             (Check::ok(name, format!("none yet at {url}: the first start makes it")), None)
@@ -131,7 +199,8 @@ pub(crate) async fn registry(context: &Context) -> (Check, Option<SqlRegistry>) 
     }
 }
 
-fn registry_file(name: &'static str, settings: &Settings, file: &Path) -> Check {
+fn registry_file(settings: &Settings, file: &Path) -> Check {
+    let name = "registry";
     let owner = |path: &Path| path.metadata().ok().map(|metadata| metadata.uid());
     let keys = pair_paths(&settings.server.keypath.join("server")).0;
     match (owner(file), owner(&keys)) {
@@ -143,67 +212,6 @@ fn registry_file(name: &'static str, settings: &Settings, file: &Path) -> Check 
             format!("{} belongs to uid {registry}, {} to uid {server}", file.display(), keys.display()),
         ),
         _ => Check::ok(name, file.display().to_string()),
-    }
-}
-
-/// Whether the log can be written.
-pub(crate) fn log_folder(settings: &Settings) -> Check {
-    let (name, folder) = ("log", &settings.log.directory);
-    if !folder.exists() {
-        return Check::ok(name, format!("{} is made by the first start", folder.display()));
-    }
-    if !folder.is_dir() {
-        return Check::problem(name, format!("{} is no folder", folder.display()));
-    }
-    match rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK) {
-        Ok(()) => Check::ok(name, folder.display().to_string()),
-        Err(error) => Check::problem(name, format!("{} cannot be written: {error}", folder.display())),
-    }
-}
-
-/// Whether each line of modules.ini leads to a module.
-pub(crate) fn modules(settings: &Settings) -> Vec<Check> {
-    let name = "modules";
-    let missing: Vec<_> = settings
-        .modules
-        .iter()
-        .filter(|spec| find(settings, spec).is_none())
-        .map(|spec| {
-            let (function, module) = (&spec.function, &spec.module);
-            Check::problem(
-                name,
-                format!(
-                    "{function}={module}: no {module}.py, no executable {module} and no {module}.wasm in {}",
-                    folders(settings)
-                ),
-            )
-        })
-        .collect();
-    if missing.is_empty() {
-        return vec![Check::ok(
-            name,
-            format!("all {} found, in {} or built in", settings.modules.len(), folders(settings)),
-        )];
-    }
-    missing
-}
-
-/// Whether the interpreter is there, when a module needs it.
-pub(crate) fn python(settings: &Settings) -> Check {
-    let (name, python) = ("python", &settings.runners.python);
-    if !settings.modules.iter().any(|spec| find(settings, spec) == Some(Module::Python)) {
-        return Check::ok(name, "not needed: no module is a .py file");
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let places: Vec<PathBuf> = if python.components().count() > 1 {
-        vec![python.clone()]
-    } else {
-        std::env::split_paths(&path).map(|folder| folder.join(python)).collect()
-    };
-    match places.iter().find(|place| is_executable(place)) {
-        // The link's end tells the version: python3 → python3.11.
-        Some(place) => Check::ok(name, place.canonicalize().as_ref().unwrap_or(place).display().to_string()),
-        None => Check::problem(name, format!("[Runners] Python: no program {} is found", python.display())),
     }
 }
 
@@ -224,56 +232,3 @@ pub(crate) fn disk_space(settings: &Settings) -> Vec<Check> {
         })
         .collect()
 }
-
-/// What a module is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Module {
-    Executable,
-    Native,
-    Python,
-    Wasm,
-}
-
-fn find(settings: &Settings, spec: &ModuleSpec) -> Option<Module> {
-    let in_folder = |folder: &PathBuf| {
-        let dotted = folder.join(spec.module.replace('.', "/"));
-        let file = with_ending(&dotted, ".py");
-        if file.is_file() || dotted.join("__init__.py").is_file() {
-            return Some(Module::Python);
-        }
-        if is_executable(&folder.join(&spec.module)) {
-            return Some(Module::Executable);
-        }
-        with_ending(&dotted, ".wasm").is_file().then_some(Module::Wasm)
-    };
-    let native = || NATIVE.contains(&spec.module.as_str()).then_some(Module::Native);
-    settings.search_path.iter().find_map(in_folder).or_else(native)
-}
-
-/// The path with an ending added; a dot in the name stays.
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut path = path.as_os_str().to_owned();
-    path.push(ending);
-    PathBuf::from(path)
-}
-
-fn is_executable(path: &Path) -> bool {
-    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-}
-
-fn folders(settings: &Settings) -> String {
-    settings.search_path.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(":")
-}
-
-/// The modules that are compiled into the server.
-const NATIVE: [&str; 9] = [
-    "cpuinfo",
-    "diskinfo",
-    "echo",
-    "ifinfo",
-    "raminfo",
-    "server_time",
-    "simple_time",
-    "systeminfo",
-    "uptime",
-];

@@ -187,7 +187,7 @@ impl Command {
             Self::Audit(options) => options.run(&context(None)?).await,
             Self::Backup(options) => options.run(&context(None)?).await,
             Self::Bans(options) => options.run(&context(None)?),
-            Self::CheckConfig(options) => options.run(&common).await,
+            Self::CheckConfig(options) => options.run(&common),
             Self::Client(command) => {
                 let context = context(command.url())?;
                 context.change(command.run(&context)).await

@@ -41,8 +41,10 @@ impl Context {
 
     /// Opens the registry if there is one.
     pub(crate) async fn registry_if_any(&self) -> Result<Option<SqlRegistry>, AdminError> {
-        let exists = registry_file(&self.settings.registry.url).is_some_and(Path::exists);
-        if exists { self.registry().await.map(Some) } else { Ok(None) }
+        // What cannot be reached may well be there; opening it says why not.
+        let absent = registry_file(&self.settings.registry.url)
+            .is_none_or(|path| path.try_exists().is_ok_and(|exists| !exists));
+        if absent { Ok(None) } else { self.registry().await.map(Some) }
     }
 
     /// Opens the registry, and makes it where it is missing, as a starting server does.

@@ -11,6 +11,8 @@ use msp_settings::SettingsError;
 /// Why a command ended without its result; each message is one line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AdminError {
+    #[error("{} cannot check what it would load: {why}; are it and msp-admin of one version?", .program.display())]
+    Check { program: PathBuf, why: String },
     #[error("the client's public key: {0}; give the one line of its client.pub")]
     ClientKey(KeyError),
     #[error("cannot {action}: {cause}")]
@@ -27,6 +29,11 @@ pub(crate) enum AdminError {
     NotRunning(PathBuf),
     #[error("{0}")]
     NothingFound(String),
+    #[error(
+        "there is no msp-server in {}, where msp-admin is, and none on PATH; install it there: it alone knows what a \
+         start would load", .0.display()
+    )]
+    NoServerProgram(PathBuf),
     #[error(transparent)]
     Registry(#[from] RegistryError),
     /// Everything was said already.

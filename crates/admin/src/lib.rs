@@ -15,6 +15,7 @@ mod hand_over;
 mod log_search;
 mod output;
 mod prompt;
+mod server_program;
 mod times;
 
 pub use cli::{appendclient, definitions, gen_key, msp_admin, purgeclients};

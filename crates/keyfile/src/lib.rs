@@ -9,6 +9,6 @@ mod read;
 mod write;
 
 pub use error::{Half, KeyFileError};
-pub use pair::{ServerKeys, create_server_keys, pair_paths, server_keys, write_pair};
+pub use pair::{ServerKeys, create_server_keys, look_at_server_keys, pair_paths, server_keys, write_pair};
 pub use read::{is_private, read_private_key, read_public_key, read_secret, read_text};
 pub use write::{create_private, create_private_folder, open_lock, replace, write_new};

@@ -23,14 +23,27 @@ pub enum ServerKeys {
 /// [`KeyFileError::PrivateHalfMissing`], [`KeyFileError::Mismatch`], [`KeyFileError::Key`], or what reading and
 /// writing say.
 pub fn server_keys(folder: &Path) -> Result<ServerKeys, KeyFileError> {
+    let found = look_at_server_keys(folder)?;
+    let (_, public) = pair_paths(&folder.join(SERVER));
+    match &found {
+        ServerKeys::Found(key) if !public.exists() => {
+            write_new(&public, key.public().to_string().as_bytes())?;
+        }
+        _ => {}
+    }
+    Ok(found)
+}
+
+/// Reads them as [`server_keys`] does, and writes nothing.
+///
+/// # Errors
+/// As [`server_keys`], but for what writing says.
+pub fn look_at_server_keys(folder: &Path) -> Result<ServerKeys, KeyFileError> {
     let (private, public) = pair_paths(&folder.join(SERVER));
     let key = match (read_private_key(&private), read_public_key(&public)) {
         (Ok(key), Ok(half)) if *key.public() == half => key,
         (Ok(_), Ok(_)) => return Err(KeyFileError::Mismatch { private, public }),
-        (Ok(key), Err(KeyFileError::NotFound { .. })) => {
-            write_new(&public, key.public().to_string().as_bytes())?;
-            key
-        }
+        (Ok(key), Err(KeyFileError::NotFound { .. })) => key,
         (Err(KeyFileError::NotFound { .. }), Err(KeyFileError::NotFound { .. })) => {
             return Ok(ServerKeys::Missing);
         }

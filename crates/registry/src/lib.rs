@@ -10,6 +10,7 @@ mod changes;
 mod error;
 mod freshness;
 mod import;
+pub mod look;
 mod open;
 mod reading;
 mod removal;

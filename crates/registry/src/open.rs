@@ -167,8 +167,17 @@ fn path_of(url: &str) -> Result<PathBuf, RegistryError> {
 
 /// The path as the database wants it, with what has a meaning in URLs written out.
 pub(crate) fn connection_url(path: &Path) -> String {
+    format!("{}?mode=rw", url_of(path))
+}
+
+/// The same, to read only; the files of the write-ahead log are not made for it where there is no log.
+pub(crate) fn read_only_url(path: &Path, has_log: bool) -> String {
+    format!("{}?{}", url_of(path), if has_log { "mode=ro" } else { "immutable=1" })
+}
+
+fn url_of(path: &Path) -> String {
     let path = path.display().to_string().replace('%', "%25").replace('?', "%3F").replace('#', "%23");
-    format!("sqlite://{path}?mode=rw")
+    format!("sqlite://{path}")
 }
 
 fn cannot_lock(place: &str, error: &io::Error) -> RegistryError {

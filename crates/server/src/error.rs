@@ -1,5 +1,6 @@
 //! What keeps a server from starting.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use msp_core::RegistryError;
@@ -13,7 +14,7 @@ use crate::tls::TlsError;
 #[derive(Debug, thiserror::Error)]
 pub enum StartupError {
     /// An address cannot be listened on.
-    #[error("[{section}] {address}: cannot listen: {error} (is another server running? choose another port)")]
+    #[error("[{section}] {address}: cannot listen: {error}; {}", would_listen(error))]
     Bind {
         /// The section of config.ini.
         section: &'static str,
@@ -51,4 +52,34 @@ pub enum StartupError {
     /// TLS was asked for and cannot be had.
     #[error(transparent)]
     Tls(#[from] TlsError),
+}
+
+/// What would be right where an address cannot be listened on.
+fn would_listen(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::AddrInUse => "another server has it: end that one, or choose another port",
+        ErrorKind::AddrNotAvailable => {
+            "bindto is an address of this machine, or 0.0.0.0 or :: for all of them"
+        }
+        ErrorKind::PermissionDenied => {
+            "a port below 1024 needs root or CAP_NET_BIND_SERVICE; choose another port"
+        }
+        _ => "choose another bindto or port",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_not_to_listen_has_its_own_advice() {
+        let advice = |kind: ErrorKind| {
+            let (section, address) = ("network", SocketAddr::from(([127, 0, 0, 1], 80)));
+            StartupError::Bind { section, address, error: kind.into() }.to_string()
+        };
+        assert!(advice(ErrorKind::AddrInUse).contains("another server has it"));
+        assert!(advice(ErrorKind::AddrNotAvailable).contains("an address of this machine"));
+        assert!(advice(ErrorKind::PermissionDenied).contains("CAP_NET_BIND_SERVICE"));
+    }
 }

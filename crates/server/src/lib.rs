@@ -4,6 +4,7 @@
 
 mod background;
 mod body;
+mod check;
 mod cli;
 mod connections;
 mod directory;
@@ -23,6 +24,7 @@ pub mod telemetry;
 mod tls;
 mod uses;
 
+pub use check::check;
 pub use cli::Cli;
 pub use connections::raise_file_limit;
 pub use doors::ExposedDocuments;

@@ -1,5 +1,6 @@
 //! `msp-server`: logging, settings, build, run.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,8 +19,9 @@ fn main() -> ExitCode {
     keep_private();
     msp_server::raise_file_limit();
     let cli = Cli::parse();
-    match start(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
+    let done = if cli.check_config { check(&cli) } else { start(&cli).map(|()| ExitCode::SUCCESS) };
+    match done {
+        Ok(code) => code,
         Err(error) => {
             if tracing::dispatcher::has_been_set() {
                 tracing::error!(critical = true, "msp-server: {error}");
@@ -42,6 +44,9 @@ fn keep_private() {
 }
 
 fn start(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
+    if cli.text(&mut std::io::stdout().lock())? {
+        return Ok(());
+    }
     let sources = cli.sources();
     let settings = Settings::load(&sources)?;
     if cli.healthcheck {
@@ -62,6 +67,19 @@ fn start(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
         ));
         Ok(server.run().await?)
     })
+}
+
+fn check(cli: &Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let findings = runtime.block_on(msp_server::check(&cli.sources(), Path::new("/proc/self/exe")));
+    let mut text = String::new();
+    if cli.json {
+        text = serde_json::to_string(&findings)? + "\n";
+    } else {
+        findings.iter().for_each(|finding| text.extend([finding.to_string(), "\n".to_owned()]));
+    }
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn obey(

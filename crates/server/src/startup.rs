@@ -243,13 +243,7 @@ async fn assemble(
     let guard =
         MemoryGuard::start(guard_config(&settings), clock.clone(), Arc::new(registry.clone())).await?;
     let runners = Runners::start(
-        RunnersConfig {
-            search_path: settings.search_path.clone(),
-            python: settings.runners.python.clone(),
-            python_workers: settings.runners.python_workers,
-            isolation: isolation::config(&settings, launcher),
-            version: env!("CARGO_PKG_VERSION"),
-        },
+        runners_config(&settings, launcher),
         settings.modules.clone(),
         settings.plugin.as_ref().map(|door| door.spec.clone()),
         clock.clone(),
@@ -283,6 +277,16 @@ async fn assemble(
         runners,
         search,
     })
+}
+
+pub(crate) fn runners_config(settings: &Settings, launcher: &Path) -> RunnersConfig {
+    RunnersConfig {
+        search_path: settings.search_path.clone(),
+        python: settings.runners.python.clone(),
+        python_workers: settings.runners.python_workers,
+        isolation: isolation::config(settings, launcher),
+        version: env!("CARGO_PKG_VERSION"),
+    }
 }
 
 pub(crate) fn guard_config(settings: &Settings) -> MemoryGuardConfig {

@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use crate::checks::{self, Check, Verdict};
 use crate::cli::Common;
-use crate::context::Context;
+use crate::context;
 use crate::error::AdminError;
 use crate::output::{self, Output};
 
-/// Check configuration, key files, registry and modules, a line for each problem
+/// Load what a start of msp-server would load, and print a line for each problem
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CheckConfig {
@@ -41,29 +41,19 @@ struct Setting {
 }
 
 impl CheckConfig {
-    pub(crate) async fn run(&self, common: &Common) -> Result<(), AdminError> {
+    pub(crate) fn run(&self, common: &Common) -> Result<(), AdminError> {
         let common = Common { plugins_config: self.plugins_config.clone(), ..common.clone() };
-        let report = match Context::load(&common, None) {
-            Ok(context) => self.look(&context).await,
-            Err(error) => Report {
-                checks: vec![Check::problem("configuration", error.to_string())],
-                settings: Vec::new(),
-            },
-        };
+        let mut report = Report { checks: Vec::new(), settings: Vec::new() };
+        // Where they cannot be read, the server says why.
+        if let Ok(settings) = context::settings(&common, None) {
+            report.checks = checks::warnings(&settings);
+            let shown = if self.show { settings.effective } else { Vec::new() };
+            report.settings = shown.into_iter().map(Setting::from).collect();
+        }
+        checks::add_findings(&mut report.checks, &common);
         let output = Output::new(common.json);
         output.result(&report, || report.text(output))?;
         checks::verdict(&report.checks)
-    }
-
-    async fn look(&self, context: &Context) -> Report {
-        let settings = &context.settings;
-        let mut checks = checks::configuration(settings);
-        checks.push(checks::server_keys(settings));
-        checks.push(checks::registry(context).await.0);
-        checks.push(checks::log_folder(settings));
-        checks.extend(checks::modules(settings));
-        let show = if self.show { settings.effective.as_slice() } else { &[] };
-        Report { checks, settings: show.iter().cloned().map(Setting::from).collect() }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::AdminError;
 use crate::output::Output;
 use crate::times;
 
-/// Check everything: configuration, keys, registry, log, Python, the running server, clock and disk
+/// Check everything: what a start would load, keys, registry, the running server with its functions, clock and disk
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Doctor {}
@@ -20,29 +20,30 @@ pub(crate) struct Doctor {}
 impl Doctor {
     pub(crate) async fn run(&self, common: &Common) -> Result<(), AdminError> {
         let checks = match Context::load(common, None) {
-            Ok(context) => look(&context).await,
+            Ok(context) => match checks::place(&context.settings) {
+                Some(elsewhere) => vec![elsewhere],
+                None => look(&context, common).await,
+            },
             Err(error) => vec![Check::problem("configuration", error.to_string())],
         };
         let output = Output::new(common.json);
         output.result(&checks, || {
-            let rows = checks
-                .iter()
-                .map(|check| [check.name.into(), check.verdict.cell(), check.detail.as_str().into()]);
+            let rows = checks.iter().map(|check| {
+                [check.name.as_ref().into(), check.verdict.cell(), check.detail.as_str().into()]
+            });
             output.table(["CHECK", "STATE", "DETAIL"], rows.collect())
         })?;
         checks::verdict(&checks)
     }
 }
 
-async fn look(context: &Context) -> Vec<Check> {
+async fn look(context: &Context, common: &Common) -> Vec<Check> {
     let settings = &context.settings;
     let mut checks = checks::configuration(settings);
     checks.push(checks::server_keys(settings));
     let (registry, opened) = checks::registry(context).await;
     checks.push(registry);
-    checks.push(checks::log_folder(settings));
-    checks.extend(checks::modules(settings));
-    checks.push(checks::python(settings));
+    checks::add_findings(&mut checks, common);
     let now = context.clock.unix();
     match context.server().status() {
         Ok(Some(status)) => {

@@ -60,10 +60,14 @@ pub(crate) enum Command {
     GenKey(GenKey),
     /// Unpack an enrolment line into a profile
     Join(Join),
-    /// Print the manual page of msp-client or of one command
+    /// Print the manual page of msp-client or of one command, or write all pages
     Man {
         /// The command to describe
         command: Option<String>,
+
+        /// Write all pages into this folder, which must exist
+        #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+        dir: Option<PathBuf>,
     },
     /// Ask the server for its version and time
     Ping(Query),

@@ -65,7 +65,9 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Join(join) => {
             join::run(&join, common.profile.as_deref(), profile::path(environment).as_deref())
         }
-        Command::Man { command } => manual(command.as_deref()),
+        Command::Man { dir: Some(folder), .. } => clap_mangen::generate_to(Cli::command(), folder)
+            .map_err(|cause| CliError::Io { action: "write the manual pages", cause }),
+        Command::Man { command, dir: None } => manual(command.as_deref()),
         Command::Ping(query) => {
             with_client(&common, query.url, async |client| commands::ping(client, query.json).await)
         }

@@ -104,7 +104,7 @@ pub(crate) fn now() -> u64 {
 }
 
 /// Where a program is: ours beside the server's binary, which the whole workspace is built into.
-fn program_path(program: &str) -> PathBuf {
+pub(crate) fn program_path(program: &str) -> PathBuf {
     if matches!(program, "curl" | "prlimit") {
         return program.into();
     }

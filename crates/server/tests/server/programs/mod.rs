@@ -1,6 +1,7 @@
 //! The real programs against each other.
 
 mod admin;
+mod checks;
 pub(crate) mod clients;
 mod lifecycle;
 mod start;

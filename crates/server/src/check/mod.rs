@@ -1,0 +1,94 @@
+//! `--check-config`: what would keep a start from serving all that the settings name.
+//!
+//! It loads what a start loads, in the same order and by the same code, but binds nothing, takes no lock, and leaves
+//! nothing behind: no key, no folder, no registry.
+
+mod folders;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use msp_core::Finding;
+use msp_core::clock::{Clock, SystemClock};
+use msp_keyfile::ServerKeys;
+use msp_registry::look;
+use msp_runners::{IsolationConfig, Reload, Runners};
+use msp_settings::{Settings, Sources};
+
+use crate::doors::plugin;
+use crate::error::StartupError;
+use crate::startup;
+use crate::tls::Tls;
+
+/// Loads what a start with these sources would load, and gives what is wrong; nothing when all would be served.
+/// `launcher` starts the processes of functions, as for [`Server::build`](crate::Server::build).
+pub async fn check(sources: &Sources, launcher: &Path) -> Vec<Finding> {
+    let settings = match Settings::load(sources) {
+        Ok(settings) => settings,
+        Err(error) => return vec![Finding::told(error)],
+    };
+    let mut findings = folders::look(&settings);
+    findings.extend(plugin::exposed(&settings).map(StartupError::from).map(Finding::told));
+    findings.extend(keys_and_registry(&settings).await);
+    findings.extend(settings.ssl.as_ref().and_then(|ssl| Tls::open(ssl).err()).map(Finding::told));
+    findings.extend(functions(settings, launcher).await);
+    findings
+}
+
+/// What is wrong with the registry, and with the server's keys.
+async fn keys_and_registry(settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let clients = look::clients(&settings.registry.url).await.unwrap_or_else(|error| {
+        findings.push(Finding::told(StartupError::from(error)));
+        None
+    });
+    let folder = &settings.server.keypath;
+    match (msp_keyfile::look_at_server_keys(folder), clients) {
+        (Ok(ServerKeys::Missing), Some(clients @ 1..)) => {
+            findings.push(Finding::told(StartupError::KeyGone(folder.display().to_string(), clients)));
+        }
+        (Ok(_), _) => {}
+        (Err(error), _) => findings.push(Finding::at("[Server] Keypath", error)),
+    }
+    findings
+}
+
+/// Loads every module and plugin in processes like those of a start.
+async fn functions(settings: Settings, launcher: &Path) -> Vec<Finding> {
+    let config = startup::runners_config(&settings, launcher);
+    // The running server's own folder is emptied by whoever takes it.
+    let config = msp_runners::RunnersConfig {
+        isolation: IsolationConfig { scratch: scratch(), ..config.isolation },
+        ..config
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let modules = settings.modules.clone();
+    let runners = match Runners::start(config, settings.modules, None, clock).await {
+        Ok(runners) => runners,
+        Err(error) => return vec![Finding::told(error)],
+    };
+    let catalogue = runners.catalogue();
+    let missing = modules.iter().filter(|spec| catalogue.find(&spec.function).is_none());
+    let mut findings: Vec<_> = missing
+        .map(|spec| {
+            Finding::new(format!("function {}", spec.function), format!("{} does not load", spec.module), "")
+        })
+        .collect();
+    if let Some(door) = &settings.plugin
+        && let Ok(reloaded) = runners.reload_plugins(door.spec.clone(), Reload::All).await
+    {
+        let failed = reloaded.settled().await;
+        findings.extend(
+            failed
+                .into_iter()
+                .map(|file| Finding::new(format!("plugin file {file}"), "it does not load", "")),
+        );
+    }
+    runners.stop().await;
+    findings
+}
+
+/// A folder for the temporary files of functions that no server uses; it is removed with the runners.
+fn scratch() -> PathBuf {
+    std::env::temp_dir().join(format!("msp-check-{}", std::process::id()))
+}
