@@ -135,8 +135,11 @@ pub trait Guard: Send + Sync {
     fn reload_marks(&self) -> BoxFuture<'_, Result<(), RegistryError>>;
     /// Lowers floor and mark to the clock, giving up protection for the seconds between (`msp-admin floor reset`).
     fn reset_floor(&self) -> BoxFuture<'_, Result<(), RegistryError>>;
-    /// Takes up that a client was given a new secret, which lifts its own floor and mark to what can have been accepted.
-    fn client_rotated(&self, client: &Digest);
+    /// Ends the secret that a client had before `secret`, in the registry too, and lowers the client's own floor and mark,
+    /// which stood for requests under it. To be called, and waited for, before the first request under the new secret is
+    /// judged, with the old one refused already: so the floor stands for nothing else.
+    fn end_previous_secret(&self, client: Digest, secret: Digest)
+    -> BoxFuture<'_, Result<(), RegistryError>>;
     /// Sets the mark to the highest time accepted, before a graceful stop ends.
     fn close(&self) -> BoxFuture<'_, Result<(), RegistryError>>;
 }

@@ -216,6 +216,14 @@ pub trait FreshnessStore: Send + Sync {
     fn keep_ahead(&self, kept: Vec<KeptAhead>) -> BoxFuture<'_, Result<(), RegistryError>>;
     /// Forgets what was kept with a time before this one.
     fn forget_ahead(&self, before: UnixSecond) -> BoxFuture<'_, Result<(), RegistryError>>;
+    /// Drops the secret that a linked client had before `secret`, and lowers the client's own mark, which stood for
+    /// requests under the dropped one. Gives the second that the mark was lowered to; none, and nothing changes, when
+    /// `secret` is not the client's newest or none stands before it.
+    fn end_previous_secret(
+        &self,
+        client: Digest,
+        secret: Digest,
+    ) -> BoxFuture<'_, Result<Option<UnixSecond>, RegistryError>>;
 }
 
 /// The registry as the server uses it; administration has more verbs on the implementation.
@@ -226,8 +234,6 @@ pub trait Registry: FreshnessStore {
     fn snapshot(&self) -> BoxFuture<'_, Result<Snapshot, RegistryError>>;
     /// Writes down days of use, of clients and of api keys.
     fn note_uses(&self, uses: Vec<Use>) -> BoxFuture<'_, Result<(), RegistryError>>;
-    /// Drops a linked client's old secret, because the new one was used.
-    fn retire_previous_secret(&self, client: Digest) -> BoxFuture<'_, Result<(), RegistryError>>;
     /// Adds a line to the audit table.
     fn record(&self, event: AuditEvent) -> BoxFuture<'_, Result<(), RegistryError>>;
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use msp_core::clock::Clock;
 use msp_core::{FreshnessStore, KeptAhead, RegistryError};
-use msp_protocol::UnixSecond;
+use msp_protocol::{Digest, UnixSecond};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::fresh::{Fresh, STEP};
@@ -42,6 +42,8 @@ pub(crate) enum Debt {
 pub(crate) enum Intervention {
     /// Sets the mark to the highest second accepted; sent after nothing more is accepted.
     Close,
+    /// Ends the secret that a client had before this one, and lowers the client's floor and mark.
+    EndSecret { client: Digest, secret: Digest },
     /// Reads the marks anew.
     Reload,
     /// Lowers floor and mark to the clock.
@@ -115,6 +117,7 @@ impl Keeper {
         for (intervention, done) in rest {
             let result = match intervention {
                 Intervention::Close => self.close().await,
+                Intervention::EndSecret { client, secret } => self.end_secret(client, secret).await,
                 Intervention::Reload => self.reload().await,
                 Intervention::Reset => self.reset().await,
             };
@@ -198,6 +201,14 @@ impl Keeper {
         Ok(())
     }
 
+    /// No mark is raised meanwhile, since all writes are made here: what stands in the registry is known afterwards.
+    async fn end_secret(&self, client: Digest, secret: Digest) -> Result<(), RegistryError> {
+        if let Some(mark) = self.note(self.store.end_previous_secret(client, secret).await)? {
+            lock(&self.fresh).lower_client(&client, mark, self.clock.unix());
+        }
+        Ok(())
+    }
+
     async fn reload(&mut self) -> Result<(), RegistryError> {
         let marks = self.store.marks().await?;
         let missing = lock(&self.fresh).load(marks);
@@ -209,14 +220,14 @@ impl Keeper {
     }
 
     /// Lets the operator know, once, when writing begins or ceases to fail.
-    fn note(&self, result: Result<(), RegistryError>) -> Result<(), RegistryError> {
+    fn note<T>(&self, result: Result<T, RegistryError>) -> Result<T, RegistryError> {
         let news = lock(&self.fresh).set_failing(result.is_err());
         match &result {
             Err(error) if news => {
                 tracing::error!("requests are refused until the registry can be written again: {error}");
             }
-            Ok(()) if news => tracing::info!("the registry can be written again"),
-            Ok(()) | Err(_) => {}
+            Ok(_) if news => tracing::info!("the registry can be written again"),
+            Ok(_) | Err(_) => {}
         }
         result
     }

@@ -183,8 +183,12 @@ impl Guard for MemoryGuard {
         Box::pin(self.ask(Intervention::Reset))
     }
 
-    fn client_rotated(&self, client: &Digest) {
-        lock(&self.fresh).rotated(client, self.clock.unix());
+    fn end_previous_secret(
+        &self,
+        client: Digest,
+        secret: Digest,
+    ) -> BoxFuture<'_, Result<(), RegistryError>> {
+        Box::pin(self.ask(Intervention::EndSecret { client, secret }))
     }
 
     /// Refuses everything from now on, and sets the mark to the highest time accepted under it.

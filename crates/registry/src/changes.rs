@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use msp_core::{
-    Access, AuditEvent, ClientRecord, Grants, Link, MAX_REQUEST_TTL_SEC, NewClient, RegistryError,
-};
+use msp_core::{Access, AuditEvent, ClientRecord, Grants, Link, NewClient, RegistryError};
 use msp_protocol::{ClientName, Digest, UnixSecond};
 use sqlx::Executor as _;
 use sqlx::Row as _;
@@ -103,8 +101,6 @@ impl SqlRegistry {
 
     /// Gives a linked client a new secret; the old one works until the new one is used or the overlap ends.
     ///
-    /// Its own mark is lowered to the highest time that can have been accepted.
-    ///
     /// # Errors
     /// [`RegistryError::NotFound`], or that it cannot be written.
     pub async fn rotate(
@@ -133,22 +129,9 @@ impl SqlRegistry {
         .execute(&mut *change.tx)
         .await
         .map_err(|error| self.failed(error))?;
-        self.lower_mark(&mut change, &key).await?;
         let detail = format!("the old secret ends in {} s at the latest", overlap.as_secs());
         self.commit(change, event(actor, "client.rotate", name, detail)).await?;
         Ok(client)
-    }
-
-    /// A mark beyond every time that can have been accepted stands for requests refused as ahead, whose secret ends.
-    async fn lower_mark(&self, change: &mut Change<'_>, key: &Digest) -> Result<(), RegistryError> {
-        let highest = rows::second(self.clock.unix().saturating_add(MAX_REQUEST_TTL_SEC));
-        sqlx::query("UPDATE marks SET mark = $1 WHERE key_digest = $2 AND mark > $1")
-            .bind(highest)
-            .bind(key.as_bytes().to_vec())
-            .execute(&mut *change.tx)
-            .await
-            .map_err(|error| self.failed(error))?;
-        Ok(())
     }
 
     /// Sets or lifts the second from which a linked client is refused.

@@ -1,7 +1,8 @@
 //! Core's traits: what the server reads and writes while it runs.
 
 use msp_core::{
-    AuditEvent, BoxFuture, FreshnessStore, KeptAhead, Marks, Registry, RegistryError, Snapshot, Use,
+    AuditEvent, BoxFuture, FreshnessStore, KeptAhead, MAX_REQUEST_TTL_SEC, Marks, Registry, RegistryError,
+    Snapshot, Use,
 };
 use msp_protocol::{Digest, UnixSecond};
 use sqlx::Row as _;
@@ -76,6 +77,14 @@ impl FreshnessStore for SqlRegistry {
             change.tx.commit().await.map_err(|error| self.failed(error))
         })
     }
+
+    fn end_previous_secret(
+        &self,
+        client: Digest,
+        secret: Digest,
+    ) -> BoxFuture<'_, Result<Option<UnixSecond>, RegistryError>> {
+        Box::pin(self.end_previous(client, secret))
+    }
 }
 
 impl Registry for SqlRegistry {
@@ -108,24 +117,6 @@ impl Registry for SqlRegistry {
         })
     }
 
-    fn retire_previous_secret(&self, client: Digest) -> BoxFuture<'_, Result<(), RegistryError>> {
-        Box::pin(async move {
-            let mut change = self.change().await?;
-            let buried = "INSERT INTO tombstones (digest) SELECT previous FROM clients \
-                          WHERE key_digest = $1 AND previous IS NOT NULL ON CONFLICT DO NOTHING";
-            self.run(&mut change, buried, &client).await?;
-            let sql = "UPDATE clients SET previous = NULL, previous_until = NULL WHERE key_digest = $1";
-            self.run(&mut change, sql, &client).await?;
-            let event = crate::changes::event(
-                "server",
-                "client.rotated",
-                client,
-                "the new secret was used".to_owned(),
-            );
-            self.commit(change, event).await
-        })
-    }
-
     fn record(&self, event: AuditEvent) -> BoxFuture<'_, Result<(), RegistryError>> {
         Box::pin(async move {
             let mut change = self.change().await?;
@@ -136,6 +127,34 @@ impl Registry for SqlRegistry {
 }
 
 impl SqlRegistry {
+    async fn end_previous(
+        &self,
+        client: Digest,
+        secret: Digest,
+    ) -> Result<Option<UnixSecond>, RegistryError> {
+        let mut change = self.change().await?;
+        let sql =
+            "SELECT previous FROM clients WHERE key_digest = $1 AND secret = $2 AND previous IS NOT NULL";
+        let found = sqlx::query(sql).bind(client.as_bytes().to_vec()).bind(secret.as_bytes().to_vec());
+        let row = found.fetch_optional(&mut *change.tx).await.map_err(|error| self.failed(error))?;
+        let Some(row) = row else { return Ok(None) };
+        let previous = row.try_get(0).map_err(|error| self.failed(error))?;
+        self.bury(&mut change, &rows::digest(previous, self.place())?).await?;
+        let sql = "UPDATE clients SET previous = NULL, previous_until = NULL WHERE key_digest = $1";
+        self.run(&mut change, sql, &client).await?;
+        // No request with a time further ahead was accepted, whatever RequestTTL was.
+        let highest = self.clock.unix().saturating_add(MAX_REQUEST_TTL_SEC);
+        sqlx::query("UPDATE marks SET mark = $1 WHERE key_digest = $2 AND mark > $1")
+            .bind(rows::second(highest))
+            .bind(client.as_bytes().to_vec())
+            .execute(&mut *change.tx)
+            .await
+            .map_err(|error| self.failed(error))?;
+        let detail = "the new secret was used".to_owned();
+        self.commit(change, crate::changes::event("server", "client.rotated", client, detail)).await?;
+        Ok(Some(highest))
+    }
+
     async fn read_marks(&self) -> Result<Marks, RegistryError> {
         let clients = sqlx::query("SELECT key_digest, mark FROM marks").fetch_all(&self.pool).await;
         let clients = clients.map_err(|error| self.failed(error))?;

@@ -56,7 +56,6 @@ pub(crate) async fn follow_registry(state: &State) {
             let snapshot = state.registry.snapshot().await?;
             let before = state.directory.load_full();
             let directory = Directory::of(snapshot, &before);
-            directory.rotated_since(&before).for_each(|client| state.guard.client_rotated(client));
             tracing::info!(clients = directory.len(), generation = directory.generation, "registry changed");
             state.directory.store(Arc::new(directory));
             state.search.warm();

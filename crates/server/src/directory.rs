@@ -18,8 +18,10 @@ pub(crate) struct Entry {
     boxed: OnceLock<BoxKey>,
     /// Apart, because a client of the classic shape never needs them.
     pair: OnceLock<Option<Box<PairKeys>>>,
-    /// Set at the first use of a rotated secret, before the registry knows of it.
-    previous_retired: AtomicBool,
+    /// Set at the first use of a rotated secret, before the registry knows of it: the one before is refused.
+    previous_refused: AtomicBool,
+    /// Set when the registry and the guard know of it.
+    previous_ended: AtomicBool,
 }
 
 impl Entry {
@@ -29,7 +31,8 @@ impl Entry {
             record,
             boxed: OnceLock::new(),
             pair: OnceLock::new(),
-            previous_retired: AtomicBool::new(false),
+            previous_refused: AtomicBool::new(false),
+            previous_ended: AtomicBool::new(false),
         }
     }
 
@@ -86,7 +89,7 @@ impl Entry {
         }
         match &linked.previous {
             Some((previous, until))
-                if previous == secret && now < *until && !self.previous_retired.load(Ordering::Acquire) =>
+                if previous == secret && now < *until && !self.previous_refused.load(Ordering::Acquire) =>
             {
                 Ok(())
             }
@@ -94,14 +97,24 @@ impl Entry {
         }
     }
 
-    /// Ends the old secret of a rotation when an accepted request brought the new one; true when that is news.
-    pub(crate) fn retires_previous(&self, secret: &Digest) -> bool {
+    /// Whether this is the new secret of a rotation, and the old one has not ended yet.
+    pub(crate) fn ends_previous(&self, secret: &Digest) -> bool {
         match &self.record.link {
             Link::Linked(linked) if linked.previous.is_some() && linked.secret == *secret => {
-                !self.previous_retired.swap(true, Ordering::AcqRel)
+                !self.previous_ended.load(Ordering::Acquire)
             }
             _ => false,
         }
+    }
+
+    /// Refuses the old secret from now on.
+    pub(crate) fn refuse_previous(&self) {
+        self.previous_refused.store(true, Ordering::Release);
+    }
+
+    /// Notes that registry and guard know that the old secret has ended.
+    pub(crate) fn set_previous_ended(&self) {
+        self.previous_ended.store(true, Ordering::Release);
     }
 }
 
@@ -165,18 +178,6 @@ impl Directory {
     /// How many clients there are.
     pub(crate) fn len(&self) -> usize {
         self.clients.len()
-    }
-
-    /// The linked clients that have another secret than before.
-    pub(crate) fn rotated_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a Digest> {
-        let secret = |entry: &Entry| match &entry.record.link {
-            Link::Linked(linked) => Some(linked.secret),
-            Link::Unlinked => None,
-        };
-        self.clients.values().filter_map(move |entry| {
-            let known = before.clients.get(&entry.digest)?;
-            (!Arc::ptr_eq(known, entry) && secret(known) != secret(entry)).then_some(&entry.digest)
-        })
     }
 
     fn unlinked_secret(&self, secret: &Digest) -> Result<(), Reason> {

@@ -264,7 +264,7 @@ async fn assemble(
         bound,
         reloading: tokio::sync::Mutex::default(),
         draining: AtomicBool::new(false),
-        following: tokio::sync::Mutex::default(),
+        following: Arc::default(),
         registry_problem: ArcSwap::from_pointee(None),
         background: tokio::runtime::Handle::current(),
         next_id: AtomicU64::new(OsRng.next_u64()),

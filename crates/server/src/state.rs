@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use msp_core::clock::Clock;
-use msp_core::{Caller, Guard, Registry, RequestId, Sighting};
+use msp_core::{Caller, Guard, RegistryError, RequestId, Sighting};
 use msp_guard::MemoryGuard;
 use msp_protocol::classic::ReplyTag;
 use msp_protocol::envelope::PairKeys;
@@ -54,7 +54,7 @@ pub(crate) struct State {
     /// Set at a graceful stop.
     pub(crate) draining: AtomicBool,
     /// Held while the directory is replaced, so that an older picture never follows a newer one.
-    pub(crate) following: tokio::sync::Mutex<()>,
+    pub(crate) following: Arc<tokio::sync::Mutex<()>>,
     /// Why the registry could not be read lately.
     pub(crate) registry_problem: ArcSwap<Option<String>>,
     /// The runtime of the background work, which outlives the workers'.
@@ -83,16 +83,24 @@ impl State {
         self.uses.note(caller.id, self.clock.unix());
     }
 
-    /// Tells the registry, behind the caller's back, that a rotated client uses its new secret.
-    pub(crate) fn retire_previous_secret(&self, client: Digest) {
-        let registry = self.registry.clone();
-        self.background.spawn(async move {
-            if let Err(error) = registry.retire_previous_secret(client).await {
-                tracing::warn!(
-                    "the old secret of a rotated client stays known until its overlap ends: {error}"
-                );
+    /// Ends the old secret of a rotated client, because the new one came; false when that cannot be made durable.
+    pub(crate) async fn end_previous_secret(&self, client: Digest, secret: Digest) -> bool {
+        let (directory, following) = (self.directory.clone(), self.following.clone());
+        let guard = self.guard.clone();
+        // A task of its own, which a caller who hangs up does not end: until the guard knows, the directory must not
+        // change, or a request under the new secret would be judged by a floor that is about to fall.
+        let ended = self.background.spawn(async move {
+            let _alone = following.lock().await;
+            let Some(entry) = directory.load().by_digest(&client).cloned() else { return Ok(()) };
+            if entry.ends_previous(&secret) {
+                // First, so that nothing under the old secret is accepted once the floor has fallen.
+                entry.refuse_previous();
+                guard.end_previous_secret(client, secret).await?;
+                entry.set_previous_ended();
             }
+            Ok::<_, RegistryError>(())
         });
+        matches!(ended.await, Ok(Ok(())))
     }
 
     /// What keeps the server from being ready; empty when it is.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use msp_core::{Item, KeptAhead, MAX_REQUEST_TTL_SEC, Marks};
+use msp_core::{Item, KeptAhead, Marks};
 use msp_protocol::{Digest, UnixSecond};
 
 use super::{Client, Fresh, STEP};
@@ -129,14 +129,13 @@ impl Fresh {
         self.floor = self.floor.min(now);
     }
 
-    /// Lowers a client's own floor and mark to the highest time that can have been accepted, as the registry did when
-    /// the client was given a new secret. The old secret ends, and with it every request that was refused as ahead.
-    pub(crate) fn rotated(&mut self, key: &Digest, now: UnixSecond) {
-        let highest = now.saturating_add(MAX_REQUEST_TTL_SEC);
-        let id = self.clients.id(key);
+    /// Lowers a client's own floor to the highest time that can have been accepted, and its mark to where the registry
+    /// has it now: the secret of every request that was refused as ahead has ended.
+    pub(crate) fn lower_client(&mut self, key: &Digest, mark: UnixSecond, now: UnixSecond) {
+        let (id, highest) = (self.clients.id(key), now.saturating_add(self.ttl()));
         if let Some(client) = self.clients.get_mut(id) {
-            client.floor = client.floor.min(now.saturating_add(self.config.request_ttl.as_secs()));
-            client.mark = client.mark.min(highest);
+            client.floor = client.floor.min(highest);
+            client.mark = client.mark.min(mark);
         }
     }
 

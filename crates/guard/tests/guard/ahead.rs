@@ -170,17 +170,45 @@ async fn there_is_room_again_for_a_client_whose_kept_requests_have_passed() {
 }
 
 #[tokio::test]
-async fn a_rotation_lifts_what_binds_a_client_that_was_too_far_ahead() {
-    let world = World::new().await;
+async fn what_binds_a_client_is_lifted_when_its_previous_secret_has_ended() {
+    let mut world = World::new().await;
     for n in 0..65 {
         assert!(world.send(n, START + 5000).await.is_err());
     }
     world.pass(31).await;
     assert!(matches!(world.send(65, START + 31).await, Err(Rejection::BelowFloor { .. })));
+    *world.store.falls_to.lock().unwrap() = Some(START + 331);
 
-    world.guard.client_rotated(&key(1));
+    world.guard.end_previous_secret(key(1), key(9)).await.unwrap();
 
     world.pass(31).await;
     assert_eq!(world.send(66, START + 62).await, Ok(()));
     assert!(matches!(world.send(0, START + 5000).await, Err(Rejection::TooNew { tell: false, .. })));
+    // The new secret's requests bind it again, and what the registry has of that is known exactly.
+    assert!(world.send(67, START + 400).await.is_err());
+    assert_eq!(world.store.marks().clients, [(key(1), START + 400)]);
+    world.crash().await;
+    world.clock.set_unix(START + 400);
+    assert!(matches!(world.send(67, START + 400).await, Err(Rejection::BelowFloor { .. })));
+}
+
+#[tokio::test]
+async fn what_binds_a_client_stays_when_no_secret_has_ended_or_that_cannot_be_written() {
+    for (falls_to, writes) in [(None, Writes::Work), (Some(START + 300), Writes::Fail)] {
+        let mut world = World::new().await;
+        for n in 0..65 {
+            assert!(world.send(n, START + 5000).await.is_err());
+        }
+        *world.store.falls_to.lock().unwrap() = falls_to;
+        world.store.set(writes);
+
+        let ended = world.guard.end_previous_secret(key(1), key(9)).await;
+
+        assert_eq!(ended.is_ok(), writes == Writes::Work);
+        world.store.set(Writes::Work);
+        world.clock.set_unix(START + 5000);
+        assert!(matches!(world.send(64, START + 5000).await, Err(Rejection::BelowFloor { .. })));
+        world.crash().await;
+        assert!(matches!(world.send(64, START + 5000).await, Err(Rejection::BelowFloor { .. })));
+    }
 }

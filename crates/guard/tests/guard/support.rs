@@ -30,6 +30,8 @@ pub(crate) enum Writes {
 pub(crate) struct FakeStore {
     pub(crate) marks: Mutex<Marks>,
     pub(crate) writes: Mutex<Writes>,
+    /// The second to which the mark of a client falls whose previous secret ends; none when it has none.
+    pub(crate) falls_to: Mutex<Option<UnixSecond>>,
     count: AtomicUsize,
     largest_keep: AtomicUsize,
     open: watch::Sender<bool>,
@@ -118,6 +120,23 @@ impl FreshnessStore for FakeStore {
     fn forget_ahead(&self, before: UnixSecond) -> BoxFuture<'_, Result<(), RegistryError>> {
         self.write(move |marks| marks.ahead.retain(|kept| kept.ts >= before))
     }
+
+    fn end_previous_secret(
+        &self,
+        client: Digest,
+        _secret: Digest,
+    ) -> BoxFuture<'_, Result<Option<UnixSecond>, RegistryError>> {
+        Box::pin(async move {
+            let lowest = *self.falls_to.lock().unwrap();
+            let written = self.write(move |marks| {
+                let mark = marks.clients.iter_mut().find(|(known, _)| *known == client);
+                if let (Some((_, mark)), Some(lowest)) = (mark, lowest) {
+                    *mark = lowest.min(*mark);
+                }
+            });
+            written.await.map(|()| lowest)
+        })
+    }
 }
 
 /// One server, which can be killed and stopped.
@@ -138,6 +157,7 @@ impl World {
         let store = Arc::new(FakeStore {
             marks: Mutex::default(),
             writes: Mutex::new(Writes::Work),
+            falls_to: Mutex::default(),
             count: AtomicUsize::new(0),
             largest_keep: AtomicUsize::new(0),
             open: watch::Sender::new(true),

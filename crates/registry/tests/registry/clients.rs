@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use msp_core::{Access, Grants, Link, Registry as _, RegistryError, Use};
+use msp_core::{Access, FreshnessStore as _, Grants, Link, Registry as _, RegistryError, Use};
 use msp_protocol::{OsRng, Secret};
 use msp_registry::SqlRegistry;
 
@@ -150,7 +150,12 @@ async fn a_rotation_keeps_the_old_secret_for_the_overlap_and_buries_the_one_befo
         registry.add_client(&again, "test").await.unwrap_err(),
         RegistryError::Tombstone("the secret")
     );
-    registry.retire_previous_secret(new.key.digest()).await.unwrap();
+    let ended = registry.end_previous_secret(new.key.digest(), second).await.unwrap();
+    assert_eq!(ended, None, "the newest secret alone ends the one before it");
+    assert_eq!(linked(&fixture.only_client().await).previous, Some((second, NOW + 60)));
+    let ended = registry.end_previous_secret(new.key.digest(), third).await.unwrap();
+    assert_eq!(ended, Some(NOW + 300));
+    assert_eq!(registry.end_previous_secret(new.key.digest(), third).await.unwrap(), None, "once");
     assert_eq!(linked(&fixture.only_client().await).previous, None);
     again.secret = second;
     assert_eq!(

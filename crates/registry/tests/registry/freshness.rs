@@ -33,7 +33,7 @@ async fn marks_outlive_the_process_and_raise_no_generation() {
 }
 
 #[tokio::test]
-async fn a_rotation_lifts_a_mark_that_no_accepted_request_can_have_raised() {
+async fn a_mark_falls_when_the_previous_secret_ends_and_not_with_the_rotation() {
     let fixture = Fixture::new().await;
     let new = new_client(Some("laptop"));
     fixture.registry.add_client(&new, "test").await.unwrap();
@@ -42,5 +42,9 @@ async fn a_rotation_lifts_a_mark_that_no_accepted_request_can_have_raised() {
     let secret = Secret::generate(&mut OsRng).digest();
     let name = "laptop".parse().unwrap();
     fixture.registry.rotate(&name, &secret, Duration::from_secs(60), "test").await.unwrap();
+    assert_eq!(fixture.registry.marks().await.unwrap().clients, [(key, NOW + 1_000_000)]);
+
+    fixture.registry.end_previous_secret(key, secret).await.unwrap();
+
     assert_eq!(fixture.registry.marks().await.unwrap().clients, [(key, NOW + 300)]);
 }

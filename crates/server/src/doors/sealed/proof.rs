@@ -33,14 +33,21 @@ impl State {
     /// Proves the claim and admits the request, once.
     pub(super) async fn prove(&self, claim: &Claim, directory: &Directory) -> Result<(), Refused> {
         let now = self.clock.unix();
-        let entry = &claim.entry;
-        entry.judge(&claim.secret, now, directory).map_err(Refused::Unproven)?;
-        let admission = Admission { client: entry.digest, items: claim.items.clone(), ts: claim.ts };
-        self.guard.admit(admission).await.map_err(|rejection| refused(rejection, claim.ts, now))?;
-        if entry.retires_previous(&claim.secret) {
-            self.retire_previous_secret(entry.digest);
+        let client = claim.entry.digest;
+        claim.entry.judge(&claim.secret, now, directory).map_err(Refused::Unproven)?;
+        // Before the guard judges it, or else what it refuses now might be forgiven when the old secret ends. A request
+        // that is too old leaves no trace in the guard, and is no use of the new secret.
+        let too_old = claim.ts < now.saturating_sub(self.settings.load().clients.request_ttl.as_secs());
+        let ends = !too_old && claim.entry.ends_previous(&claim.secret);
+        if ends && !self.end_previous_secret(client, claim.secret).await {
+            return Err(Refused::Limited(Reason::GuardUnavailable));
         }
-        Ok(())
+        let admission = Admission { client, items: claim.items.clone(), ts: claim.ts };
+        self.guard.admit(admission).await.map_err(|rejection| refused(rejection, claim.ts, now))?;
+        // The secret may have ended meanwhile, and with it the floor that stood for its requests.
+        let directory = self.directory.load();
+        let entry = directory.by_digest(&client).ok_or(Refused::Unproven(Reason::Stranger))?;
+        entry.judge(&claim.secret, now, &directory).map_err(Refused::Unproven)
     }
 
     /// Makes the caller of a proven request.

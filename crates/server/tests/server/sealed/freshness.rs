@@ -70,6 +70,69 @@ async fn a_client_whose_clock_is_40_s_ahead_is_told_once_and_its_request_never_b
     assert_eq!(moved(&ahead, &server).call(&server, NOW + 41, "time_test", None).await.0, 200);
 }
 
+/// Sends so many requests far ahead that the last ones are not kept one by one, and gives those.
+async fn beyond_the_kept(caller: &Caller, server: &crate::harness::TestServer, ts: u64) -> [String; 2] {
+    for _ in 0..64 {
+        assert_eq!(server.post(caller.envelope(ts, "time_test", None).1).await.status, 401);
+    }
+    let sent = [caller.envelope(ts, "time_test", None).1, caller.envelope(ts - 1, "time_test", None).1];
+    for body in &sent {
+        assert_eq!(server.post(body.clone()).await.status, 401);
+    }
+    sent
+}
+
+async fn rotate(caller: &Caller, server: &crate::harness::TestServer) -> Caller {
+    let new = Caller { secret: msp_protocol::Secret::generate(&mut msp_protocol::OsRng), ..caller.clone() };
+    let (name, overlap) = ("laptop".parse().unwrap(), Duration::from_secs(7 * 86_400));
+    server.registry.rotate(&name, &new.secret.digest(), overlap, "test").await.unwrap();
+    server.up_to_date().await;
+    new
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_makes_no_request_valid_that_was_refused_as_ahead_not_after_a_restart_either() {
+    let server = Wanted::new().start().await;
+    let old = server.linked("laptop").await;
+    let sent = beyond_the_kept(&old, &server, NOW + 5000).await;
+    let new = rotate(&old, &server).await;
+    server.clock().set_unix(NOW + 5000);
+    for body in &sent {
+        assert_eq!(server.post(body.clone()).await.status, 401);
+    }
+    server.clock().set_unix(NOW + 40);
+    let server = server.restart().await;
+    server.clock().set_unix(NOW + 5000);
+    for body in &sent {
+        assert_eq!(server.post(body.clone()).await.status, 401, "after a restart");
+    }
+
+    server.clock().set_unix(NOW + 40);
+    let new = moved(&new, &server);
+    assert_eq!(new.call(&server, NOW + 40, "time_test", None).await.0, 401, "bound for the TTL still");
+    server.clock().set_unix(NOW + 400);
+    assert_eq!(new.call(&server, NOW + 400, "time_test", None).await.0, 200, "and then no longer");
+    server.clock().set_unix(NOW + 5000);
+    server.post(sent[0].clone()).await.assert_plain();
+    assert_eq!(server.why().await, "the key is registered, the secret is not");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_new_secret_sent_ahead_stays_refused_when_the_old_one_ends() {
+    let server = Wanted::new().start().await;
+    let old = server.linked("laptop").await;
+    beyond_the_kept(&old, &server, NOW + 9000).await;
+    let new = rotate(&old, &server).await;
+    let sent = beyond_the_kept(&new, &server, NOW + 5000).await;
+    assert_eq!(old.call(&server, NOW, "time_test", None).await, (401, Err(String::new())), "it has ended");
+    let server = server.restart().await;
+    server.clock().set_unix(NOW + 5000);
+    for body in sent {
+        assert_eq!(server.post(body).await.status, 401);
+    }
+    assert_eq!(moved(&new, &server).call(&server, NOW + 5001, "time_test", None).await.0, 200);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_too_old_is_told_the_servers_time_once_and_only_within_a_day() {
     let server = Wanted::new().start().await;
