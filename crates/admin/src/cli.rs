@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::as_owner;
 use crate::commands::{
     ApiKey, Audit, Backup, Bans, CheckConfig, Client, Completions, Doctor, Floor, GenKey, Import, Man,
     Restore, Why, client,
@@ -56,7 +57,8 @@ pub fn definitions() -> [clap::Command; 4] {
 }
 
 fn parse<P: Parser>(usage: u8) -> Result<P, ExitCode> {
-    P::try_parse().map_err(|error| {
+    let arguments = as_owner::begin().map_err(|error| told(&error))?;
+    P::try_parse_from(arguments).map_err(|error| {
         // Help that nobody reads to its end is no failure.
         let _nobody_listens = error.print();
         if error.use_stderr() { ExitCode::from(usage) } else { ExitCode::SUCCESS }
@@ -69,15 +71,15 @@ fn run(common: Common, command: Command) -> ExitCode {
         .build()
         .map_err(|cause| AdminError::io("start", cause))
         .and_then(|runtime| runtime.block_on(command.run(common)));
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            if let Some(line) = error.line() {
-                output::note(&line);
-            }
-            error.exit_code()
-        }
+    done.map_or_else(|error| told(&error), |()| ExitCode::SUCCESS)
+}
+
+/// Says why a command ended; what is not ours in the line, a server's words or a file's name, is written out.
+fn told(error: &AdminError) -> ExitCode {
+    if let Some(line) = error.line() {
+        output::note(&output::printable(&line));
     }
+    error.exit_code()
 }
 
 /// Runs a mini-share-point server: its clients, its registry, and what it refuses
@@ -173,8 +175,21 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Reads, as root, the files that the command line names, so that their texts go along with whom it becomes.
+    fn read_named(&self) -> Result<(), AdminError> {
+        match self {
+            Self::Import(options) if as_owner::is_root() => {
+                options.read_named();
+                Ok(())
+            }
+            Self::Client(Client::Revoke(options)) if as_owner::is_root() => options.read_named(),
+            _ => Ok(()),
+        }
+    }
+
     async fn run(self, common: Common) -> Result<(), AdminError> {
-        let context = |url: Option<&str>| Context::load(&common, url);
+        self.read_named()?;
+        let context = |url: Option<&str>| Context::load(&common, url, None);
         match self {
             Self::ApiKey(command) => {
                 let context = context(None)?;
@@ -185,7 +200,7 @@ impl Command {
                 context.change(options.run(&context)).await
             }
             Self::Audit(options) => options.run(&context(None)?).await,
-            Self::Backup(options) => options.run(&context(None)?).await,
+            Self::Backup(options) => options.run(&common).await,
             Self::Bans(options) => options.run(&context(None)?),
             Self::CheckConfig(options) => options.run(&common),
             Self::Client(command) => {
@@ -205,7 +220,7 @@ impl Command {
                 let context = context(None)?;
                 context.change(options.run(&context)).await
             }
-            Self::Restore(options) => options.run(&context(None)?).await,
+            Self::Restore(options) => options.run(&common).await,
             Self::Why(options) => options.run(&context(None)?),
         }
     }

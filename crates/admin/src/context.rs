@@ -1,5 +1,6 @@
 //! What most commands need: the settings, the clock, the registry, the way to the server.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,10 +12,12 @@ use msp_protocol::PublicKey;
 use msp_registry::SqlRegistry;
 use msp_settings::{Settings, SettingsError, Sources};
 
+use crate::as_owner;
 use crate::cli::Common;
 use crate::control::Control;
 use crate::error::AdminError;
 use crate::output::Output;
+use crate::users;
 
 /// Everything around one command.
 #[derive(Debug)]
@@ -25,13 +28,14 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Reads the configuration; `url` stands for `[Server] PublicUrl`.
-    pub(crate) fn load(common: &Common, url: Option<&str>) -> Result<Self, AdminError> {
-        Ok(Self {
-            settings: settings(common, url)?,
-            clock: Arc::new(SystemClock::start()),
-            output: Output::new(common.json),
-        })
+    /// Reads the configuration, and goes on as the owner of the folders that it names; `url` stands for
+    /// `[Server] PublicUrl`, `file` is what the command line names and what goes along.
+    pub(crate) fn load(common: &Common, url: Option<&str>, file: Option<&File>) -> Result<Self, AdminError> {
+        let settings = settings(common, url)?;
+        let registry = registry_file(&settings.registry.url).and_then(Path::parent);
+        let folders = [Some(&*settings.server.keypath), Some(&*settings.clients.keypath), registry];
+        as_owner::work_as_owner(&folders.into_iter().flatten().collect::<Vec<_>>(), file)?;
+        Ok(Self { settings, clock: Arc::new(SystemClock::start()), output: Output::new(common.json) })
     }
 
     /// Opens the registry, which must exist.
@@ -90,33 +94,10 @@ pub(crate) fn settings(common: &Common, url: Option<&str>) -> Result<Settings, S
 
 /// Who does it, for the audit: `admin:` and the name of this process's user, or its number.
 pub(crate) fn actor() -> String {
-    let uid = rustix::process::getuid().as_raw();
-    let users = msp_keyfile::read_text(Path::new("/etc/passwd"), MAX_USERS_BYTES).ok();
-    let name = users.as_ref().and_then(|users| user_name(users, uid));
-    name.map_or_else(|| format!("admin:{uid}"), |name| format!("admin:{name}"))
-}
-
-/// Finds the name of a uid in the lines of passwd(5).
-fn user_name(users: &str, uid: u32) -> Option<&str> {
-    users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next().filter(|name| !name.is_empty())?;
-        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
-    })
-}
-
-/// More than any list of local users, in bytes.
-const MAX_USERS_BYTES: usize = 1024 * 1024;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_user_is_named_as_in_passwd() {
-        let users = "root:x:0:0:root:/root:/bin/bash\nbroken\n\nmsp:x:1000:100::/app:/bin/sh\n";
-        assert_eq!(user_name(users, 0), Some("root"));
-        assert_eq!(user_name(users, 1000), Some("msp"));
-        assert_eq!(user_name(users, 100), None);
+    if let Some(root) = as_owner::actor() {
+        return root.to_owned();
     }
+    let uid = rustix::process::getuid().as_raw();
+    let name = users::name(uid);
+    name.map_or_else(|| format!("admin:{uid}"), |name| format!("admin:{name}"))
 }

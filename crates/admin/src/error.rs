@@ -13,6 +13,11 @@ use msp_settings::SettingsError;
 pub(crate) enum AdminError {
     #[error("{} cannot check what it would load: {why}; are it and msp-admin of one version?", .program.display())]
     Check { program: PathBuf, why: String },
+    #[error(
+        "{} belongs to uid {uid}, and this command cannot become that user: {cause}; run it as that user",
+        .folder.display()
+    )]
+    BecomeOwner { folder: PathBuf, uid: u32, cause: std::io::Error },
     #[error("the client's public key: {0}; give the one line of its client.pub")]
     ClientKey(KeyError),
     #[error("cannot {action}: {cause}")]
@@ -34,6 +39,14 @@ pub(crate) enum AdminError {
          start would load", .0.display()
     )]
     NoServerProgram(PathBuf),
+    #[error(
+        "{} belongs to uid {}, {} to uid {}: run this command as the server's user",
+        .folders[0].display(), .uids[0], .folders[1].display(), .uids[1]
+    )]
+    Owners { folders: [PathBuf; 2], uids: [u32; 2] },
+    /// The command was run as the owner of the folder and ended with this code; everything was said already.
+    #[error("it ended with {0} as the folder's owner")]
+    RanAsOwner(u8),
     #[error(transparent)]
     Registry(#[from] RegistryError),
     /// Everything was said already.
@@ -81,6 +94,7 @@ impl AdminError {
     /// 2 for a wrong command line, 1 for everything else.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
+            Self::RanAsOwner(code) => ExitCode::from(*code),
             Self::Usage(_) => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }
@@ -89,7 +103,7 @@ impl AdminError {
     /// The line for standard error; messages that scripts know from the original gen_key stand alone.
     pub(crate) fn line(&self) -> Option<String> {
         match self {
-            Self::Reported => None,
+            Self::RanAsOwner(_) | Self::Reported => None,
             Self::KeyNotFound(_) | Self::WrongKeyType(_) => Some(self.to_string()),
             _ => Some(format!("error: {self}")),
         }

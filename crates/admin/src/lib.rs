@@ -4,6 +4,7 @@
 //! changed directly, whether or not a server runs, which takes up the change within a second; what only the
 //! server knows or may do goes over its control socket.
 
+mod as_owner;
 mod caller;
 mod checks;
 mod cli;
@@ -17,5 +18,6 @@ mod output;
 mod prompt;
 mod server_program;
 mod times;
+mod users;
 
 pub use cli::{appendclient, definitions, gen_key, msp_admin, purgeclients};

@@ -6,6 +6,8 @@ use std::io::{self, BufRead, BufReader};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use msp_keyfile::KeyFileError;
+
 /// What is looked for.
 #[derive(Debug)]
 pub(crate) enum Wanted {
@@ -22,18 +24,26 @@ pub(crate) enum Wanted {
 /// # Errors
 /// What reading says; a missing `latest.log` is an error, a missing rotated file the end.
 pub(crate) fn newest(folder: &Path, wanted: &Wanted, last: usize) -> io::Result<Vec<String>> {
-    let mut found = newest_of(BufReader::new(File::open(folder.join(LATEST))?), wanted, last)?;
+    let mut found = newest_of(BufReader::new(open(&folder.join(LATEST))?), wanted, last)?;
     for number in 1.. {
         if found.len() >= last {
             break;
         }
-        match File::open(rotated(folder, number)) {
+        match open(&rotated(folder, number)) {
             Ok(file) => found.extend(newest_of(BufReader::new(file), wanted, last - found.len())?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => break,
             Err(error) => return Err(error),
         }
     }
     Ok(found)
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    msp_keyfile::open_named(path).map_err(|error| match error {
+        KeyFileError::NotFound { .. } => io::ErrorKind::NotFound.into(),
+        KeyFileError::Io { cause, .. } => cause,
+        other => io::Error::other(other),
+    })
 }
 
 fn rotated(folder: &Path, number: u32) -> PathBuf {

@@ -157,7 +157,16 @@ impl Drop for Waiting {
     }
 }
 
-/// A text from outside that cannot steer the terminal.
+/// A text from outside that cannot steer the terminal: control characters are written out, and so are those that
+/// turn the direction of what follows.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut printable = String::with_capacity(text.len());
+    for c in text.chars() {
+        if steers(c) { printable.extend(c.escape_default()) } else { printable.push(c) }
+    }
+    printable
 }

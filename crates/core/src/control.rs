@@ -21,11 +21,6 @@ pub const MAX_LINE: usize = 4 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Request {
-    /// Writes a copy of the registry to a new file.
-    Backup {
-        /// The absolute path of the file, which must not exist.
-        to: PathBuf,
-    },
     /// Asks for the ban list.
     Bans,
     /// Asks for the floor.
@@ -44,8 +39,10 @@ pub enum Request {
     },
     /// Replaces the registry's content by a backup's.
     Restore {
-        /// The absolute path of the backup.
+        /// The absolute path of the backup, or of a copy that the server can read.
         from: PathBuf,
+        /// What the operator calls it, for the audit.
+        name: String,
         /// Who asks, for the audit.
         actor: String,
     },
@@ -90,11 +87,31 @@ pub enum Reply {
         /// The rows.
         refusals: Vec<Refusal>,
     },
+    /// The registry's content was replaced.
+    Restored {
+        /// What it brought.
+        restored: Restored,
+    },
     /// How the server is.
     Status {
         /// The server's state.
         status: Box<Status>,
     },
+}
+
+/// What a restore brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// Clients after it.
+    pub clients: u64,
+    /// Api keys after it.
+    pub api_keys: u64,
+    /// Clients and api keys of the backup that stay out, because they were revoked since.
+    pub revoked: u64,
+    /// Clients after it that are disabled or have expired.
+    pub shut_out: u64,
+    /// No request dated at or before this second is accepted.
+    pub floor: UnixSecond,
 }
 
 /// One refusal of the ring.

@@ -5,6 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use msp_protocol::{KeyError, SecretError};
+use rustix::io::Errno;
+
+use crate::place::NoFile;
 
 /// Which half of a key pair a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +57,15 @@ pub enum KeyFileError {
         /// What is wrong with it.
         cause: KeyError,
     },
+    /// A symbolic link that another user may have made.
+    #[error(
+        "{} is, or lies behind, a symbolic link that another user can make, which is not followed; name the place \
+         where it leads", .path.display()
+    )]
+    Link {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// The two halves of a pair do not belong together.
     #[error(
         "{} does not belong to {}; put the right private half back, or remove the public one to have it rebuilt",
@@ -64,6 +76,14 @@ pub enum KeyFileError {
         private: PathBuf,
         /// The public half.
         public: PathBuf,
+    },
+    /// Something else has the file's name.
+    #[error("{} is a {what}, not a file; move it away, or check the path", .path.display())]
+    NotAFile {
+        /// The file.
+        path: PathBuf,
+        /// What it is: `folder`, `named pipe`, …
+        what: &'static str,
     },
     /// No such file, or no folder to put it in.
     #[error("{} does not exist; check the path", .path.display())]
@@ -108,10 +128,27 @@ pub enum KeyFileError {
 }
 
 impl KeyFileError {
+    /// What is wrong, without the file's name and the advice: for lists that name the file themselves.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Io { cause, .. } => cause.to_string(),
+            Self::Link { .. } => "a symbolic link, which is not followed".to_owned(),
+            Self::NotAFile { what, .. } => format!("a {what}, not a file"),
+            Self::NotText { .. } => "not a text file".to_owned(),
+            Self::TooLong { max_bytes, .. } => format!("more than {max_bytes} bytes"),
+            other => other.to_string(),
+        }
+    }
+
     /// Sorts an error of the operating system into the variants.
     pub(crate) fn io(path: &Path, action: &'static str, cause: io::Error) -> Self {
         let path = path.to_owned();
+        if let Some(NoFile(what)) = cause.get_ref().and_then(|cause| cause.downcast_ref()) {
+            return Self::NotAFile { path, what };
+        }
         match cause.kind() {
+            _ if cause.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Self::Link { path },
             io::ErrorKind::AlreadyExists => Self::Exists { path },
             io::ErrorKind::NotFound => Self::NotFound { path },
             _ => Self::Io { path, action, cause },

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use msp_protocol::PrivateKey;
 
 use crate::error::KeyFileError;
+use crate::place::create_private_folder;
 use crate::read::{read_private_key, read_public_key};
-use crate::write::{create_private_folder, replace, write_new};
+use crate::write::{replace, write_new};
 
 /// What a server finds in its key folder.
 #[derive(Debug)]

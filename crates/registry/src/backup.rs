@@ -1,9 +1,15 @@
 //! Copies of the registry, and taking one back.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use msp_core::RegistryError;
+use msp_core::control::Restored;
+use msp_keyfile::PrivateFolder;
+use msp_protocol::PublicKey;
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Connection as _, Row as _};
 
 use crate::changes::event;
@@ -11,40 +17,31 @@ use crate::error::failed;
 use crate::open::{SqlRegistry, connection_url, schema_version};
 use crate::rows;
 
-/// What a restore brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Restored {
-    /// Clients after it.
-    pub clients: u64,
-    /// Api keys after it.
-    pub api_keys: u64,
-    /// Clients and api keys of the backup that stay out, because they were revoked since.
-    pub revoked: u64,
-}
-
 impl SqlRegistry {
-    /// Writes a whole copy to a new file, 0600; the server may run.
+    /// Writes a whole copy into an open file; the server may run.
+    ///
+    /// SQLite writes to paths alone, so the copy is made beside the registry first, in a folder of its own.
     ///
     /// # Errors
-    /// [`RegistryError::Unavailable`] when the file exists or cannot be written.
-    pub async fn backup(&self, to: &Path) -> Result<(), RegistryError> {
-        let place = to.display().to_string();
-        let unavailable = |why: String| RegistryError::Unavailable(place.clone(), why);
-        // The copy goes into this empty file, which is private from the start.
-        msp_keyfile::create_private(to).map_err(|error| unavailable(error.to_string()))?;
-        let copied = sqlx::query("VACUUM INTO $1").bind(to.display().to_string()).execute(&self.pool).await;
-        if let Err(error) = copied {
-            let _keep_the_first_error = std::fs::remove_file(to);
-            return Err(failed(&place, &error));
-        }
-        let synced = std::fs::File::open(to).and_then(|file| file.sync_all());
-        synced.map_err(|error| unavailable(error.to_string()))
+    /// [`RegistryError::Unavailable`] when it cannot be written.
+    pub async fn backup(&self, to: &mut File) -> Result<(), RegistryError> {
+        let unavailable = |why: String| RegistryError::Unavailable("the backup".to_owned(), why);
+        let folder = PrivateFolder::beside(self.path()).map_err(|error| unavailable(error.to_string()))?;
+        let copy = folder.path("copy");
+        sqlx::query("VACUUM INTO $1")
+            .bind(copy.display().to_string())
+            .execute(&self.pool)
+            .await
+            .map_err(|error| failed(&copy.display().to_string(), &error))?;
+        let written = File::open(&copy).and_then(|mut copy| std::io::copy(&mut copy, to));
+        written.and_then(|_| to.sync_all()).map_err(|error| unavailable(error.to_string()))
     }
 
-    /// Replaces the content by a backup's, in one transaction.
+    /// Replaces the content by a backup's, in one transaction. `from` is called `name` in errors and in the audit.
     ///
-    /// What was revoked since the backup stays revoked. Nothing that may have been accepted since is accepted again:
-    /// the mark becomes the highest of the backup's, the present one, and now + RequestTTL.
+    /// It forgives nothing: what was revoked since the backup stays revoked, a disabled client disabled, the earlier
+    /// expiry holds, and a secret that a rotation has ended stays ended. Nothing that may have been accepted since is
+    /// accepted again: the mark becomes the highest of the backup's, the present one, and now + RequestTTL.
     ///
     /// # Errors
     /// [`RegistryError::Corrupt`] and [`RegistryError::Newer`] for the backup, else that it cannot be written; the
@@ -52,25 +49,26 @@ impl SqlRegistry {
     pub async fn restore(
         &self,
         from: &Path,
+        name: &str,
         request_ttl: Duration,
         actor: &str,
     ) -> Result<Restored, RegistryError> {
-        check(from).await?;
+        check(from, name).await?;
         let mut connection = self.pool.acquire().await.map_err(|error| self.failed(error))?;
         sqlx::query("ATTACH DATABASE $1 AS backup")
             .bind(from.display().to_string())
             .execute(&mut *connection)
             .await
-            .map_err(|error| failed(&from.display().to_string(), &error))?;
+            .map_err(|error| failed(name, &error))?;
         let restored = self.copy_from_attached(&mut connection, request_ttl).await;
         let detached = sqlx::query("DETACH DATABASE backup").execute(&mut *connection).await;
         drop(connection);
         let restored = restored?;
         detached.map_err(|error| self.failed(error))?;
-        let Restored { clients, api_keys, revoked } = restored;
+        let Restored { clients, api_keys, revoked, .. } = restored;
         let detail = format!("{clients} clients, {api_keys} api keys; {revoked} of the backup stay revoked");
         let change = self.change().await?;
-        self.commit(change, event(actor, "registry.restore", from.display(), detail)).await?;
+        self.commit(change, event(actor, "registry.restore", name, detail)).await?;
         Ok(restored)
     }
 
@@ -80,61 +78,98 @@ impl SqlRegistry {
         request_ttl: Duration,
     ) -> Result<Restored, RegistryError> {
         let mut tx = connection.begin_with("BEGIN IMMEDIATE").await.map_err(|error| self.failed(error))?;
-        let mark = rows::second(self.clock.unix().saturating_add(request_ttl.as_secs()));
-        sqlx::query(
-            "UPDATE meta SET value = MAX(value, $1, (SELECT value FROM backup.meta WHERE name = 'accepted_until')) \
-             WHERE name = 'accepted_until'",
-        )
-        .bind(mark)
-        .execute(&mut *tx)
-        .await
-        .map_err(|error| self.failed(error))?;
+        let now = self.clock.unix();
+        let with_time = [(RAISE_MARK, now.saturating_add(request_ttl.as_secs())), (BURY_ENDED, now)];
+        for (sql, second) in with_time {
+            let done = sqlx::query(sql).bind(rows::second(second)).execute(&mut *tx).await;
+            done.map_err(|error| self.failed(error))?;
+        }
         for sql in STEPS {
             sqlx::query(*sql).execute(&mut *tx).await.map_err(|error| self.failed(error))?;
         }
-        let count = async |tx: &mut sqlx::Transaction<'_, sqlx::Any>, sql: &'static str| {
-            let row = sqlx::query(sql).fetch_one(&mut **tx).await;
-            row.and_then(|row| row.try_get(0)).map(rows::unix).map_err(|error| self.failed(error))
+        let row = sqlx::query(COUNT).bind(rows::second(now)).fetch_one(&mut *tx).await;
+        let row = row.map_err(|error| self.failed(error))?;
+        let count = |column: usize| row.try_get(column).map(rows::unix).map_err(|error| self.failed(error));
+        let restored = Restored {
+            clients: count(0)?,
+            api_keys: count(1)?,
+            revoked: count(2)?,
+            shut_out: count(3)?,
+            floor: count(4)?,
         };
-        let clients = count(&mut tx, "SELECT COUNT(*) FROM main.clients").await?;
-        let api_keys = count(&mut tx, "SELECT COUNT(*) FROM main.api_keys").await?;
-        let kept = "SELECT (SELECT COUNT(*) FROM backup.clients) + (SELECT COUNT(*) FROM backup.api_keys)";
-        let revoked = count(&mut tx, kept).await? - clients - api_keys;
         tx.commit().await.map_err(|error| self.failed(error))?;
-        Ok(Restored { clients, api_keys, revoked })
+        Ok(restored)
     }
 }
 
+/// $1: the second after the last that may have been accepted.
+const RAISE_MARK: &str = "UPDATE main.meta SET value = MAX(value, $1, (SELECT value FROM backup.meta WHERE name = 'accepted_until')) \
+     WHERE name = 'accepted_until'";
+
+/// Of both, the secrets whose overlap has ended at $1.
+const BURY_ENDED: &str = "INSERT INTO main.tombstones (digest) \
+     SELECT previous FROM main.clients WHERE previous_until <= $1 AND previous IS NOT NULL \
+     UNION SELECT previous FROM backup.clients WHERE previous_until <= $1 AND previous IS NOT NULL \
+     ON CONFLICT DO NOTHING";
+
+/// Clients, api keys, what stays out, who is shut out at $1, and the mark.
+const COUNT: &str = "SELECT (SELECT COUNT(*) FROM main.clients), (SELECT COUNT(*) FROM main.api_keys), \
+     (SELECT COUNT(*) FROM backup.clients) + (SELECT COUNT(*) FROM backup.api_keys) \
+     - (SELECT COUNT(*) FROM main.clients) - (SELECT COUNT(*) FROM main.api_keys), \
+     (SELECT COUNT(*) FROM main.clients WHERE disabled <> 0 OR expires <= $1), \
+     (SELECT value FROM main.meta WHERE name = 'accepted_until')";
+
 /// From the attached backup to the registry. A tombstone of either keeps its client or api key out; marks are united.
+///
+/// Of a client that both know, the secrets are the registry's, unless they have ended or the backup says that its own
+/// came after them.
 const STEPS: &[&str] = &[
+    "CREATE TEMP TABLE present AS SELECT key_digest, secret, previous, previous_until, expires, disabled \
+     FROM main.clients",
+    "CREATE TEMP TABLE present_keys AS SELECT digest, expires FROM main.api_keys",
+    "INSERT INTO main.tombstones (digest) SELECT digest FROM backup.tombstones WHERE TRUE ON CONFLICT DO NOTHING",
+    "UPDATE temp.present SET secret = NULL WHERE secret IN (SELECT digest FROM main.tombstones) \
+     OR secret = (SELECT previous FROM backup.clients AS old WHERE old.key_digest = present.key_digest)",
+    "INSERT INTO main.tombstones (digest) SELECT old.secret FROM backup.clients AS old \
+     JOIN temp.present AS present USING (key_digest) WHERE old.secret IS NOT NULL AND present.secret IS NOT NULL \
+     AND old.secret IS NOT present.secret AND old.secret IS NOT present.previous ON CONFLICT DO NOTHING",
     "DELETE FROM main.grants",
     "DELETE FROM main.clients",
     "DELETE FROM main.secrets",
     "DELETE FROM main.api_key_grants",
     "DELETE FROM main.api_keys",
-    "INSERT INTO main.tombstones (digest) SELECT digest FROM backup.tombstones WHERE TRUE ON CONFLICT DO NOTHING",
-    "INSERT INTO main.clients SELECT * FROM backup.clients WHERE key_digest NOT IN (SELECT digest FROM main.tombstones) \
-     AND (secret IS NULL OR secret NOT IN (SELECT digest FROM main.tombstones))",
+    "INSERT INTO main.clients SELECT * FROM backup.clients WHERE key_digest NOT IN (SELECT digest FROM main.tombstones)",
+    "UPDATE main.clients SET (secret, previous, previous_until) = \
+     (SELECT secret, previous, previous_until FROM temp.present AS present WHERE present.key_digest = clients.key_digest) \
+     WHERE secret IS NOT NULL AND key_digest IN (SELECT key_digest FROM temp.present WHERE secret IS NOT NULL)",
+    "DELETE FROM main.clients WHERE secret IN (SELECT digest FROM main.tombstones)",
     "UPDATE main.clients SET previous = NULL, previous_until = NULL \
      WHERE previous IN (SELECT digest FROM main.tombstones)",
+    "UPDATE main.clients SET expires = (SELECT MIN(present.expires, COALESCE(clients.expires, present.expires)) \
+     FROM temp.present AS present WHERE present.key_digest = clients.key_digest) \
+     WHERE key_digest IN (SELECT key_digest FROM temp.present WHERE expires IS NOT NULL)",
+    "UPDATE main.clients SET disabled = 1 \
+     WHERE key_digest IN (SELECT key_digest FROM temp.present WHERE disabled <> 0)",
     "INSERT INTO main.secrets SELECT digest FROM backup.secrets WHERE digest NOT IN \
      (SELECT digest FROM main.tombstones)",
     "INSERT INTO main.grants SELECT * FROM backup.grants WHERE key_digest IN (SELECT key_digest FROM main.clients)",
     "INSERT INTO main.api_keys SELECT * FROM backup.api_keys WHERE digest NOT IN (SELECT digest FROM main.tombstones)",
+    "UPDATE main.api_keys SET expires = (SELECT MIN(present.expires, COALESCE(api_keys.expires, present.expires)) \
+     FROM temp.present_keys AS present WHERE present.digest = api_keys.digest) \
+     WHERE digest IN (SELECT digest FROM temp.present_keys WHERE expires IS NOT NULL)",
     "INSERT INTO main.api_key_grants SELECT * FROM backup.api_key_grants WHERE digest IN \
      (SELECT digest FROM main.api_keys)",
     "INSERT INTO main.marks (key_digest, mark) SELECT key_digest, mark FROM backup.marks WHERE TRUE \
      ON CONFLICT (key_digest) DO UPDATE SET mark = excluded.mark WHERE excluded.mark > marks.mark",
     "INSERT INTO main.ahead (item, key_digest, ts) SELECT item, key_digest, ts FROM backup.ahead WHERE TRUE \
      ON CONFLICT DO NOTHING",
+    "DROP TABLE temp.present",
+    "DROP TABLE temp.present_keys",
 ];
 
-/// Refuses a file that is no whole registry of a version we know.
-async fn check(from: &Path) -> Result<(), RegistryError> {
-    let place = from.display().to_string();
-    if !from.is_file() {
-        return Err(RegistryError::Unavailable(place, "there is no such file".to_owned()));
-    }
+/// Refuses a file that is no whole registry of a version we know, or holds what no `client add` lets in.
+async fn check(from: &Path, name: &str) -> Result<(), RegistryError> {
+    let place = name.to_owned();
     let url = connection_url(from).replace("?mode=rw", "?mode=ro");
     let mut connection = AnyConnection::connect(&url).await.map_err(|error| failed(&place, &error))?;
     let known = crate::open::newest_schema();
@@ -150,5 +185,25 @@ async fn check(from: &Path) -> Result<(), RegistryError> {
     }
     let row = sqlx::query("PRAGMA integrity_check").fetch_one(&mut connection).await;
     let verdict: String = row.and_then(|row| row.try_get(0)).map_err(|error| failed(&place, &error))?;
-    if verdict == "ok" { Ok(()) } else { Err(RegistryError::Corrupt(place, verdict)) }
+    if verdict != "ok" {
+        return Err(RegistryError::Corrupt(place, verdict));
+    }
+    let mut keys = sqlx::query("SELECT public_key, key_digest FROM clients").fetch(&mut connection);
+    while let Some(row) = keys.try_next().await.map_err(|error| failed(&place, &error))? {
+        check_key(&row).map_err(|why| RegistryError::Corrupt(place.clone(), why))?;
+    }
+    Ok(())
+}
+
+/// Says why a stored key is none that a client may have.
+fn check_key(row: &AnyRow) -> Result<(), String> {
+    let column = |column: usize| row.try_get::<Vec<u8>, _>(column).unwrap_or_default();
+    let digest = column(1);
+    let told = |why: &str| {
+        let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        format!("the key of the client with the digest {digest}… is refused: {why}; nothing was restored")
+    };
+    let bytes: [u8; 32] = column(0).try_into().map_err(|_| told("it is not 32 bytes long"))?;
+    let key = PublicKey::from_bytes(bytes).map_err(|error| told(&error.to_string()))?;
+    if digest == key.digest().as_bytes() { Ok(()) } else { Err(told("it has another digest")) }
 }

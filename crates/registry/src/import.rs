@@ -1,20 +1,20 @@
 //! Taking in the original's loose files: `client_<N>.pub`, and a register of secrets.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use msp_core::RegistryError;
+use msp_keyfile::KeyFileError;
 use msp_protocol::{Digest, PublicKey, Secret};
 
 use crate::changes::event;
 use crate::open::{Change, SqlRegistry};
 
-/// The largest key file read; the rest of a longer one is not looked at.
-const MAX_KEY_FILE: u64 = 4096;
-/// The largest register read: half a million secrets.
-const MAX_REGISTER: u64 = 64 * 1024 * 1024;
+/// The largest key file read, in bytes.
+const MAX_KEY_FILE: usize = 4096;
+/// The largest register read, in bytes: half a million secrets.
+const MAX_REGISTER: usize = 64 * 1024 * 1024;
 
 /// What an import took in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,30 +28,20 @@ pub struct ImportReport {
 }
 
 /// What the files hold.
-#[derive(Default)]
-struct Found {
+#[derive(Debug, Default)]
+pub struct Loose {
     keys: Vec<PublicKey>,
     secrets: BTreeSet<Digest>,
     skipped: Vec<(PathBuf, String)>,
 }
 
 impl SqlRegistry {
-    /// Takes in what is not yet known, as unlinked keys and secrets, in one transaction. Missing files are no error;
-    /// faulty ones are skipped and reported. `revive` lifts tombstones.
+    /// Takes in what is not yet known, as unlinked keys and secrets, in one transaction. `revive` lifts tombstones.
     ///
     /// # Errors
     /// That the registry cannot be written.
-    pub async fn import(
-        &self,
-        keys: &Path,
-        register: &Path,
-        revive: bool,
-    ) -> Result<ImportReport, RegistryError> {
-        let (keys, register) = (keys.to_owned(), register.to_owned());
-        let found = tokio::task::spawn_blocking(move || read(&keys, &register)).await;
-        let Found { keys, secrets, skipped } = found.map_err(|error| {
-            RegistryError::Unavailable("the original's files".to_owned(), error.to_string())
-        })?;
+    pub async fn import(&self, loose: Loose, revive: bool) -> Result<ImportReport, RegistryError> {
+        let Loose { keys, secrets, skipped } = loose;
         let mut report = ImportReport { skipped, ..ImportReport::default() };
         if keys.is_empty() && secrets.is_empty() {
             return Ok(report);
@@ -112,59 +102,54 @@ impl SqlRegistry {
     }
 }
 
-fn read(keys: &Path, register: &Path) -> Found {
-    let mut found = Found::default();
-    let mut files = match std::fs::read_dir(keys) {
-        Ok(entries) => entries.flatten().map(|entry| entry.path()).filter(|path| is_key_file(path)).collect(),
-        Err(_) => Vec::new(),
-    };
-    files.sort();
-    for file in files {
-        match read_key(&file) {
-            Ok(key) => found.keys.push(key),
-            Err(why) => found.skipped.push((file, why)),
+impl Loose {
+    /// Reads a folder of key files, and a register. Missing ones are no error; faulty files are skipped and reported.
+    #[must_use]
+    pub fn read(keys: Option<&Path>, register: Option<&Path>) -> Self {
+        let mut found = Self::default();
+        if let Some(folder) = keys {
+            match msp_keyfile::names_in(folder) {
+                Ok(names) => names.iter().filter(|name| is_key_file(name)).for_each(|name| {
+                    let file = folder.join(name);
+                    match read_key(&file) {
+                        Ok(key) => found.keys.push(key),
+                        Err(why) => found.skipped.push((file, why)),
+                    }
+                }),
+                Err(error) => found.skipped.push((folder.to_owned(), error.reason())),
+            }
         }
+        if let Some(register) = register {
+            found.read_register(register);
+        }
+        found
     }
-    match read_limited(register, MAX_REGISTER) {
-        Ok(text) => {
-            for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-                match Secret::parse(line.trim()) {
-                    Ok(secret) => {
-                        found.secrets.insert(secret.digest());
-                    }
-                    Err(error) => {
-                        found.skipped.push((register.to_owned(), format!("line {}: {error}", number + 1)))
-                    }
+
+    fn read_register(&mut self, register: &Path) {
+        let text = match msp_keyfile::read_named(register, MAX_REGISTER) {
+            Ok(text) => text,
+            Err(KeyFileError::NotFound { .. }) => return,
+            Err(error) => return self.skipped.push((register.to_owned(), error.reason())),
+        };
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            match Secret::parse(line.trim()) {
+                Ok(secret) => {
+                    self.secrets.insert(secret.digest());
+                }
+                Err(error) => {
+                    self.skipped.push((register.to_owned(), format!("line {}: {error}", number + 1)));
                 }
             }
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => found.skipped.push((register.to_owned(), error.to_string())),
     }
-    found
 }
 
-fn is_key_file(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.starts_with("client_") && name.ends_with(".pub")
+fn is_key_file(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with("client_") && name.ends_with(".pub"))
 }
 
 fn read_key(file: &Path) -> Result<PublicKey, String> {
-    let text = read_limited(file, MAX_KEY_FILE).map_err(|error| error.to_string())?;
+    let text = msp_keyfile::read_named(file, MAX_KEY_FILE).map_err(|error| error.reason())?;
     let line = text.lines().next().unwrap_or_default().trim();
     line.parse().map_err(|error: msp_protocol::KeyError| error.to_string())
-}
-
-fn read_limited(file: &Path, limit: u64) -> io::Result<String> {
-    let file = File::open(file)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let mut text = String::new();
-    file.take(limit + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > limit {
-        Err(io::Error::other(format!("larger than {limit} bytes")))
-    } else {
-        Ok(text)
-    }
 }

@@ -16,7 +16,6 @@ mod reading;
 mod removal;
 mod rows;
 
-pub use backup::Restored;
-pub use import::ImportReport;
+pub use import::{ImportReport, Loose};
 pub use open::{ServerLock, SqlRegistry};
 pub use removal::{Purged, Selector};

@@ -57,7 +57,7 @@ impl SqlRegistry {
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, RegistryError> {
         let path = path_of(url)?;
         match msp_keyfile::create_private(&path) {
-            Err(error) if !path.exists() => {
+            Err(error) if path.symlink_metadata().is_err() => {
                 Err(RegistryError::Unavailable(path.display().to_string(), error.to_string()))
             }
             _ => Self::open_existing(url, clock).await,
@@ -73,10 +73,12 @@ impl SqlRegistry {
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         let path = path_of(url)?;
         let place = path.display().to_string();
+        check_files(&path).map_err(|error| RegistryError::Unavailable(place.clone(), error.to_string()))?;
         if !path.is_file() {
             let why = "there is no such file; start msp-server once, or name another in [Registry] Url";
             return Err(RegistryError::Unavailable(place, why.to_owned()));
         }
+        refuse_foreign(&path, &place).await?;
         let url = connection_url(&path);
         migrate(&url, &path, &place).await?;
         let options = AnyPoolOptions::new().max_connections(CONNECTIONS).after_connect(|connection, _| {
@@ -156,6 +158,35 @@ impl SqlRegistry {
     }
 }
 
+/// Refuses links and things that are no files where SQLite or a lock would follow or change them. Another link to the
+/// registry would have a lock, and so a server, of its own.
+fn check_files(path: &Path) -> Result<(), msp_keyfile::KeyFileError> {
+    ["", "-wal", "-shm", "-journal", ".lock", ".migrating"].iter().try_for_each(|ending| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        msp_keyfile::check_regular(Path::new(&name))
+    })
+}
+
+/// Refuses another program's database, and what is none, before anything is changed in it or beside it.
+///
+/// With changes in a write-ahead log, or while another of ours may be writing the first schema, the file alone does not
+/// tell: they are told apart when it is open, which leaves the file itself as it is too.
+async fn refuse_foreign(path: &Path, place: &str) -> Result<(), RegistryError> {
+    let beside = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    if beside(".migrating").exists() || beside("-wal").metadata().is_ok_and(|log| log.len() > 0) {
+        return Ok(());
+    }
+    let url = connection_url(path).replace("?mode=rw", "?mode=ro&immutable=true");
+    let mut connection = AnyConnection::connect(&url).await.map_err(|error| failed(place, &error))?;
+    schema_version(&mut connection, place).await?;
+    connection.close().await.map_err(|error| failed(place, &error))
+}
+
 fn path_of(url: &str) -> Result<PathBuf, RegistryError> {
     registry_file(url).map(Path::to_owned).ok_or_else(|| {
         RegistryError::Unavailable(
@@ -201,12 +232,12 @@ async fn migrate(url: &str, path: &Path, place: &str) -> Result<(), RegistryErro
     let _lock = locked.map_err(io::Error::other).flatten().map_err(|error| cannot_lock(place, &error))?;
     // One connection of its own: the pool would hide the real error behind a time-out.
     let mut connection = AnyConnection::connect(url).await.map_err(|error| failed(place, &error))?;
-    connection.execute(PRAGMAS).await.map_err(|error| failed(place, &error))?;
     let known = newest_schema();
     let found = schema_version(&mut connection, place).await?;
     if found > known {
         return Err(RegistryError::Newer { place: place.to_owned(), found, known });
     }
+    connection.execute(PRAGMAS).await.map_err(|error| failed(place, &error))?;
     if found < known {
         let ran = MIGRATIONS.run_direct(None, &mut connection, false).await;
         ran.map_err(|error| RegistryError::Unavailable(place.to_owned(), error.to_string()))?;

@@ -16,7 +16,7 @@ use msp_keyfile::ServerKeys;
 use msp_protocol::classic::ReplyTag;
 use msp_protocol::envelope::PairKeys;
 use msp_protocol::{OsRng, PrivateKey, RngCore as _};
-use msp_registry::{ServerLock, SqlRegistry};
+use msp_registry::{Loose, ServerLock, SqlRegistry};
 use msp_runners::{Runners, RunnersConfig};
 use msp_settings::{Settings, Sources};
 use tokio::net::UnixListener;
@@ -300,7 +300,9 @@ pub(crate) fn guard_config(settings: &Settings) -> MemoryGuardConfig {
 
 /// Takes in the original's loose files; what is faulty is logged and skipped.
 pub(crate) async fn import(registry: &SqlRegistry, settings: &Settings) {
-    match registry.import(&settings.clients.keypath, &settings.clients.register, false).await {
+    let (keys, register) = (settings.clients.keypath.clone(), settings.clients.register.clone());
+    let read = tokio::task::spawn_blocking(move || Loose::read(Some(&keys), Some(&register))).await;
+    match registry.import(read.unwrap_or_default(), false).await {
         Ok(report) => {
             for (file, why) in &report.skipped {
                 tracing::error!("{} skipped: {why}", file.display());

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use msp_core::control::Request;
 use serde_json::json;
 
+use crate::as_owner;
+use crate::cli::Common;
 use crate::context::Context;
 use crate::error::AdminError;
 use crate::output::Waiting;
@@ -19,15 +20,29 @@ pub(crate) struct Backup {
 }
 
 impl Backup {
-    pub(crate) async fn run(&self, context: &Context) -> Result<(), AdminError> {
+    pub(crate) async fn run(&self, common: &Common) -> Result<(), AdminError> {
         let to = std::path::absolute(&self.file)
             .map_err(|cause| AdminError::io("find the current folder", cause))?;
-        let waiting = Waiting::on("writing the backup");
-        if context.server().try_ask(&Request::Backup { to: to.clone() })?.is_none() {
-            context.registry().await?.backup(&to).await?;
+        let mut made = false;
+        let written = async {
+            let mut file = as_owner::file(|| {
+                let file = msp_keyfile::create_private(&to)?;
+                made = true;
+                Ok(file)
+            })?;
+            let context = Context::load(common, None, Some(&file))?;
+            let waiting = Waiting::on("writing the backup");
+            context.registry().await?.backup(&mut file).await?;
+            drop(waiting);
+            context.output.result(&json!({ "file": to }), || format!("Written: {}", to.display()))
+        };
+        let written = written.await;
+        let failed = !matches!(&written, Ok(()) | Err(AdminError::RanAsOwner(0)));
+        if failed && made {
+            // Whoever made the file takes it away; the first error is the one to tell.
+            let _first_error = msp_keyfile::remove(&to);
         }
-        drop(waiting);
-        context.output.result(&json!({ "file": to }), || format!("Written: {}", to.display()))
+        written
     }
 }
 
@@ -36,4 +51,4 @@ Examples:
   msp-admin backup /safe/msp-$(date +%F).backup
 
 It holds clients, api keys, grants and the audit, but neither the server's key nor any secret or key
-itself, only digests: keep server.key apart. While a server runs, the file is written by the server's user.";
+itself, only digests: keep server.key apart.";

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::checks::{self, Check, Verdict};
 use crate::cli::Common;
-use crate::context;
+use crate::context::Context;
 use crate::error::AdminError;
 use crate::output::{self, Output};
 
@@ -44,11 +44,16 @@ impl CheckConfig {
     pub(crate) fn run(&self, common: &Common) -> Result<(), AdminError> {
         let common = Common { plugins_config: self.plugins_config.clone(), ..common.clone() };
         let mut report = Report { checks: Vec::new(), settings: Vec::new() };
-        // Where they cannot be read, the server says why.
-        if let Ok(settings) = context::settings(&common, None) {
-            report.checks = checks::warnings(&settings);
-            let shown = if self.show { settings.effective } else { Vec::new() };
-            report.settings = shown.into_iter().map(Setting::from).collect();
+        match Context::load(&common, None, None) {
+            Ok(Context { settings, .. }) => {
+                report.checks = checks::warnings(&settings);
+                let shown = if self.show { settings.effective } else { Vec::new() };
+                report.settings = shown.into_iter().map(Setting::from).collect();
+            }
+            Err(error @ AdminError::RanAsOwner(_)) => return Err(error),
+            // Where they cannot be read, the server says why.
+            Err(AdminError::Settings(_)) => {}
+            Err(error) => report.checks.push(Check::problem("configuration", error.to_string())),
         }
         checks::add_findings(&mut report.checks, &common);
         let output = Output::new(common.json);

@@ -19,11 +19,12 @@ pub(crate) struct Doctor {}
 
 impl Doctor {
     pub(crate) async fn run(&self, common: &Common) -> Result<(), AdminError> {
-        let checks = match Context::load(common, None) {
+        let checks = match Context::load(common, None, None) {
             Ok(context) => match checks::place(&context.settings) {
                 Some(elsewhere) => vec![elsewhere],
                 None => look(&context, common).await,
             },
+            Err(error @ AdminError::RanAsOwner(_)) => return Err(error),
             Err(error) => vec![Check::problem("configuration", error.to_string())],
         };
         let output = Output::new(common.json);

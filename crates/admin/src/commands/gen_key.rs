@@ -6,6 +6,7 @@ use clap::Args;
 use msp_keyfile::{KeyFileError, pair_paths};
 use msp_protocol::{OsRng, PrivateKey};
 
+use crate::as_owner;
 use crate::error::AdminError;
 use crate::output;
 
@@ -26,6 +27,7 @@ pub(crate) struct GenKey {
 
 impl GenKey {
     pub(crate) fn run(&self) -> Result<(), AdminError> {
+        as_owner::work_as_owner(&[self.name.parent().unwrap_or(Path::new(""))], None)?;
         match self.half.to_lowercase().as_str() {
             "private" => private(&self.name, self.force),
             "public" => public(&self.name),

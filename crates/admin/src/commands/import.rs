@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use msp_registry::Loose;
 use serde_json::json;
 
 use crate::context::Context;
@@ -27,16 +28,21 @@ pub(crate) struct Import {
 }
 
 impl Import {
+    /// Reads what the command line names.
+    pub(crate) fn read_named(&self) {
+        drop(Loose::read(self.keys.as_deref(), self.register.as_deref()));
+    }
+
     pub(crate) async fn run(&self, context: &Context) -> Result<(), AdminError> {
         let clients = &context.settings.clients;
         let keys = self.keys.as_ref().unwrap_or(&clients.keypath);
         let register = self.register.as_ref().unwrap_or(&clients.register);
         let registry = context.registry_or_new().await?;
         let waiting = Waiting::on("importing");
-        let report = registry.import(keys, register, self.revive).await?;
+        let report = registry.import(Loose::read(Some(keys), Some(register)), self.revive).await?;
         drop(waiting);
         for (file, why) in &report.skipped {
-            output::note(&format!("error: {} skipped: {why}", file.display()));
+            output::note(&output::printable(&format!("error: {} skipped: {why}", file.display())));
         }
         let skipped: Vec<_> =
             report.skipped.iter().map(|(file, why)| json!({ "file": file, "why": why })).collect();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _};
 use clap_mangen::Man as Page;
 
+use crate::as_owner;
 use crate::cli::{self, Cli};
 use crate::error::AdminError;
 use crate::output;
@@ -27,6 +28,7 @@ impl Man {
                 .map_err(|cause| AdminError::io("make the page", cause))?;
             return output::print(&String::from_utf8_lossy(&page));
         };
+        as_owner::work_as_owner(&[folder], None)?;
         for command in cli::definitions() {
             clap_mangen::generate_to(command, folder).map_err(|cause| {
                 AdminError::io(format!("write manual pages into {}", folder.display()), cause)

@@ -1,15 +1,21 @@
 //! `restore`: the registry as it was in a backup.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use msp_core::control::Request;
-use serde_json::json;
+use msp_core::control::{Reply, Request, Restored};
+use msp_core::registry_file;
+use msp_keyfile::PrivateFolder;
+use serde::Serialize;
 
+use crate::as_owner;
+use crate::cli::Common;
 use crate::context::{self, Context};
 use crate::error::AdminError;
-use crate::output::Waiting;
+use crate::output::{self, Output, Waiting};
 use crate::prompt;
+use crate::times;
 
 /// Replace the registry's content by a backup's, while the server runs or not
 #[derive(Debug, Args)]
@@ -23,24 +29,75 @@ pub(crate) struct Restore {
     yes: bool,
 }
 
+/// What was done, for scripts.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    restored: &'a Path,
+    #[serde(flatten)]
+    what: Restored,
+}
+
 impl Restore {
-    pub(crate) async fn run(&self, context: &Context) -> Result<(), AdminError> {
+    pub(crate) async fn run(&self, common: &Common) -> Result<(), AdminError> {
         let from = std::path::absolute(&self.file)
             .map_err(|cause| AdminError::io("find the current folder", cause))?;
         let question = format!("Replace all clients, api keys and grants by those of {}?", from.display());
-        if !self.yes && !prompt::confirm(context.output, &question)? {
+        let mut asked = true;
+        let mut file = as_owner::file(|| {
+            let file = msp_keyfile::open_named(&from)?;
+            asked = self.yes || prompt::confirm(Output::new(common.json), &question)?;
+            Ok(file)
+        })?;
+        if !asked {
             return Ok(());
         }
+        let context = Context::load(common, None, Some(&file))?;
         let waiting = Waiting::on("restoring");
-        let request = Request::Restore { from: from.clone(), actor: context::actor() };
-        if context.server().try_ask(&request)?.is_none() {
+        let what = restore(&context, &mut file, &from).await?;
+        drop(waiting);
+        let report = Report { restored: &from, what };
+        context.output.result(&report, || report.text(&context))
+    }
+}
+
+/// Restores a copy that lies beside the registry, where its user can read it; a running server does it itself.
+async fn restore(context: &Context, file: &mut File, from: &Path) -> Result<Restored, AdminError> {
+    let failed = |cause| AdminError::io(format!("copy {}", from.display()), cause);
+    let settings = &context.settings;
+    msp_keyfile::create_private_folder(&settings.clients.keypath)?;
+    let beside = registry_file(&settings.registry.url).unwrap_or(&settings.clients.keypath);
+    let folder = PrivateFolder::beside(beside)?;
+    let copy = std::path::absolute(folder.path("copy")).map_err(failed)?;
+    std::io::copy(file, &mut msp_keyfile::create_private(&copy)?).map_err(failed)?;
+    let (name, actor) = (from.display().to_string(), context::actor());
+    let request = Request::Restore { from: copy.clone(), name: name.clone(), actor: actor.clone() };
+    let server = context.server();
+    match server.try_ask(&request)? {
+        Some(Reply::Restored { restored }) => Ok(restored),
+        Some(_) => Err(server.unexpected()),
+        None => {
             let registry = context.registry_or_new().await?;
             // No server may start in between.
             let _lock = registry.lock_for_server()?;
-            registry.restore(&from, context.settings.clients.request_ttl, &context::actor()).await?;
+            Ok(registry.restore(&copy, &name, settings.clients.request_ttl, &actor).await?)
         }
-        drop(waiting);
-        context.output.result(&json!({ "restored": from }), || format!("Restored: {}", from.display()))
+    }
+}
+
+impl Report<'_> {
+    fn text(&self, context: &Context) -> String {
+        let Restored { clients, api_keys, revoked, shut_out, floor } = self.what;
+        let of = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let ahead = floor.saturating_sub(context.clock.unix());
+        format!(
+            "Restored: {}\n{} and {} came back; {revoked} more of the backup stay revoked; {shut_out} of the clients \
+             are disabled or have expired\nThe floor is {} ahead of the clock: no request is accepted until {}",
+            output::printable(&self.restored.display().to_string()),
+            of(clients, "client"),
+            of(api_keys, "api key"),
+            times::spoken(ahead),
+            times::local(floor.saturating_add(1)),
+        )
     }
 }
 
@@ -49,5 +106,5 @@ Examples:
   msp-admin restore /safe/msp-2027-01-31.backup
   msp-admin restore /safe/msp-2027-01-31.backup --yes
 
-What was revoked or purged since the backup stays so. Requests are refused for about RequestTTL
-afterwards, since what was accepted after the backup must not be accepted again.";
+What was revoked, purged, disabled or expired since the backup stays so, and so does a secret that
+was rotated away. Requests are refused for about RequestTTL afterwards, since what was accepted after the backup must not be accepted again.";

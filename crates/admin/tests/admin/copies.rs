@@ -1,6 +1,6 @@
 //! Backup and restore.
 
-use msp_core::control::{Reply, Request};
+use msp_core::control::{Reply, Request, Restored};
 use serde_json::json;
 
 use crate::harness::Place;
@@ -52,20 +52,53 @@ fn a_restore_into_a_new_place_brings_everyone_back() {
 }
 
 #[test]
-fn a_running_server_does_both_with_absolute_paths() {
+fn a_running_server_restores_a_copy_that_its_user_can_read_and_what_it_did_is_told() {
     let place = Place::new();
-    let server = place.server(Reply::Done);
+    place.add("--name laptop");
     assert_eq!(place.run("msp-admin backup copy").code, 0);
-    let here = |name: &str| place.path("").canonicalize().unwrap().join(name);
-    assert_eq!(server.join().unwrap(), Request::Backup { to: here("copy") });
-    let server = place.server(Reply::Done);
-    assert_eq!(place.run("msp-admin restore copy --yes").code, 0);
+    let restored = Restored { clients: 3, api_keys: 1, revoked: 2, shut_out: 1, floor: 4_102_444_800 };
+    let server = place.server(Reply::Restored { restored });
+    let outcome = place.run("msp-admin restore copy --yes");
+    let told = place.stable(&outcome.stdout);
+    let (first, floor) = told.split_once("\nThe floor is ").unwrap();
+    assert_eq!(
+        first,
+        "Restored: /here/copy\n3 clients and 1 api key came back; 2 more of the backup stay revoked; 1 of the \
+         clients are disabled or have expired"
+    );
+    assert!(
+        floor.ends_with(" ahead of the clock: no request is accepted until 2100-01-01 00:00:01\n"),
+        "{floor}"
+    );
     match server.join().unwrap() {
-        Request::Restore { from, actor } => {
-            assert_eq!(from, here("copy"));
+        Request::Restore { from, name, actor } => {
+            assert!(from.starts_with(place.path("sec").canonicalize().unwrap()), "{}", from.display());
+            assert!(!from.exists(), "the copy stays");
+            assert_eq!(place.stable(&name), "/here/copy");
             assert!(actor.starts_with("admin:"), "{actor}");
         }
         other => panic!("{other:?}"),
     }
-    assert!(!place.path("sec/registry.db").exists());
+}
+
+#[test]
+fn a_restore_tells_scripts_what_it_did() {
+    let place = Place::new();
+    place.add("--name laptop");
+    place.add("--name stolen");
+    place.run("msp-admin backup copy");
+    place.run("msp-admin client revoke stolen");
+    let told = place.json("msp-admin restore copy --yes");
+    let numbers = ["clients", "api_keys", "revoked", "shut_out"].map(|name| told[name].as_u64().unwrap());
+    assert_eq!(numbers, [1, 0, 1, 0]);
+    assert_eq!(told["floor"], place.json("msp-admin floor show")["floor"]);
+}
+
+#[test]
+fn what_a_server_says_cannot_steer_the_terminal() {
+    let place = Place::new();
+    let server = place.server(Reply::Failed { message: "bad\u{1b}[2J\r\nnews \u{202e}".to_owned() });
+    let outcome = place.run("msp-admin bans");
+    server.join().unwrap();
+    assert_eq!(outcome.stderr, "error: the server: bad\\u{1b}[2J\\r\\nnews \\u{202e}\n");
 }

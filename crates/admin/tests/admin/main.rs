@@ -13,6 +13,7 @@ mod clients;
 mod copies;
 mod floor;
 mod harness;
+mod hostile;
 mod original;
 mod reference;
 mod refusals;

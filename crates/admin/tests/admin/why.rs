@@ -58,7 +58,7 @@ fn a_running_server_is_asked() {
     assert_eq!(
         outcome.stdout,
         "TIME\tID\tADDRESS\tCLIENT\tANSWER\tREASON\n\
-         2026-01-31 12:00:00,123\t00000000000000aa\t192.0.2.1\tlaptop\t401\ta replay [2J\n"
+         2026-01-31 12:00:00,123\t00000000000000aa\t192.0.2.1\tlaptop\t401\ta replay\\u{1b}[2J\n"
     );
     let server = place.server(Reply::Refusals { refusals: Vec::new() });
     let outcome = place.run("msp-admin why 00000000000000aa");

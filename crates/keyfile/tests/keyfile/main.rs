@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, clippy::expect_used, reason = "tests")]
 
 mod pair;
+mod place;
 mod read;
 mod write;
 

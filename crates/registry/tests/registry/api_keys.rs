@@ -142,7 +142,7 @@ async fn a_backup_brings_api_keys_back_but_none_that_was_revoked_since() {
         registry.add_api_key(new, "test").await.unwrap();
     }
     let kept = registry.api_keys().await.unwrap();
-    registry.backup(&fixture.path("copy.db")).await.unwrap();
+    fixture.back_up("copy.db").await;
     for name in ["stays", "revoked"] {
         registry.revoke_api_key(&name.parse().unwrap(), "test").await.unwrap();
     }
@@ -151,10 +151,11 @@ async fn a_backup_brings_api_keys_back_but_none_that_was_revoked_since() {
     let elsewhere = Fixture::new().await;
     let ttl = Duration::from_secs(30);
 
-    let restored = registry.restore(&fixture.path("copy.db"), ttl, "test").await.unwrap();
+    let restored = registry.restore(&fixture.path("copy.db"), "copy.db", ttl, "test").await.unwrap();
     assert_eq!((restored.api_keys, restored.revoked), (0, 2));
     assert!(names(&fixture).await.is_empty());
-    let restored = elsewhere.registry.restore(&fixture.path("copy.db"), ttl, "test").await.unwrap();
+    let restored =
+        elsewhere.registry.restore(&fixture.path("copy.db"), "copy.db", ttl, "test").await.unwrap();
     assert_eq!((restored.api_keys, restored.revoked), (2, 0));
     assert_eq!(elsewhere.registry.api_keys().await.unwrap(), kept);
     assert_eq!(

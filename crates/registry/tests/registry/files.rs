@@ -1,21 +1,18 @@
-//! The file itself: made, damaged, newer, in use, copied and taken back.
+//! The file itself: made, damaged, newer, in use.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
 
-use msp_core::{FreshnessStore as _, Registry as _, RegistryError};
-use msp_registry::{Selector, SqlRegistry};
+use msp_core::RegistryError;
+use msp_registry::SqlRegistry;
 
 use crate::fixture::{Fixture, NOW, new_client};
-
-const TTL: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn all_files_are_private_from_the_start() {
     let fixture = Fixture::new().await;
     fixture.registry.add_client(&new_client(Some("laptop")), "test").await.unwrap();
     let _lock = fixture.registry.lock_for_server().unwrap();
-    fixture.registry.backup(&fixture.path("copy.db")).await.unwrap();
+    fixture.back_up("copy.db").await;
     for entry in std::fs::read_dir(fixture.path("")).unwrap() {
         let entry = entry.unwrap();
         let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
@@ -82,14 +79,50 @@ async fn a_newer_schema_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_database_of_another_program_is_refused() {
-    let fixture = Fixture::new().await;
-    let url = format!("sqlite://{}?mode=rwc", fixture.path("other.db").display());
-    let raw = sqlx::AnyPool::connect(&url).await.unwrap();
-    sqlx::query("CREATE TABLE pictures (id BIGINT)").execute(&raw).await.unwrap();
-    let url = format!("sqlite:{}", fixture.path("other.db").display());
-    let error = SqlRegistry::open(&url, fixture.clock.clone()).await.unwrap_err();
-    assert!(matches!(error, RegistryError::Corrupt(..)), "{error}");
+async fn a_database_of_another_program_is_refused_and_nothing_in_it_or_beside_it_changes() {
+    for journal in ["DELETE", "WAL"] {
+        let fixture = Fixture::new().await;
+        let folder = fixture.path("other");
+        std::fs::create_dir(&folder).unwrap();
+        let file = folder.join("other.db");
+        let url = format!("sqlite://{}?mode=rwc", file.display());
+        let raw = sqlx::AnyPool::connect(&url).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA journal_mode = {journal}")))
+            .execute(&raw)
+            .await
+            .unwrap();
+        sqlx::query("CREATE TABLE pictures (id BIGINT)").execute(&raw).await.unwrap();
+        raw.close().await;
+        let before = std::fs::read(&file).unwrap();
+        let error = SqlRegistry::open(&format!("sqlite:{}", file.display()), fixture.clock.clone()).await;
+        assert!(matches!(error, Err(RegistryError::Corrupt(..))), "{error:?}");
+        assert_eq!(std::fs::read(&file).unwrap(), before);
+        let names: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["other.db"], "{journal}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_or_a_pipe_in_place_of_a_file_of_the_registry_is_refused() {
+    for ending in ["", "-wal", "-shm", "-journal", ".lock", ".migrating"] {
+        for kind in ["a link", "named pipe"] {
+            let fixture = Fixture::new().await;
+            let (file, other) = (fixture.path(&format!("second.db{ending}")), fixture.path("other"));
+            std::fs::write(&other, "").unwrap();
+            if kind == "a link" {
+                std::os::unix::fs::symlink(&other, &file).unwrap();
+            } else {
+                assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+            }
+            let url = format!("sqlite:{}", fixture.path("second.db").display());
+            let error = SqlRegistry::open(&url, fixture.clock.clone()).await.unwrap_err().to_string();
+            assert!(
+                error.contains(if kind == "a link" { "symbolic link" } else { kind }),
+                "{ending}: {error}"
+            );
+            assert_eq!(std::fs::read(&other).unwrap(), b"", "{ending}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -101,50 +134,4 @@ async fn one_server_holds_the_registry_and_gives_it_back() {
     again.add_client(&new_client(None), "test").await.unwrap();
     drop(lock);
     assert!(again.lock_for_server().is_ok());
-}
-
-#[tokio::test]
-async fn a_backup_brings_clients_back_but_none_that_was_revoked_since_and_never_lowers_the_mark() {
-    let fixture = Fixture::new().await;
-    let registry = &fixture.registry;
-    let (stays, revoked, later) =
-        (new_client(Some("stays")), new_client(Some("revoked")), new_client(Some("later")));
-    let (unlinked, purged) = (new_client(None), new_client(None));
-    for new in [&stays, &revoked, &unlinked, &purged] {
-        registry.add_client(new, "test").await.unwrap();
-    }
-    registry.backup(&fixture.path("copy.db")).await.unwrap();
-    registry.revoke(&Selector::Name("revoked".parse().unwrap()), "test").await.unwrap();
-    registry.revoke(&Selector::Key(purged.key), "test").await.unwrap();
-    registry.add_client(&later, "test").await.unwrap();
-    let before = registry.generation().await.unwrap();
-
-    let restored = registry.restore(&fixture.path("copy.db"), TTL, "admin:kim").await.unwrap();
-    assert_eq!((restored.clients, restored.revoked), (2, 2));
-    let snapshot = registry.snapshot().await.unwrap();
-    let mut keys: Vec<_> = snapshot.clients.iter().map(|client| client.key).collect();
-    let mut expected = vec![stays.key, unlinked.key];
-    keys.sort();
-    expected.sort();
-    assert_eq!(keys, expected);
-    assert_eq!(snapshot.secrets.len(), 2);
-    assert!(snapshot.generation > before);
-    assert_eq!(registry.marks().await.unwrap().accepted_until, NOW + 30);
-    registry.set_accepted_until(NOW + 500).await.unwrap();
-    registry.restore(&fixture.path("copy.db"), TTL, "admin:kim").await.unwrap();
-    assert_eq!(registry.marks().await.unwrap().accepted_until, NOW + 500);
-    assert_eq!(registry.audit(1).await.unwrap()[0].action, "registry.restore");
-}
-
-#[tokio::test]
-async fn a_backup_never_overwrites_and_a_faulty_one_changes_nothing() {
-    let fixture = Fixture::new().await;
-    fixture.registry.add_client(&new_client(Some("laptop")), "test").await.unwrap();
-    std::fs::write(fixture.path("copy.db"), "mine").unwrap();
-    assert!(fixture.registry.backup(&fixture.path("copy.db")).await.is_err());
-    assert_eq!(std::fs::read_to_string(fixture.path("copy.db")).unwrap(), "mine");
-    for name in ["copy.db", "missing.db"] {
-        assert!(fixture.registry.restore(&fixture.path(name), TTL, "test").await.is_err(), "{name}");
-    }
-    assert_eq!(fixture.registry.clients().await.unwrap().len(), 1);
 }

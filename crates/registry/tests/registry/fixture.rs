@@ -39,6 +39,11 @@ impl Fixture {
         SqlRegistry::open(&self.url(), self.clock.clone()).await.unwrap()
     }
 
+    /// Writes a copy.
+    pub(crate) async fn back_up(&self, name: &str) {
+        self.registry.backup(&mut msp_keyfile::create_private(&self.path(name)).unwrap()).await.unwrap();
+    }
+
     pub(crate) async fn only_client(&self) -> ClientRecord {
         let clients = self.registry.clients().await.unwrap();
         assert_eq!(clients.len(), 1, "{clients:?}");

@@ -2,9 +2,13 @@
 
 use msp_core::Registry as _;
 use msp_protocol::{OsRng, PrivateKey, Secret};
-use msp_registry::{ImportReport, Selector};
+use msp_registry::{ImportReport, Loose, Selector};
 
 use crate::fixture::Fixture;
+
+fn loose(keys: &std::path::Path, register: &std::path::Path) -> Loose {
+    Loose::read(Some(keys), Some(register))
+}
 
 #[tokio::test]
 async fn share_point_16_good_files_are_taken_in_once_and_faulty_ones_are_skipped_by_name() {
@@ -32,7 +36,7 @@ async fn share_point_16_good_files_are_taken_in_once_and_faulty_ones_are_skipped
     }
     std::fs::write(fixture.path("clients.dev"), register + "nonsense\n\n").unwrap();
 
-    let report = fixture.registry.import(&folder, &fixture.path("clients.dev"), false).await.unwrap();
+    let report = fixture.registry.import(loose(&folder, &fixture.path("clients.dev")), false).await.unwrap();
     assert_eq!((report.keys_added, report.secrets_added), (12, 3));
     let mut skipped: Vec<_> = report
         .skipped
@@ -43,15 +47,15 @@ async fn share_point_16_good_files_are_taken_in_once_and_faulty_ones_are_skipped
     assert_eq!(
         skipped,
         [
-            "client_bytes.pub: stream did not contain valid UTF-8",
-            "client_folder.pub: not a regular file",
+            "client_bytes.pub: not a text file",
+            "client_folder.pub: a folder, not a file",
             "client_short.pub: 31 bytes instead of 32",
             "client_text.pub: not base64 (44 characters, standard alphabet, with padding)",
             "client_zero.pub: a point of low order, which protects nothing",
             "clients.dev: line 4: not a client secret (128 lower-case hex digits)",
         ]
     );
-    let again = fixture.registry.import(&folder, &fixture.path("clients.dev"), false).await.unwrap();
+    let again = fixture.registry.import(loose(&folder, &fixture.path("clients.dev")), false).await.unwrap();
     assert_eq!((again.keys_added, again.secrets_added), (0, 0));
     let snapshot = fixture.registry.snapshot().await.unwrap();
     assert_eq!((snapshot.clients.len(), snapshot.secrets.len()), (12, 3));
@@ -61,8 +65,11 @@ async fn share_point_16_good_files_are_taken_in_once_and_faulty_ones_are_skipped
 #[tokio::test]
 async fn missing_files_are_no_error() {
     let fixture = Fixture::new().await;
-    let report =
-        fixture.registry.import(&fixture.path("none"), &fixture.path("none.dev"), false).await.unwrap();
+    let report = fixture
+        .registry
+        .import(loose(&fixture.path("none"), &fixture.path("none.dev")), false)
+        .await
+        .unwrap();
     assert_eq!(report, ImportReport::default());
 }
 
@@ -74,8 +81,11 @@ async fn share_point_31_what_was_revoked_is_not_taken_in_again_unless_revived() 
     std::fs::write(fixture.path("client_1.pub"), key.to_string()).unwrap();
     std::fs::write(fixture.path("clients.dev"), secret.dangerously_as_str()).unwrap();
     let counts = async |revive: bool| {
-        let report =
-            fixture.registry.import(&fixture.path(""), &fixture.path("clients.dev"), revive).await.unwrap();
+        let report = fixture
+            .registry
+            .import(loose(&fixture.path(""), &fixture.path("clients.dev")), revive)
+            .await
+            .unwrap();
         (report.keys_added, report.secrets_added)
     };
     assert_eq!(counts(false).await, (1, 1));
@@ -83,4 +93,16 @@ async fn share_point_31_what_was_revoked_is_not_taken_in_again_unless_revived() 
     fixture.registry.revoke(&Selector::Secret(secret.digest()), "test").await.unwrap();
     assert_eq!(counts(false).await, (0, 0));
     assert_eq!(counts(true).await, (1, 1));
+}
+
+#[tokio::test]
+async fn a_named_pipe_among_the_files_is_skipped_and_hangs_nothing() {
+    let fixture = Fixture::new().await;
+    for name in ["client_1.pub", "clients.dev"] {
+        let made = std::process::Command::new("mkfifo").arg(fixture.path(name)).status().unwrap();
+        assert!(made.success());
+    }
+    let report = fixture.registry.import(loose(&fixture.path(""), &fixture.path("clients.dev")), false).await;
+    let skipped: Vec<_> = report.unwrap().skipped.into_iter().map(|(_, why)| why).collect();
+    assert_eq!(skipped, ["a named pipe, not a file", "a named pipe, not a file"]);
 }

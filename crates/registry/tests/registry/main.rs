@@ -9,6 +9,7 @@
 
 mod api_keys;
 mod clients;
+mod copies;
 mod files;
 mod fixture;
 mod freshness;

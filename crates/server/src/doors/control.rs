@@ -80,7 +80,6 @@ async fn converse(mut stream: UnixStream, state: &State) -> io::Result<()> {
 
 async fn answer(state: &State, request: Request) -> Reply {
     match request {
-        Request::Backup { to } => done(state.registry.backup(&to).await),
         Request::Bans => Reply::Bans { bans: state.guard.bans() },
         Request::Floor => Reply::Floor { guard: state.guard.status(), now: state.clock.unix() },
         Request::Follow => {
@@ -95,7 +94,7 @@ async fn answer(state: &State, request: Request) -> Reply {
                 Reply::Failed { message: format!("{address} is not on the ban list") }
             }
         }
-        Request::Restore { from, actor } => restore(state, &from, &actor).await,
+        Request::Restore { from, name, actor } => restore(state, &from, &name, &actor).await,
         Request::Status => Reply::Status { status: Box::new(status(state)) },
         Request::Why { id, address, last } => {
             Reply::Refusals { refusals: state.refusals.find(id.as_deref(), address, last) }
@@ -120,12 +119,15 @@ async fn reset_floor(state: &State, actor: String) -> Reply {
     done(state.guard.reset_floor().await)
 }
 
-async fn restore(state: &State, from: &Path, actor: &str) -> Reply {
+async fn restore(state: &State, from: &Path, name: &str, actor: &str) -> Reply {
     let ttl = state.settings.load().clients.request_ttl;
-    if let Err(error) = state.registry.restore(from, ttl, actor).await {
-        return Reply::Failed { message: error.to_string() };
-    }
-    let reply = done(state.guard.reload_marks().await);
+    let reply = match state.registry.restore(from, name, ttl, actor).await {
+        Err(error) => return Reply::Failed { message: error.to_string() },
+        Ok(restored) => match state.guard.reload_marks().await {
+            Ok(()) => Reply::Restored { restored },
+            Err(error) => Reply::Failed { message: error.to_string() },
+        },
+    };
     background::follow_registry(state).await;
     reply
 }

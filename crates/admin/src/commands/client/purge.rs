@@ -1,6 +1,5 @@
 //! `purgeclients` and `client purge`: deletes all clients.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -66,7 +65,7 @@ impl Purge {
         if !self.dry_run {
             // The files first: should this end halfway, nothing is imported again.
             if let Some(folder) = &report.moved_to {
-                set_aside(&report.files, folder)?;
+                msp_keyfile::set_aside(&report.files, folder)?;
             }
             if let Some(registry) = &registry {
                 registry.purge(&context::actor()).await?;
@@ -86,7 +85,7 @@ impl Purge {
 impl Report {
     fn text(&self, dry_run: bool) -> String {
         let verb = if dry_run { "Would delete" } else { "Deleting" };
-        let files = self.files.iter().map(|file| format!("{verb} {}", file.display()));
+        let files = self.files.iter().map(|file| output::printable(&format!("{verb} {}", file.display())));
         let clients = self.clients.iter().map(|client| format!("{verb} client {client}"));
         let secrets = (self.secrets > 0).then(|| format!("{verb} {} unlinked secrets", self.secrets));
         let mut lines: Vec<_> = files.chain(clients).chain(secrets).collect();
@@ -105,47 +104,17 @@ impl Report {
 
 /// The original's `client_*` files and its register, as far as there is something in them.
 fn original_files(keys: &Path, register: &Path) -> Result<Vec<PathBuf>, AdminError> {
-    let failed = |cause| AdminError::io(format!("read the folder {}", keys.display()), cause);
-    let entries = match keys.read_dir() {
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        entries => Some(entries.map_err(failed)?),
-    };
     let mut files = Vec::new();
-    for entry in entries.into_iter().flatten() {
-        let entry = entry.map_err(failed)?;
-        let is_client = entry.file_name().as_encoded_bytes().starts_with(b"client_");
-        if is_client && entry.file_type().map_err(failed)?.is_file() {
-            files.push(entry.path());
+    for name in msp_keyfile::names_in(keys)? {
+        let file = keys.join(&name);
+        if name.as_encoded_bytes().starts_with(b"client_") && msp_keyfile::size_of(&file)?.is_some() {
+            files.push(file);
         }
     }
-    files.sort();
-    if register.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0) {
+    if msp_keyfile::size_of(register)?.is_some_and(|size| size > 0) {
         files.push(register.to_owned());
     }
     Ok(files)
-}
-
-/// Moves the files where no import finds them.
-fn set_aside(files: &[PathBuf], folder: &Path) -> Result<(), AdminError> {
-    msp_keyfile::create_private_folder(folder)?;
-    for file in files {
-        let Some(name) = file.file_name() else { continue };
-        let to = folder.join(name);
-        move_file(file, &to)
-            .map_err(|cause| AdminError::io(format!("move {} to {}", file.display(), to.display()), cause))?;
-    }
-    Ok(())
-}
-
-/// Renames, or copies where the register lies on another file system than the keys.
-fn move_file(from: &Path, to: &Path) -> std::io::Result<()> {
-    match std::fs::rename(from, to) {
-        Err(error) if error.kind() == ErrorKind::CrossesDevices => {
-            std::fs::copy(from, to)?;
-            std::fs::remove_file(from)
-        }
-        renamed => renamed,
-    }
 }
 
 const BANNER: &str = "\

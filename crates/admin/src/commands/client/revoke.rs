@@ -60,6 +60,14 @@ impl Revoke {
         context.output.result(&report, || text(&revoked))
     }
 
+    /// Reads the file of the secret.
+    pub(crate) fn read_named(&self) -> Result<(), AdminError> {
+        match &self.what.secret_file {
+            Some(file) if file != Path::new("-") => read_secret(file).map(drop),
+            _ => Ok(()),
+        }
+    }
+
     fn selector(&self) -> Result<Selector, AdminError> {
         let What { name, key, secret_file } = &self.what;
         match (name, key, secret_file) {

@@ -95,3 +95,34 @@ fn the_healthcheck_tells_a_running_server_from_none() {
     assert_eq!(check(), Some(0));
     assert!(server.stop().success());
 }
+
+#[test]
+fn a_named_pipe_in_the_key_folder_hangs_no_start() {
+    let bench = Bench::new();
+    let pipe = |name: &str| {
+        let _nothing_there = std::fs::remove_file(bench.path(name));
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        let made =
+            rustix::fs::mknodat(rustix::fs::CWD, bench.path(name), rustix::fs::FileType::Fifo, mode, 0);
+        made.unwrap();
+    };
+    bench.write("sec/clients.dev", "");
+    for name in ["sec/client_1.pub", "sec/clients.dev", "sec/control.sock"] {
+        pipe(name);
+    }
+    let server = bench.serve();
+    let log = server.log.lock().unwrap().clone();
+    for name in ["client_1.pub", "clients.dev"] {
+        assert!(log.contains(&format!("{name} skipped: a named pipe, not a file")), "{log}");
+    }
+    assert!(server.stop().success());
+    for name in
+        ["sec/server.pub", "sec/server.key", "sec/registry.db.lock", "sec/registry.db", "config/config.ini"]
+    {
+        std::fs::create_dir_all(bench.path("config")).unwrap();
+        pipe(name);
+        let line = failure(&bench, &[]);
+        let file = name.split_once('/').unwrap().1;
+        assert!(line.contains(file) && line.contains("is a named pipe, not a file"), "{name}: {line}");
+    }
+}

@@ -83,8 +83,11 @@ async fn share_point_30_with_1000_clients_a_request_with_the_last_key_takes_less
     for (n, key) in keys.iter().enumerate() {
         std::fs::write(server.path(&format!("sec/client_{n}.pub")), key.public().to_string()).unwrap();
     }
-    let report =
-        server.registry.import(&server.path("sec"), &server.path("sec/clients.dev"), false).await.unwrap();
+    let report = server
+        .registry
+        .import(msp_registry::Loose::read(Some(&server.path("sec")), None), false)
+        .await
+        .unwrap();
     assert_eq!(report.keys_added, 1000);
     let caller = server.unlinked().await;
     let stranger = stranger(&server);

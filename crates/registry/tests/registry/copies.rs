@@ -1,0 +1,191 @@
+//! Copied and taken back.
+
+use std::time::Duration;
+
+use msp_core::{FreshnessStore as _, Registry as _, RegistryError};
+use msp_protocol::Digest;
+use msp_registry::Selector;
+
+use crate::fixture::{Fixture, NOW, linked, new_client};
+
+const TTL: Duration = Duration::from_secs(30);
+
+impl Fixture {
+    async fn take_back(&self) -> msp_core::control::Restored {
+        self.registry.restore(&self.path("copy.db"), "copy.db", TTL, "admin:kim").await.unwrap()
+    }
+
+    /// Changes the copy behind the registry's back.
+    async fn tamper(&self, sql: &'static str) {
+        let url = format!("sqlite://{}", self.path("copy.db").display());
+        let raw = sqlx::AnyPool::connect(&url).await.unwrap();
+        sqlx::query(sql).execute(&raw).await.unwrap();
+        raw.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_backup_brings_clients_back_but_none_that_was_revoked_since_and_never_lowers_the_mark() {
+    let fixture = Fixture::new().await;
+    let registry = &fixture.registry;
+    let (stays, revoked, later) =
+        (new_client(Some("stays")), new_client(Some("revoked")), new_client(Some("later")));
+    let (unlinked, purged) = (new_client(None), new_client(None));
+    for new in [&stays, &revoked, &unlinked, &purged] {
+        registry.add_client(new, "test").await.unwrap();
+    }
+    fixture.back_up("copy.db").await;
+    registry.revoke(&Selector::Name("revoked".parse().unwrap()), "test").await.unwrap();
+    registry.revoke(&Selector::Key(purged.key), "test").await.unwrap();
+    registry.add_client(&later, "test").await.unwrap();
+    let before = registry.generation().await.unwrap();
+
+    let restored = fixture.take_back().await;
+    assert_eq!((restored.clients, restored.revoked, restored.floor), (2, 2, NOW + 30));
+    let snapshot = registry.snapshot().await.unwrap();
+    let mut keys: Vec<_> = snapshot.clients.iter().map(|client| client.key).collect();
+    let mut expected = vec![stays.key, unlinked.key];
+    keys.sort();
+    expected.sort();
+    assert_eq!(keys, expected);
+    assert_eq!(snapshot.secrets.len(), 2);
+    assert!(snapshot.generation > before);
+    assert_eq!(registry.marks().await.unwrap().accepted_until, NOW + 30);
+    registry.set_accepted_until(NOW + 500).await.unwrap();
+    assert_eq!(fixture.take_back().await.floor, NOW + 500);
+    assert_eq!(registry.marks().await.unwrap().accepted_until, NOW + 500);
+    assert_eq!(registry.audit(1).await.unwrap()[0].action, "registry.restore");
+}
+
+#[tokio::test]
+async fn a_restore_forgives_neither_who_was_disabled_nor_who_expired() {
+    let fixture = Fixture::new().await;
+    let registry = &fixture.registry;
+    let name = |name: &str| name.parse().unwrap();
+    for client in ["never", "sooner", "later", "disabled"] {
+        registry.add_client(&new_client(Some(client)), "test").await.unwrap();
+    }
+    registry.set_expiry(&name("later"), Some(NOW + 100), "test").await.unwrap();
+    fixture.back_up("copy.db").await;
+    registry.set_expiry(&name("sooner"), Some(NOW - 1), "test").await.unwrap();
+    registry.set_expiry(&name("later"), Some(NOW + 900), "test").await.unwrap();
+    registry.set_disabled(&name("disabled"), true, "test").await.unwrap();
+
+    let restored = fixture.take_back().await;
+    assert_eq!((restored.clients, restored.revoked, restored.shut_out), (4, 0, 2));
+    let clients = registry.clients().await.unwrap();
+    let found: Vec<_> = clients
+        .iter()
+        .map(|client| (linked(client).name.as_str(), client.expires, client.disabled))
+        .collect();
+    let expected = [
+        ("disabled", None, true),
+        ("later", Some(NOW + 100), false),
+        ("never", None, false),
+        ("sooner", Some(NOW - 1), false),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn a_secret_that_a_rotation_has_ended_stays_ended_and_the_newer_one_works() {
+    let fixture = Fixture::new().await;
+    let registry = &fixture.registry;
+    let [first, second, third] = [0; 3].map(|_| new_client(None).secret);
+    let mut client = new_client(Some("laptop"));
+    client.secret = first;
+    registry.add_client(&client, "test").await.unwrap();
+    let rotate = async |secret: &Digest| {
+        let name = "laptop".parse().unwrap();
+        registry.rotate(&name, secret, Duration::from_secs(60), "test").await.unwrap();
+    };
+    fixture.back_up("copy.db").await;
+
+    // While the overlap lasts, it ends when it would have.
+    rotate(&second).await;
+    fixture.take_back().await;
+    let found = fixture.only_client().await;
+    assert_eq!((linked(&found).secret, linked(&found).previous), (second, Some((first, NOW + 60))));
+
+    // When it has ended, so has the secret, though nothing but the clock ended it.
+    fixture.clock.advance(Duration::from_secs(61));
+    fixture.take_back().await;
+    let found = fixture.only_client().await;
+    assert_eq!((linked(&found).secret, linked(&found).previous), (second, None));
+
+    // Another rotation: only the newest is left.
+    rotate(&third).await;
+    let ended = registry.end_previous_secret(client.key.digest(), third).await.unwrap();
+    assert!(ended.is_some());
+    fixture.take_back().await;
+    let found = fixture.only_client().await;
+    assert_eq!((linked(&found).secret, linked(&found).previous), (third, None));
+
+    // Nor does it come back by way of a registry that knows nothing, with the backup of this one.
+    fixture.back_up("newer.db").await;
+    let elsewhere = Fixture::new().await;
+    let copies = [fixture.path("newer.db"), fixture.path("copy.db")];
+    for copy in copies {
+        elsewhere.registry.restore(&copy, "copy", TTL, "test").await.unwrap();
+        assert_eq!(linked(&elsewhere.only_client().await).secret, third);
+    }
+}
+
+#[tokio::test]
+async fn a_backup_that_is_newer_brings_its_newer_secret() {
+    let fixture = Fixture::new().await;
+    let (mut client, second) = (new_client(Some("laptop")), new_client(None).secret);
+    client.secret = new_client(None).secret;
+    fixture.registry.add_client(&client, "test").await.unwrap();
+    let elsewhere = Fixture::new().await;
+    elsewhere.registry.add_client(&client, "test").await.unwrap();
+    fixture
+        .registry
+        .rotate(&"laptop".parse().unwrap(), &second, Duration::from_secs(60), "test")
+        .await
+        .unwrap();
+    fixture.back_up("copy.db").await;
+    elsewhere.registry.restore(&fixture.path("copy.db"), "copy", TTL, "test").await.unwrap();
+    let found = elsewhere.only_client().await;
+    assert_eq!((linked(&found).secret, linked(&found).previous), (second, Some((client.secret, NOW + 60))));
+}
+
+#[tokio::test]
+async fn a_backup_with_a_key_that_protects_nothing_is_refused_whole() {
+    let fixture = Fixture::new().await;
+    fixture.registry.add_client(&new_client(Some("laptop")), "test").await.unwrap();
+    fixture.back_up("copy.db").await;
+    for (sql, why) in [
+        ("UPDATE clients SET public_key = zeroblob(32)", "low order"),
+        (
+            "UPDATE clients SET public_key = x'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f'",
+            "low order",
+        ),
+        ("UPDATE clients SET public_key = x'01'", "32 bytes"),
+        (
+            "UPDATE clients SET public_key = x'0900000000000000000000000000000000000000000000000000000000000000'",
+            "another digest",
+        ),
+    ] {
+        fixture.tamper(sql).await;
+        let refused = fixture.registry.restore(&fixture.path("copy.db"), "copy.db", TTL, "test").await;
+        let line = refused.unwrap_err().to_string();
+        assert!(line.contains(why) && line.contains("copy.db") && line.lines().count() == 1, "{line}");
+    }
+    assert_eq!(fixture.registry.audit(1).await.unwrap()[0].action, "client.add");
+}
+
+#[tokio::test]
+async fn a_faulty_backup_changes_nothing() {
+    let fixture = Fixture::new().await;
+    fixture.registry.add_client(&new_client(Some("laptop")), "test").await.unwrap();
+    std::fs::write(fixture.path("copy.db"), "mine").unwrap();
+    for name in ["copy.db", "missing.db"] {
+        let refused = fixture.registry.restore(&fixture.path(name), name, TTL, "test").await;
+        assert!(
+            matches!(refused, Err(RegistryError::Corrupt(..) | RegistryError::Unavailable(..))),
+            "{name}"
+        );
+    }
+    assert_eq!(fixture.registry.clients().await.unwrap().len(), 1);
+}
