@@ -63,6 +63,7 @@ fn job(permit: &Permit, args: Option<Value>) -> Result<Job, CallError> {
 
 fn counted<T>(permit: &Permit, result: Result<T, CallError>) -> Result<T, CallError> {
     let function = permit.function();
+    function.tally.note(&result);
     match &result {
         Ok(_) => function.succeeded.increment(1),
         Err(error) => counter(&function.name, error.code().as_str()).increment(1),

@@ -12,6 +12,7 @@ use crate::grant;
 use crate::limits::FunctionLimits;
 use crate::reach::Reach;
 use crate::runner::Runner;
+use crate::tally::Tally;
 
 /// What a call may change; a grant to write covers reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -94,6 +95,8 @@ pub struct Function {
     pub classic_write: bool,
     /// For people; may be empty.
     pub description: String,
+    /// What it was made of, for the operator: `modules.ini: simple_time`, `cpuinfo.py`.
+    pub source: Arc<str>,
     /// The arguments it says it takes; empty when it says nothing.
     pub arguments: Vec<Argument>,
     /// Its REST route `/<name>`, if it has one.
@@ -110,6 +113,19 @@ pub struct Function {
     pub slots: Arc<Semaphore>,
     /// Counts the calls that brought an answer; see [`crate::call::successes`].
     pub succeeded: metrics::Counter,
+    /// What became of its calls.
+    pub tally: Arc<Tally>,
+}
+
+/// A function that is configured and does not exist as it is configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What it is to be made of, as [`Function::source`].
+    pub source: Arc<str>,
+    /// Where it would come from.
+    pub origin: Origin,
+    /// Why it does not load; none while it loads for the first time.
+    pub why: Option<Arc<str>>,
 }
 
 /// One line of modules.ini with its section: a function that is to exist.
@@ -133,13 +149,49 @@ pub struct ModuleSpec {
     pub route: Option<Route>,
 }
 
-/// The functions that exist now, by name; never changed, only replaced as a whole.
+/// The functions that exist now, by name, and those that should; never changed, only replaced as a whole.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     functions: BTreeMap<FunctionName, Arc<Function>>,
+    troubles: BTreeMap<FunctionName, Trouble>,
 }
 
 impl Catalogue {
+    /// The functions, and what keeps others, or newer ones of the same name, from existing.
+    pub fn new(
+        functions: impl IntoIterator<Item = Arc<Function>>,
+        troubles: impl IntoIterator<Item = (FunctionName, Trouble)>,
+    ) -> Self {
+        Self {
+            functions: functions.into_iter().map(|function| (function.name.clone(), function)).collect(),
+            troubles: troubles.into_iter().collect(),
+        }
+    }
+
+    /// What keeps the function of this name from existing as it is configured. A file of plugins goes by its own name
+    /// as long as nobody knows how its plugins are called.
+    #[must_use]
+    pub fn trouble(&self, name: &FunctionName) -> Option<&Trouble> {
+        self.troubles.get(name)
+    }
+
+    /// All troubles in the order of their names.
+    pub fn troubles(&self) -> impl Iterator<Item = (&FunctionName, &Trouble)> {
+        self.troubles.iter()
+    }
+
+    /// True when there is no such function yet, and what loads may bring it: its module, or any file of plugins.
+    #[must_use]
+    pub fn may_come(&self, name: &FunctionName) -> bool {
+        let loading = |trouble: &Trouble| trouble.why.is_none();
+        !self.functions.contains_key(name)
+            && (self.trouble(name).is_some_and(loading)
+                || self
+                    .troubles
+                    .values()
+                    .any(|trouble| trouble.origin == Origin::Plugins && loading(trouble)))
+    }
+
     /// The function of exactly this name.
     #[must_use]
     pub fn find(&self, name: &FunctionName) -> Option<&Arc<Function>> {
@@ -154,11 +206,5 @@ impl Catalogue {
     /// What this caller may call, in the order of the names, built-in functions apart.
     pub fn callable_by<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Function>> {
         grant::callable(caller, self)
-    }
-}
-
-impl FromIterator<Arc<Function>> for Catalogue {
-    fn from_iter<I: IntoIterator<Item = Arc<Function>>>(functions: I) -> Self {
-        Self { functions: functions.into_iter().map(|function| (function.name.clone(), function)).collect() }
     }
 }

@@ -25,6 +25,8 @@ pub enum Request {
     Bans,
     /// Asks for the floor.
     Floor,
+    /// Asks for the functions, those that do not load among them.
+    Functions,
     /// Has the server take up what has changed in the registry, now.
     Follow,
     /// Lowers the floor to the clock.
@@ -82,6 +84,11 @@ pub enum Reply {
         /// The server's clock.
         now: UnixSecond,
     },
+    /// The functions, in the order of their names.
+    Functions {
+        /// The rows.
+        functions: Vec<FunctionRow>,
+    },
     /// Refusals, the newest first.
     Refusals {
         /// The rows.
@@ -129,6 +136,58 @@ pub struct Refusal {
     pub answer: String,
     /// The true reason.
     pub reason: String,
+}
+
+/// One function: as it is, or why it is not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionRow {
+    /// Its name; that of its file when no plugin of it has ever loaded.
+    pub name: String,
+    /// What it is made of: `modules.ini: simple_time`, `cpuinfo.py`, `built in`.
+    pub source: String,
+    /// What runs it, when it exists.
+    pub runner: Option<String>,
+    /// `read` or `write`, when it exists.
+    pub access: Option<String>,
+    /// Who may call it by its route, if it has one: `key`, `named`, `open`, `own`.
+    pub route: Option<String>,
+    /// How it is.
+    pub state: FunctionState,
+    /// Why it does not load.
+    pub error: Option<String>,
+    /// Permitted calls since the start.
+    pub calls: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// What the last failure was.
+    pub last_failure: Option<String>,
+}
+
+/// How a function is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FunctionState {
+    /// It does not load, and nobody can call it.
+    Failed,
+    /// It loads for the first time since the start.
+    Loading,
+    /// It can be called.
+    Ready,
+    /// It does not load as it is now; what loaded before can be called.
+    Stale,
+}
+
+impl FunctionState {
+    /// One lower-case word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Loading => "loading",
+            Self::Ready => "ready",
+            Self::Stale => "stale",
+        }
+    }
 }
 
 /// How the server is.

@@ -151,6 +151,9 @@ pub enum Denied {
     /// No grant of the caller covers it.
     #[error("no grant of this caller covers the function")]
     Forbidden,
+    /// What may be this function has not loaded yet.
+    #[error("what may be this function is still loading")]
+    Loading,
     /// The catalogue holds no function of this name.
     #[error("no function of this name")]
     Unknown,
@@ -161,7 +164,8 @@ pub enum Denied {
 /// # Errors
 /// [`Denied`], with the reason.
 pub fn permit(caller: &Arc<Caller>, catalogue: &Catalogue, name: &FunctionName) -> Result<Permit, Denied> {
-    let function = catalogue.find(name).ok_or(Denied::Unknown)?;
+    let absent = || if catalogue.may_come(name) { Denied::Loading } else { Denied::Unknown };
+    let function = catalogue.find(name).ok_or_else(absent)?;
     if let Some(denied) = denies(caller, function) {
         return Err(denied);
     }

@@ -18,11 +18,12 @@ mod reach;
 mod refusal;
 mod registry;
 mod runner;
+mod tally;
 mod web;
 
 pub use call::{CallError, call, call_web, successes};
 pub use caller::{Caller, Door, RequestId, Shape};
-pub use catalogue::{Access, Argument, Catalogue, Function, ModuleSpec, Origin, Route, RunnerKind};
+pub use catalogue::{Access, Argument, Catalogue, Function, ModuleSpec, Origin, Route, RunnerKind, Trouble};
 pub use finding::Finding;
 pub use grant::{Denied, Grants, Pattern, PatternError, Permit, permit};
 pub use guard::{Admission, Ban, Guard, GuardStatus, Item, Rejection, Sighting, Standing};
@@ -36,6 +37,7 @@ pub use registry::{
     Snapshot, Use, registry_file,
 };
 pub use runner::{Job, RunError, Runner};
+pub use tally::Tally;
 pub use web::{WebAnswer, WebRequest};
 
 /// A boxed future, so that the traits can be used as objects.

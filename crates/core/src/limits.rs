@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct FunctionLimits {
     /// The longest run of one call.
     pub timeout: Duration,
+    /// The longest time that what runs it may take to load.
+    pub load_timeout: Duration,
     /// Calls under way at once; one more is `busy`.
     pub max_concurrent: usize,
     /// The largest answer, in bytes of UTF-8 (text) or JSON.
@@ -17,6 +19,12 @@ pub struct FunctionLimits {
 
 impl Default for FunctionLimits {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(30), max_concurrent: 256, max_output: 1024 * 1024, memory: None }
+        Self {
+            timeout: Duration::from_secs(30),
+            load_timeout: Duration::from_secs(30),
+            max_concurrent: 256,
+            max_output: 1024 * 1024,
+            memory: None,
+        }
     }
 }

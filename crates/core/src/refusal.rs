@@ -73,6 +73,9 @@ pub enum Reason {
     /// It cannot be read.
     #[error("malformed: {0}")]
     Malformed(DecodeError),
+    /// It is configured, and does not load.
+    #[error("no function of this name: {0} ({1}) does not load: {2}")]
+    NotLoaded(String, String, String),
     /// One nonce stands twice in it.
     #[error("one nonce stands twice in the request")]
     NonceTwice,

@@ -18,7 +18,7 @@ static KEPT: Mutex<Option<Texts>> = Mutex::new(None);
 /// What this process got from the one that it was as root.
 static GIVEN: OnceLock<Texts> = OnceLock::new();
 
-/// From now on [`read_text`](crate::read_text) keeps what it reads, for [`kept`].
+/// From now on [`read_text`](crate::read_text) keeps what it reads, for [`kept_texts`].
 pub fn keep_texts() {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
 }

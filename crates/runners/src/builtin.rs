@@ -41,6 +41,7 @@ fn function(name: &str, description: &str, runner: Arc<dyn Runner>) -> Option<Ar
         access: Access::Read,
         classic_write: false,
         description: description.to_owned(),
+        source: "built in".into(),
         arguments: Vec::new(),
         route: None,
         origin: Origin::BuiltIn,
@@ -48,6 +49,7 @@ fn function(name: &str, description: &str, runner: Arc<dyn Runner>) -> Option<Ar
         limits,
         runner,
         slots: Arc::new(Semaphore::new(limits.max_concurrent)),
+        tally: Arc::default(),
     }))
 }
 

@@ -1,9 +1,13 @@
 //! Where a module is, and what kind of module.
 
+mod faults;
+
 use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
+
+pub(crate) use self::faults::program_fault;
 
 /// A module as it was found in the search path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +26,9 @@ pub(crate) enum NotFound {
     /// The name could lead out of the search path.
     #[error("`{0}` is no name of a module: no `/`, no control character, and nothing empty beside a dot")]
     Name(String),
+    /// Something lies there that is none.
+    #[error("{0}")]
+    Fault(String),
     /// No folder has it.
     #[error("no {0}.py, no executable {0}, no {0}.wasm in {1}, and nothing native of that name")]
     Nowhere(String, String),
@@ -36,6 +43,9 @@ pub(crate) fn find(folders: &[PathBuf], module: &str) -> Result<Found, NotFound>
         return Err(NotFound::Name(module.escape_debug().to_string()));
     }
     folders.iter().find_map(|folder| find_in(folder, module)).ok_or_else(|| {
+        if let Some(fault) = faults::near_miss(folders, module) {
+            return NotFound::Fault(fault);
+        }
         let folders: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
         NotFound::Nowhere(module.to_owned(), folders.join(":"))
     })

@@ -13,6 +13,7 @@ mod manifest;
 mod native;
 mod output;
 mod python;
+mod report;
 mod runners;
 mod spawn;
 mod tasks;

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use msp_core::{Catalogue, Function, ModuleSpec, Origin, Runner, RunnerKind};
+use msp_core::{Catalogue, Function, ModuleSpec, Origin, Runner, RunnerKind, Tally, Trouble};
+use msp_protocol::FunctionName;
 use tokio::sync::Semaphore;
 
-use crate::discovery::{Found, find};
+use crate::discovery::{Found, find, program_fault};
 use crate::executable::Executable;
-use crate::isolation::Isolation;
+use crate::isolation::{Confinement, Isolation};
 use crate::native::Natives;
 use crate::python::{Demands, Listed, Workshops};
 use crate::tasks::Tasks;
@@ -24,49 +25,72 @@ pub(crate) struct Entry {
 
 #[derive(Debug)]
 enum What {
-    Executable(PathBuf),
+    Executable(PathBuf, Arc<Confinement>),
     Native(Arc<dyn Runner>),
     Python(Listed),
     Wasm(PathBuf),
 }
 
-/// The modules that are in use.
-#[derive(Debug)]
-pub(crate) struct Loaded {
-    pub(crate) python: Workshops,
-    pub(crate) wasm: Modules,
+/// The lines of modules.ini as they were understood last.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) entries: Vec<Entry>,
+    /// What cannot be loaded, and why.
+    pub(crate) lost: Vec<(ModuleSpec, Arc<str>)>,
 }
 
-/// Looks each module up; what is nowhere is logged and left out. A Python or WebAssembly module that is in use
-/// stays so when its file has gone.
-pub(crate) fn look_up(
-    folders: &[PathBuf],
-    specs: Vec<ModuleSpec>,
-    in_use: &Loaded,
-    natives: &Natives,
-) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    for spec in specs {
-        let what = match find(folders, &spec.module) {
-            Ok(Found::Python { path, package }) => {
-                What::Python(Listed { name: spec.module.clone(), path, package })
+/// What the functions of a catalogue run with.
+#[derive(Debug)]
+pub(crate) struct Means {
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) isolation: Arc<Isolation>,
+    pub(crate) room: Arc<Room>,
+    pub(crate) natives: Natives,
+    pub(crate) python: Workshops,
+    pub(crate) built_in: Vec<Arc<Function>>,
+    pub(crate) tallies: Arc<Tallies>,
+}
+
+impl Means {
+    /// Looks each module up.
+    pub(crate) fn look_up(&self, folders: &[PathBuf], specs: &[ModuleSpec], wasm: &Modules) -> Plan {
+        let mut plan = Plan::default();
+        for spec in specs {
+            match self.find(folders, spec, wasm) {
+                Ok(what) => plan.entries.push(Entry { spec: spec.clone(), what }),
+                Err(why) => plan.lost.push((spec.clone(), why.into())),
             }
-            Ok(Found::Executable(path)) => What::Executable(path),
-            Ok(Found::Wasm(path)) => What::Wasm(path),
-            Err(error) => {
-                let native = natives.find(&spec.module).map(What::Native);
-                let python = || in_use.python.listed(&spec).map(What::Python);
-                let wasm = || in_use.wasm.path(&spec.module).map(What::Wasm);
-                let Some(what) = native.or_else(python).or_else(wasm) else {
-                    tracing::warn!("function {} has no module, skipped: {error}", spec.function);
-                    continue;
-                };
-                what
-            }
-        };
-        entries.push(Entry { spec, what });
+        }
+        plan
     }
-    entries
+
+    /// A Python or WebAssembly module that is in use stays so when its file has gone.
+    fn find(&self, folders: &[PathBuf], spec: &ModuleSpec, wasm: &Modules) -> Result<What, String> {
+        if self.built_in.iter().any(|function| function.name == spec.function) {
+            return Err("a function of this name is built in".to_owned());
+        }
+        match find(folders, &spec.module) {
+            Ok(Found::Python { path, package }) => {
+                Ok(What::Python(Listed { name: spec.module.clone(), path, package }))
+            }
+            Ok(Found::Executable(path)) => {
+                if let Some(fault) = program_fault(&path) {
+                    return Err(fault);
+                }
+                let memory = spec.limits.memory.unwrap_or(Executable::MEMORY);
+                let confinement = self.isolation.confinement(memory, &spec.reach, &[]);
+                let confinement = confinement.map_err(|exposed| format!("Paths: {exposed}"))?;
+                Ok(What::Executable(path, Arc::new(confinement)))
+            }
+            Ok(Found::Wasm(path)) => Ok(What::Wasm(path)),
+            Err(error) => {
+                let native = self.natives.find(&spec.module).map(What::Native);
+                let in_use = || self.python.listed(spec).map(What::Python);
+                let compiled = || wasm.path(&spec.module).map(What::Wasm);
+                native.or_else(in_use).or_else(compiled).ok_or_else(|| error.to_string())
+            }
+        }
+    }
 }
 
 /// The Python modules of the entries for each pool, each once, in the order of their names.
@@ -95,74 +119,101 @@ pub(crate) fn wasm_modules(entries: &[Entry]) -> Vec<wasm::Listed> {
     modules.into_values().collect()
 }
 
-/// What the functions of a catalogue run with.
-#[derive(Debug)]
-pub(crate) struct Means {
-    pub(crate) tasks: Arc<Tasks>,
-    pub(crate) isolation: Arc<Isolation>,
-    pub(crate) room: Arc<Room>,
-    pub(crate) built_in: Vec<Arc<Function>>,
+/// The functions of the modules, and what keeps others from existing.
+#[derive(Debug, Default)]
+pub(crate) struct Assembled {
+    pub(crate) functions: Vec<Arc<Function>>,
+    pub(crate) troubles: Vec<(FunctionName, Trouble)>,
 }
 
-/// Makes the functions of the modules. One that was in the catalogue before keeps its slots, so that calls under way
-/// count.
-pub(crate) fn assemble(
-    entries: Vec<Entry>,
-    loaded: &Loaded,
-    means: &Means,
-    before: &Catalogue,
-) -> Vec<Arc<Function>> {
-    let mut functions = Vec::new();
-    for Entry { spec, what } in entries {
-        let (kind, runner): (_, Arc<dyn Runner>) = match what {
-            What::Native(runner) => (RunnerKind::Native, runner),
-            What::Executable(path) => {
-                let memory = spec.limits.memory.unwrap_or(Executable::MEMORY);
-                let confinement = match means.isolation.confinement(memory, &spec.reach, &[]) {
-                    Ok(confinement) => Arc::new(confinement),
-                    Err(exposed) => {
-                        tracing::error!("function {} is skipped: Paths: {exposed}", spec.function);
-                        continue;
-                    }
-                };
-                let program = Executable::new(spec.function.clone(), path, confinement, means.tasks.clone());
-                (RunnerKind::Executable, Arc::new(program))
-            }
-            What::Python(_) => match loaded.python.runner(&spec) {
-                Some(runner) => (RunnerKind::Python, Arc::new(runner)),
-                // Its one line is in the log already.
-                None => continue,
-            },
-            What::Wasm(_) => match loaded.wasm.get(&spec.module) {
-                Some(module) => {
-                    let runner = WasmRunner::new(spec.function.clone(), module, means.room.clone());
-                    (RunnerKind::Wasm, Arc::new(runner))
-                }
-                None => continue,
-            },
-        };
-        if means.built_in.iter().any(|function| function.name == spec.function) {
-            tracing::warn!("function {} is built in, its line in modules.ini is skipped", spec.function);
-            continue;
+/// What runs a function, if its module has loaded, and why it does not load as it is now.
+struct Made {
+    runner: Option<(RunnerKind, Arc<dyn Runner>)>,
+    description: String,
+    why: Option<Arc<str>>,
+}
+
+impl Means {
+    /// Makes the functions of the modules that have loaded. One that was in the catalogue before keeps its slots, so
+    /// that calls under way count.
+    pub(crate) fn assemble(&self, plan: &Plan, wasm: &Modules, before: &Catalogue) -> Assembled {
+        let mut assembled = Assembled::default();
+        for (spec, why) in &plan.lost {
+            assembled.trouble(spec, Some(why.clone()));
         }
-        let slots = before
-            .find(&spec.function)
-            .filter(|function| function.limits.max_concurrent == spec.limits.max_concurrent)
-            .map_or_else(|| Arc::new(Semaphore::new(spec.limits.max_concurrent)), |same| same.slots.clone());
-        functions.push(Arc::new(Function {
-            succeeded: msp_core::successes(&spec.function),
-            name: spec.function,
-            access: spec.access,
-            classic_write: spec.classic_write,
-            description: spec.description,
-            arguments: Vec::new(),
-            route: spec.route,
-            origin: Origin::Modules,
-            kind,
-            limits: spec.limits,
-            runner,
-            slots,
-        }));
+        for Entry { spec, what } in &plan.entries {
+            let Made { runner, description, why } = self.make(spec, what, wasm);
+            if runner.is_none() || why.is_some() {
+                assembled.trouble(spec, why);
+            }
+            let Some((kind, runner)) = runner else { continue };
+            let most = spec.limits.max_concurrent;
+            let slots = before.find(&spec.function).filter(|same| same.limits.max_concurrent == most);
+            assembled.functions.push(Arc::new(Function {
+                succeeded: msp_core::successes(&spec.function),
+                tally: self.tallies.of(&spec.function),
+                name: spec.function.clone(),
+                access: spec.access,
+                classic_write: spec.classic_write,
+                description: if spec.description.is_empty() { description } else { spec.description.clone() },
+                source: source(spec),
+                arguments: Vec::new(),
+                route: spec.route,
+                origin: Origin::Modules,
+                kind,
+                limits: spec.limits,
+                runner,
+                slots: slots.map_or_else(|| Arc::new(Semaphore::new(most)), |same| same.slots.clone()),
+            }));
+        }
+        assembled
     }
-    functions
+
+    fn make(&self, spec: &ModuleSpec, what: &What, wasm: &Modules) -> Made {
+        let sound =
+            |kind, runner| Made { runner: Some((kind, runner)), description: String::new(), why: None };
+        match what {
+            What::Native(runner) => sound(RunnerKind::Native, runner.clone()),
+            What::Executable(path, confinement) => {
+                let (path, confinement) = (path.clone(), confinement.clone());
+                let program = Executable::new(spec.function.clone(), path, confinement, self.tasks.clone());
+                sound(RunnerKind::Executable, Arc::new(program))
+            }
+            What::Python(_) => {
+                let (runner, description) = self.python.runner(spec).unzip();
+                let runner = runner.map(|runner| (RunnerKind::Python, Arc::new(runner) as Arc<dyn Runner>));
+                let description = description.unwrap_or_default();
+                Made { runner, description, why: self.python.failure(spec) }
+            }
+            What::Wasm(_) => {
+                let run = |module| WasmRunner::new(spec.function.clone(), module, self.room.clone());
+                let runner = wasm.get(&spec.module).map(|module| Arc::new(run(module)) as Arc<dyn Runner>);
+                let runner = runner.map(|runner| (RunnerKind::Wasm, runner));
+                Made { runner, description: String::new(), why: wasm.failure(&spec.module) }
+            }
+        }
+    }
+}
+
+impl Assembled {
+    fn trouble(&mut self, spec: &ModuleSpec, why: Option<Arc<str>>) {
+        let trouble = Trouble { source: source(spec), origin: Origin::Modules, why };
+        self.troubles.push((spec.function.clone(), trouble));
+    }
+}
+
+/// What a function of modules.ini is made of, for the operator.
+pub(crate) fn source(spec: &ModuleSpec) -> Arc<str> {
+    format!("modules.ini: {}", spec.module).into()
+}
+
+/// The tallies of all functions that there ever were, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Tallies(Mutex<BTreeMap<FunctionName, Arc<Tally>>>);
+
+impl Tallies {
+    /// That of this one, whatever it was made of before.
+    pub(crate) fn of(&self, name: &FunctionName) -> Arc<Tally> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default().clone()
+    }
 }

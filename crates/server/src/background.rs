@@ -111,20 +111,27 @@ pub(crate) async fn reload_plugins(
     why: &str,
     what: Reload,
 ) -> Result<Vec<String>, NotReloaded> {
-    let reloaded = {
+    // What loads is waited for without the lock: another file must not wait for it.
+    let (modules, plugins) = {
         let _alone = state.reloading.lock().await;
-        let settings = reload(state, why).await.map_err(NotReloaded::Settings)?;
-        let Some(door) = &settings.plugin else { return Err(NotReloaded::Plugins(ReloadError::NotFound)) };
-        state.runners.reload_plugins(door.spec.clone(), what).await.map_err(NotReloaded::Plugins)?
+        let (settings, modules) = reload(state, why).await.map_err(NotReloaded::Settings)?;
+        let door = settings.plugin.as_ref();
+        (modules, door.map(|door| state.runners.reload_plugins(door.spec.clone(), what)))
     };
-    Ok(reloaded.settled().await)
+    modules.await;
+    let plugins = plugins.ok_or(NotReloaded::Plugins(ReloadError::NotFound))?;
+    Ok(plugins.await.map_err(NotReloaded::Plugins)?.settled().await)
 }
 
-/// Reads configuration and modules again; a faulty one changes nothing. For who holds `reloading`.
+/// Reads configuration and modules again; a faulty one changes nothing. For who holds `reloading`. Modules load on,
+/// whether or not that is waited for.
 ///
 /// # Errors
 /// What is wrong with it, in one line; it is logged.
-async fn reload(state: &State, why: &str) -> Result<Arc<Settings>, String> {
+async fn reload(
+    state: &State,
+    why: &str,
+) -> Result<(Arc<Settings>, impl Future<Output = ()> + Send + use<>), String> {
     let before = state.settings.load_full();
     let sources = state.sources.clone();
     let loaded = match tokio::task::spawn_blocking(move || Settings::load(&sources)).await {
@@ -154,13 +161,16 @@ async fn reload(state: &State, why: &str) -> Result<Arc<Settings>, String> {
     let settings = Arc::new(settings);
     state.guard.reconfigure(startup::guard_config(&settings));
     state.rates.reconfigure(&settings.limits);
-    if before.modules != settings.modules {
-        state.runners.reload(settings.modules.clone()).await;
-    }
+    let modules = settings.modules.clone();
+    let modules = (before.modules != modules).then(|| state.runners.reload(modules));
     startup::import(&state.registry, &settings).await;
     state.settings.store(settings.clone());
     tracing::info!("reloaded: {why}");
-    Ok(settings)
+    Ok((settings, async move {
+        if let Some(modules) = modules {
+            modules.await;
+        }
+    }))
 }
 
 /// What a running server cannot change.

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::body::{BodyStream, BoxBody};
 use actix_web::http::StatusCode;
-use msp_core::{CallError, Denied, Reason};
+use msp_core::{CallError, Catalogue, Denied, Reason};
 use msp_protocol::envelope::Failure;
 use msp_protocol::{ErrorCode, FunctionName};
 
@@ -15,6 +15,8 @@ const LONGEST_REASON: usize = 500;
 pub(crate) enum CallRefusal {
     Call(CallError),
     Denied(Denied),
+    /// No function of this name, because what is configured does not load.
+    NotLoaded(Reason),
     /// The call worked, but its answer is larger than `[Limits] Answer`.
     AnswerTooLarge,
     /// This caller's rate, the guard or its share of it is at its limit.
@@ -26,12 +28,12 @@ impl CallRefusal {
     pub(crate) const fn code(&self) -> ErrorCode {
         match self {
             Self::Call(error) => error.code(),
-            Self::Denied(Denied::Unknown) => ErrorCode::UnknownFunction,
+            Self::Denied(Denied::Unknown) | Self::NotLoaded(_) => ErrorCode::UnknownFunction,
             Self::Denied(Denied::Forbidden | Denied::ClassicWrite | Denied::EnvelopeOnly) => {
                 ErrorCode::Forbidden
             }
             Self::AnswerTooLarge => ErrorCode::TooLarge,
-            Self::Limited(_) => ErrorCode::Busy,
+            Self::Denied(Denied::Loading) | Self::Limited(_) => ErrorCode::Busy,
         }
     }
 
@@ -57,11 +59,20 @@ impl CallRefusal {
         }
     }
 
+    /// The same, with why what is configured does not exist.
+    pub(crate) fn explained(self, catalogue: &Catalogue, function: &FunctionName) -> Self {
+        match self {
+            Self::Denied(Denied::Unknown) => not_loaded(catalogue, function).map_or(self, Self::NotLoaded),
+            _ => self,
+        }
+    }
+
     /// The true reason, for the ring.
     pub(crate) fn reason(self, function: &FunctionName) -> Reason {
         let name = function.as_str().escape_debug().to_string();
         match self {
             Self::Denied(denied) => Reason::Denied(denied, name),
+            Self::NotLoaded(reason) => reason,
             Self::AnswerTooLarge | Self::Call(CallError::TooLarge) => Reason::TooLarge(name),
             Self::Limited(reason) => reason,
             Self::Call(CallError::Busy) => Reason::Busy,
@@ -72,6 +83,15 @@ impl CallRefusal {
             }
         }
     }
+}
+
+/// Why a function that is configured does not exist; none when none is configured.
+pub(crate) fn not_loaded(catalogue: &Catalogue, function: &FunctionName) -> Option<Reason> {
+    let trouble = catalogue.trouble(function)?;
+    // A file's name may hold anything.
+    let safe = |character: char| if character.is_control() { ' ' } else { character };
+    let why = trouble.why.as_ref()?.chars().map(safe).take(LONGEST_REASON).collect();
+    Some(Reason::NotLoaded(function.as_str().escape_debug().to_string(), trouble.source.to_string(), why))
 }
 
 /// One sentence for the caller.

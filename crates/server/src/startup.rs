@@ -139,6 +139,11 @@ impl Server {
         self.ops_address
     }
 
+    /// Waits until every function has loaded or failed. A server need not: it serves each as soon as it can.
+    pub async fn loaded(&self) {
+        self.state.runners.loaded().await;
+    }
+
     /// A handle to steer it with while it runs.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
@@ -167,6 +172,7 @@ impl Server {
         let beside = [
             tokio::spawn(background::run(state.clone())),
             tokio::spawn(control::serve(control, state.clone())),
+            tokio::spawn(tell_when_loaded(state.clone())),
         ];
         let handles: Vec<_> = listeners.iter().map(dev::Server::handle).collect();
         let mut serving = tokio::spawn(futures_util::future::try_join_all(listeners));
@@ -205,6 +211,14 @@ impl Server {
             }
         }
     }
+}
+
+/// Says when functions have loaded; each is served before that, as soon as it can be.
+async fn tell_when_loaded(state: Arc<State>) {
+    state.runners.loaded().await;
+    let catalogue = state.runners.catalogue();
+    let failed = catalogue.troubles().count();
+    tracing::info!("functions have loaded: {}, failed: {failed}", catalogue.iter().count());
 }
 
 /// Leaves the registry so that the next start refuses nothing without need.

@@ -117,6 +117,7 @@ impl State {
         if let Some(problem) = &**self.registry_problem.load() {
             reasons.push(format!("the registry cannot be read: {problem}"));
         }
+        reasons.extend(self.runners.loading());
         if ahead > 0 {
             reasons.push(format!("the floor is {ahead} s ahead of the clock (see msp-admin floor)"));
         }

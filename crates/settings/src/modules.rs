@@ -56,6 +56,7 @@ fn spec(line: &Entry, section: Option<&Section>) -> Result<ModuleSpec, SettingsE
         description: get(&keys::DESCRIPTION).text.to_owned(),
         limits: FunctionLimits {
             timeout: get(&keys::TIMEOUT).seconds()?,
+            load_timeout: get(&keys::LOAD_TIMEOUT).seconds()?,
             max_concurrent: get(&keys::MAX_CONCURRENT).number()?,
             max_output: get(&keys::MAX_OUTPUT).number()?,
             memory: get(&keys::MEMORY).optional_number()?,

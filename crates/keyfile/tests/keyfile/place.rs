@@ -12,7 +12,8 @@ use msp_keyfile::{
 use crate::{folder, message, mode, names};
 
 fn pipe(path: &Path) {
-    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    assert!(mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).is_ok());
 }
 
 #[test]

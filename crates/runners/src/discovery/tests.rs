@@ -63,7 +63,8 @@ fn dots_lead_into_packages_and_a_package_is_a_module() {
 #[test]
 fn a_file_without_the_x_bit_is_no_executable() {
     let (_keep, path) = folder(&[("notes", 0o644)]);
-    assert!(matches!(find(&[path], "notes"), Err(NotFound::Nowhere(..))));
+    let told = find(std::slice::from_ref(&path), "notes").unwrap_err().to_string();
+    assert_eq!(told, format!("{} is not executable: chmod +x it", path.join("notes").display()));
 }
 
 #[test]
@@ -77,7 +78,7 @@ fn no_name_leads_out_of_the_search_path() {
     for name in ["../out", "..", ".", "", "/etc/passwd", "a..b", "x\0", ".x", "x."] {
         assert!(matches!(find(&folders, name), Err(NotFound::Name(_))), "{name:?}");
     }
-    assert!(matches!(find(&folders, "link"), Err(NotFound::Nowhere(..))));
+    assert!(matches!(find(&folders, "link"), Err(NotFound::Fault(..))));
     assert!(find(&folders, "within").is_ok());
 }
 
@@ -94,4 +95,62 @@ fn the_fingerprint_sees_modules_and_programs_and_nothing_else() {
     assert_eq!(fingerprint(&folders), before);
     fs::write(path.join("pkg/deep.py"), "x").unwrap();
     assert_ne!(fingerprint(&folders), before);
+}
+
+#[test]
+fn what_lies_in_a_modules_place_and_is_none_is_named() {
+    let (_keep, path) = folder(&[("in/x.py", 0o644), ("out.py", 0o644), ("out", 0o755)]);
+    let inner = path.join("in");
+    for name in ["folder.py", "package", "half.wasm"] {
+        fs::create_dir(inner.join(name)).unwrap();
+    }
+    symlink("../out.py", inner.join("pylink.py")).unwrap();
+    symlink("../out", inner.join("link")).unwrap();
+    symlink("nowhere", inner.join("dangling")).unwrap();
+    let told = |name: &str| {
+        let told = find(std::slice::from_ref(&inner), name).unwrap_err().to_string();
+        told.replace(path.to_str().unwrap(), "")
+    };
+    let out = "put the file itself there, or its folder into the search path (PYTHONPATH)";
+    for (name, expected) in [
+        ("folder", "/in/folder.py is a folder: a Python module is a file".to_owned()),
+        ("package", "/in/package is a folder: a package needs an __init__.py in it".to_owned()),
+        ("half", "/in/half.wasm is a folder: a WebAssembly module is a file".to_owned()),
+        ("pylink", format!("/in/pylink.py is a link that leads out of its folder, to /out.py: {out}")),
+        ("link", format!("/in/link is a link that leads out of its folder, to /out: {out}")),
+    ] {
+        assert_eq!(told(name), expected);
+    }
+    assert!(
+        told("dangling").starts_with("/in/dangling is a link to nowhere, which cannot be read: No such file")
+    );
+    assert!(
+        told("nosuch").starts_with("no nosuch.py, no executable nosuch, no nosuch.wasm in /in, and nothing")
+    );
+}
+
+#[test]
+fn a_program_that_the_kernel_cannot_start_is_named_with_what_would_be_right() {
+    let (_keep, path) = folder(&[("tool", 0o755)]);
+    let tool = path.join("tool");
+    let told = |content: &[u8]| {
+        fs::write(&tool, content).unwrap();
+        program_fault(&tool).map(|told| told.replace(path.to_str().unwrap(), ""))
+    };
+    for fine in
+        [&b"#!/bin/sh\necho\n"[..], b"#! /bin/sh -e\n", b"#!/bin/sh", b"\x7fELF\x02\x01\x01\0", b"MZ\0"]
+    {
+        assert_eq!(told(fine), None, "{fine:?}");
+    }
+    let crlf = told(b"#!/bin/sh\r\necho hi\r\n").unwrap();
+    assert!(crlf.contains("CRLF") && crlf.ends_with("save it with LF (sed -i 's/\\r$//' /tool)"), "{crlf}");
+    let none = "/tool has no first line that says what runs it, such as #!/bin/sh or #!/usr/bin/env python3";
+    for text in [&b"echo hi\n"[..], b"", b"\xef\xbb\xbf#!/bin/sh\n"] {
+        assert_eq!(told(text).as_deref(), Some(none));
+    }
+    let line = "/tool: the interpreter in its first line, #!,";
+    assert_eq!(told(b"#!\n"), Some(format!("{line} names none")));
+    assert_eq!(told(b"#!/etc/passwd\n"), Some(format!("{line} is /etc/passwd, which is not executable")));
+    let missing = told(b"#!/usr/bin/nosuch -x\n").unwrap();
+    assert!(missing.starts_with(&format!("{line} is /usr/bin/nosuch, which cannot be used: No such file")));
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::PythonConfig;
-use super::loading::{Candidate, Helper, Report};
+use super::loading::{Candidate, Helper, Report, Sound};
 use super::worker::{Worker, start};
 
 /// The largest module file, in bytes.
@@ -32,6 +32,8 @@ pub(crate) struct Module {
     source: Arc<str>,
     /// True when its `entry_call` is an `async def`.
     pub(super) asynchronous: bool,
+    /// The first line of its docstring.
+    description: String,
     /// What its calls take lately, in microseconds.
     usual: AtomicU32,
 }
@@ -76,6 +78,11 @@ impl Generation {
         self.modules.get(name).map(|module| module.listed.clone())
     }
 
+    /// What the module of this name says of itself.
+    pub(crate) fn description(&self, name: &str) -> String {
+        self.modules.get(name).map(|module| module.description.clone()).unwrap_or_default()
+    }
+
     /// True when there is nothing to run.
     pub(super) fn is_empty(&self) -> bool {
         self.modules.is_empty()
@@ -103,17 +110,17 @@ impl Generation {
     /// Loads the listed modules from their files into a first worker. A module that does not load keeps the
     /// source it has in this generation; when even that does not load any more, this generation stays as a
     /// whole.
-    pub(crate) async fn next(
-        &self,
-        config: &PythonConfig,
-        listed: Vec<Listed>,
-    ) -> Option<(Self, Option<Worker>)> {
-        let mut candidates = Vec::new();
+    pub(crate) async fn next(&self, config: &PythonConfig, listed: Vec<Listed>) -> Next {
+        let (mut candidates, mut failures) = (Vec::new(), BTreeMap::new());
         for module in &listed {
             let mut sources = Vec::new();
             match read(&module.path) {
                 Ok(source) => sources.push(source),
-                Err(error) => self.warn(&module.name, &format!("{}: {error}", module.path.display())),
+                Err(error) => {
+                    let error = format!("{}: {error}", module.path.display());
+                    self.warn(&module.name, &error);
+                    failures.insert(module.name.clone(), error);
+                }
             }
             let kept = self.module(&module.name).map(|module| module.source.clone());
             sources.extend(kept.filter(|kept| sources.first() != Some(kept)));
@@ -122,25 +129,33 @@ impl Generation {
             }
         }
         if candidates.is_empty() {
-            return Some((Self::default(), None));
+            return Next { generation: Some((Self::default(), None)), failures };
         }
-        match start(config, candidates, &[]).await {
+        let generation = match start(config, candidates, &[]).await {
             Ok((worker, report)) => {
-                let next = self.judge(listed, report)?;
-                Some((next, Some(worker)))
+                for (module, error) in report.first_failures() {
+                    self.warn(module, error);
+                    failures.insert(module.to_owned(), error.to_owned());
+                }
+                self.judge(&listed, report).map(|next| (next, Some(worker)))
             }
             Err(error) => {
                 tracing::error!("no Python function can be loaded: {error}");
+                failures.extend(listed.iter().map(|module| (module.name.clone(), error.clone())));
                 None
             }
+        };
+        if generation.is_none() {
+            for module in listed.iter().filter(|module| !self.has(&module.name)) {
+                let others = || "another module that is in use would be lost with it".to_owned();
+                failures.entry(module.name.clone()).or_insert_with(others);
+            }
         }
+        Next { generation, failures }
     }
 
     /// The next generation, unless it lacks what this one has.
-    fn judge(&self, listed: Vec<Listed>, mut report: Report) -> Option<Self> {
-        for (module, error) in report.first_failures() {
-            self.warn(module, error);
-        }
+    fn judge(&self, listed: &[Listed], mut report: Report) -> Option<Self> {
         let lost =
             listed.iter().find(|module| self.has(&module.name) && !report.loaded.contains_key(&module.name));
         if let Some(module) = lost {
@@ -149,11 +164,10 @@ impl Generation {
         }
         let mut modules = BTreeMap::new();
         for listed in listed {
-            if let Some((source, asynchronous)) = report.loaded.remove(&listed.name) {
-                modules.insert(
-                    listed.name.clone(),
-                    Module { listed, source, asynchronous, usual: AtomicU32::new(0) },
-                );
+            if let Some(Sound { source, asynchronous, description }) = report.loaded.remove(&listed.name) {
+                let (listed, usual) = (listed.clone(), AtomicU32::new(0));
+                let module = Module { listed, source, asynchronous, description, usual };
+                modules.insert(module.listed.name.clone(), module);
             }
         }
         Some(Self { modules, helpers: report.helpers })
@@ -163,6 +177,14 @@ impl Generation {
         let then = if self.has(module) { "what loaded before stays in use" } else { "skipped" };
         tracing::warn!("Python module {module} does not load, {then}: {error}");
     }
+}
+
+/// What came of loading listed modules.
+pub(crate) struct Next {
+    /// What takes over, with its first worker; none when what there is has to stay.
+    pub(crate) generation: Option<(Generation, Option<Worker>)>,
+    /// Why modules do not load from their files, by their names.
+    pub(crate) failures: BTreeMap<String, String>,
 }
 
 /// A file's source, each byte as one character, so that any encoding survives JSON.
@@ -183,7 +205,13 @@ impl Generation {
             let listed = Listed { name: (*name).to_owned(), path: PathBuf::new(), package: false };
             (
                 (*name).to_owned(),
-                Module { listed, source: "".into(), asynchronous: *asynchronous, usual: AtomicU32::new(0) },
+                Module {
+                    listed,
+                    source: "".into(),
+                    asynchronous: *asynchronous,
+                    description: String::new(),
+                    usual: AtomicU32::new(0),
+                },
             )
         };
         Self { modules: modules.iter().map(module).collect(), helpers: Vec::new() }

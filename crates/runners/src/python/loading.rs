@@ -13,11 +13,12 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::Listed;
+use super::attending::after;
 use super::frame::{CONTROL, Inbox};
-use super::serving::{after, message};
+use super::serving::message;
 
-/// How long one source may take to load, and the interpreter to start.
-pub(super) const LOAD: Duration = Duration::from_secs(30);
+/// The longest description, in characters.
+pub(super) const DESCRIPTION: usize = 1000;
 /// The longest report on one source, in bytes: more than the worker's own need, however much JSON escapes.
 const ON_ONE: usize = 128 * 1024;
 /// The longest last report, in bytes; it holds the helpers.
@@ -65,16 +66,26 @@ pub(super) struct Helper(String, String, bool, Arc<str>);
 #[serde(untagged)]
 enum Progress {
     Failed { failed: String, attempt: usize, error: String },
-    Loaded { loaded: String, attempt: usize, asynchronous: bool },
+    Loaded { loaded: String, attempt: usize, asynchronous: bool, description: String },
     Loading { loading: String, attempt: usize },
     Ready { helpers: Vec<Helper> },
+}
+
+/// A source that loads.
+#[derive(Debug)]
+pub(super) struct Sound {
+    pub(super) source: Arc<str>,
+    /// Whether its `entry_call` is asynchronous.
+    pub(super) asynchronous: bool,
+    /// The first line of its docstring.
+    pub(super) description: String,
 }
 
 /// What came of loading.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    /// The source each module loaded from, and whether it is asynchronous.
-    pub(super) loaded: BTreeMap<String, (Arc<str>, bool)>,
+    /// What each module loaded from.
+    pub(super) loaded: BTreeMap<String, Sound>,
     /// Everything else of the search path that was imported.
     pub(super) helpers: Vec<Helper>,
     failures: Vec<(String, String)>,
@@ -101,6 +112,8 @@ pub(super) struct Course<'a> {
     turn: Turn,
     /// True when that source has begun to load, so that its outcome is next.
     begun: bool,
+    /// How long one source may take to load, and the interpreter to start.
+    limit: Duration,
     /// Until when the next reports must have come. Only a turn of its own moves it.
     deadline: Instant,
     /// The source that began last, and so the culprit when the worker fails.
@@ -110,12 +123,13 @@ pub(super) struct Course<'a> {
 
 impl<'a> Course<'a> {
     /// Begins with the first source; the failures are those of workers before this one.
-    pub(super) fn new(candidates: &'a [Candidate], failures: Vec<(String, String)>) -> Self {
+    pub(super) fn new(candidates: &'a [Candidate], limit: Duration, failures: Vec<(String, String)>) -> Self {
         Self {
             candidates,
             turn: Turn { module: 0, attempt: 0 },
             begun: false,
-            deadline: after(LOAD),
+            limit,
+            deadline: after(limit),
             culprit: None,
             report: Report { failures, ..Report::default() },
         }
@@ -130,11 +144,11 @@ impl<'a> Course<'a> {
         mut worker: impl AsyncRead + Unpin,
         inbox: &mut Inbox,
     ) -> Result<(), String> {
-        self.deadline = after(LOAD);
+        self.deadline = after(self.limit);
         loop {
             let limit = if self.turn.module < self.candidates.len() { ON_ONE } else { LAST };
             let next = timeout_at(self.deadline, next_report(&mut worker, inbox, limit)).await;
-            let body = next.map_err(|_| slow())??;
+            let body = next.map_err(|_| slow("LoadTimeout", self.limit))??;
             let progress = serde_json::from_slice(&body);
             if self.take(progress.map_err(|error| format!("a report is unreadable: {error}"))?)? {
                 return Ok(());
@@ -155,7 +169,7 @@ impl<'a> Course<'a> {
             Progress::Loading { loading, attempt }
                 if !self.begun && attempt == self.turn.attempt && source(&loading).is_some() =>
             {
-                (self.begun, self.culprit, self.deadline) = (true, Some(self.turn), after(LOAD));
+                (self.begun, self.culprit, self.deadline) = (true, Some(self.turn), after(self.limit));
             }
             Progress::Failed { failed, attempt, error }
                 if self.begun && attempt == self.turn.attempt && source(&failed).is_some() =>
@@ -164,11 +178,12 @@ impl<'a> Course<'a> {
                 let left = module.is_some_and(|module| attempt + 1 < module.sources.len());
                 self.pass(left);
             }
-            Progress::Loaded { loaded, attempt, asynchronous }
+            Progress::Loaded { loaded, attempt, asynchronous, description }
                 if self.begun && attempt == self.turn.attempt =>
             {
                 let source = source(&loaded).ok_or(OUT_OF_TURN)?;
-                self.report.loaded.insert(loaded, (source, asynchronous));
+                let description = description.chars().take(DESCRIPTION).collect();
+                self.report.loaded.insert(loaded, Sound { source, asynchronous, description });
                 self.pass(false);
             }
             _ => return Err(OUT_OF_TURN),
@@ -186,7 +201,7 @@ impl<'a> Course<'a> {
         };
         self.begun = false;
         if self.turn.module >= self.candidates.len() {
-            self.deadline = after(LOAD);
+            self.deadline = after(self.limit);
         }
     }
 }
@@ -211,8 +226,9 @@ async fn next_report(
     }
 }
 
-pub(super) fn slow() -> String {
-    format!("it took longer than {} s", LOAD.as_secs())
+/// That loading took longer than the limit that this key sets.
+pub(super) fn slow(key: &str, limit: Duration) -> String {
+    format!("it took longer than {} s, which is its {key}", limit.as_secs())
 }
 
 #[cfg(test)]
@@ -223,6 +239,8 @@ mod tests {
 
     use super::*;
     use crate::python::frame;
+
+    const LOAD: Duration = Duration::from_secs(30);
 
     /// Modules by name, each with so many sources.
     fn candidates(modules: &[(&str, usize)]) -> Vec<Candidate> {
@@ -244,7 +262,7 @@ mod tests {
     }
 
     fn loaded(module: &str, attempt: usize) -> Value {
-        json!({ "loaded": module, "attempt": attempt, "asynchronous": false })
+        json!({ "loaded": module, "attempt": attempt, "asynchronous": false, "description": "d" })
     }
 
     fn ready() -> Value {
@@ -266,7 +284,7 @@ mod tests {
     #[tokio::test]
     async fn each_source_is_tried_until_one_of_its_module_loads() {
         let candidates = candidates(&[("a", 2), ("b", 3), ("c", 1)]);
-        let mut course = Course::new(&candidates, Vec::new());
+        let mut course = Course::new(&candidates, LOAD, Vec::new());
         let reports = [
             loading("a", 0),
             loaded("a", 0),
@@ -280,7 +298,7 @@ mod tests {
         ];
         assert_eq!(follow(&mut course, &reports).await, Ok(()));
         let loaded: Vec<_> =
-            course.report.loaded.iter().map(|(name, (source, _))| (&**name, &**source)).collect();
+            course.report.loaded.iter().map(|(name, sound)| (&**name, &*sound.source)).collect();
         assert_eq!(loaded, [("a", "0"), ("b", "1")]);
         let failures: Vec<_> = course.report.first_failures().into_iter().collect();
         assert_eq!(failures, [("b", "first"), ("c", "only")]);
@@ -306,7 +324,7 @@ mod tests {
             vec![loaded("b", 0), loaded("b", 0)],
             vec![ready()],
         ] {
-            let mut course = Course::new(&candidates, Vec::new());
+            let mut course = Course::new(&candidates, LOAD, Vec::new());
             let reports = [&before[..], &forged].concat();
             assert_eq!(follow(&mut course, &reports).await, Err(OUT_OF_TURN.to_owned()), "{forged:?}");
             assert_eq!(course.culprit, turn, "{forged:?}");
@@ -316,7 +334,7 @@ mod tests {
     #[tokio::test]
     async fn only_the_last_report_may_be_long_and_of_an_error_only_the_beginning_is_kept() {
         let candidates = candidates(&[("a", 1)]);
-        let mut course = Course::new(&candidates, Vec::new());
+        let mut course = Course::new(&candidates, LOAD, Vec::new());
         let mut helpers = ready();
         helpers["helpers"] = json!([["h", "h.py", false, "x".repeat(ON_ONE)]]);
         let reports = [loading("a", 0), failed("a", 0, &"x".repeat(ON_ONE - 100)), helpers];
@@ -324,7 +342,7 @@ mod tests {
         assert_eq!(course.report.failures[0].1.len(), 16 * 1024);
         assert_eq!(course.report.helpers.len(), 1);
 
-        let mut course = Course::new(&candidates, Vec::new());
+        let mut course = Course::new(&candidates, LOAD, Vec::new());
         let reports = [loading("a", 0), failed("a", 0, &"x".repeat(ON_ONE))];
         assert_eq!(follow(&mut course, &reports).await, Err("a report is too long".into()));
     }
@@ -334,7 +352,7 @@ mod tests {
         let mut bytes = Vec::new();
         frame::append(&mut bytes, 1, b"{}");
         let candidates = candidates(&[("a", 1)]);
-        let mut course = Course::new(&candidates, Vec::new());
+        let mut course = Course::new(&candidates, LOAD, Vec::new());
         let followed = course.follow(bytes.as_slice(), &mut Inbox::default()).await;
         assert_eq!(followed, Err("it answered before it was asked".into()));
         assert_eq!(course.culprit, None);
@@ -343,7 +361,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_source_has_its_time_however_often_its_worker_writes() {
         let candidates = candidates(&[("a", 1), ("b", 1)]);
-        let mut course = Course::new(&candidates, Vec::new());
+        let mut course = Course::new(&candidates, LOAD, Vec::new());
         let mut inbox = Inbox::default();
         let (mut worker, server) = tokio::io::duplex(1024);
         let writes = async {
@@ -360,7 +378,7 @@ mod tests {
             followed = course.follow(server, &mut inbox) => followed,
             () = writes => unreachable!(),
         };
-        assert_eq!(followed, Err(slow()));
+        assert_eq!(followed, Err("it took longer than 30 s, which is its LoadTimeout".to_owned()));
         let took = after(Duration::ZERO) - start;
         assert!(took < LOAD * 2 + Duration::from_secs(1), "{took:?}");
         assert_eq!(course.culprit, Some(Turn { module: 0, attempt: 0 }));

@@ -7,11 +7,13 @@
 //!
 //! Functions with the same [`Demands`] share a pool of workers; each other set has a pool of its own.
 
+mod attending;
 mod frame;
 pub mod fuzzing;
 mod generation;
 mod interpreter;
 mod loading;
+mod outbox;
 mod plugin;
 mod pool;
 mod serving;
@@ -20,8 +22,9 @@ mod workshops;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use msp_core::{BoxFuture, Job, ModuleSpec, Reach, RunError, Runner};
+use msp_core::{BoxFuture, FunctionLimits, Job, ModuleSpec, Reach, RunError, Runner};
 use serde_json::Value;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
@@ -41,19 +44,23 @@ pub(crate) struct Demands {
     /// Memory of one worker, in bytes.
     memory: u64,
     reach: Reach,
+    /// How long each module may take to load: a slow one keeps no others waiting than those that say the same.
+    load_timeout: Duration,
 }
 
 impl Demands {
     /// Those of one function.
     pub(crate) fn of(spec: &ModuleSpec) -> Self {
-        Self { memory: spec.limits.memory.unwrap_or(MEMORY), reach: spec.reach.clone() }
+        let FunctionLimits { memory, load_timeout, .. } = spec.limits;
+        Self { memory: memory.unwrap_or(MEMORY), reach: spec.reach.clone(), load_timeout }
     }
 }
 
 #[cfg(test)]
 impl Default for Demands {
     fn default() -> Self {
-        Self { memory: MEMORY, reach: Reach::default() }
+        let load_timeout = FunctionLimits::default().load_timeout;
+        Self { memory: MEMORY, reach: Reach::default(), load_timeout }
     }
 }
 
@@ -81,7 +88,7 @@ impl PythonConfig {
     /// The interpreter, and what holds for a worker.
     async fn confined(&self) -> Result<(&Interpreter, Confinement), String> {
         let interpreter = self.interpreter.get_or_try_init(|| Interpreter::find(&self.python)).await?;
-        let Demands { memory, reach } = &self.demands;
+        let Demands { memory, reach, .. } = &self.demands;
         let confinement = self.isolation.confinement(*memory, reach, &interpreter.roots);
         Ok((interpreter, confinement.map_err(|exposed| exposed.to_string())?))
     }
@@ -102,9 +109,14 @@ impl PythonRunner {
 }
 
 impl Runner for PythonRunner {
-    fn run(&self, job: Job) -> BoxFuture<'_, Result<Value, RunError>> {
-        Box::pin(async {
-            let result = self.pool.submit(&self.module, job)?;
+    fn run(&self, mut job: Job) -> BoxFuture<'_, Result<Value, RunError>> {
+        Box::pin(async move {
+            let limits = job.limits;
+            // Here and not where the worker is served: it may take long, and others are behind it.
+            let parts = (&*self.module, limits.max_output, limits.timeout.as_secs_f64(), job.args.take());
+            // A value of ours cannot fail to become JSON; if it did, the worker would end and the call with it.
+            let question = serde_json::to_vec(&parts).unwrap_or_default();
+            let result = self.pool.submit(&self.module, job, Arc::new(question))?;
             result.await.unwrap_or_else(|_| Err(stopped()))
         })
     }
@@ -115,6 +127,8 @@ impl Runner for PythonRunner {
 struct Call {
     module: Arc<str>,
     job: Job,
+    /// What its worker is sent.
+    question: Arc<Vec<u8>>,
     answer: oneshot::Sender<Result<Value, RunError>>,
     /// Its place among the calls that wait, until a worker has it.
     place: Option<OwnedSemaphorePermit>,

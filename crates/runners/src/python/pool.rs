@@ -11,8 +11,9 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
+use super::attending::after;
 use super::generation::Generation;
-use super::serving::{after, serve};
+use super::serving::serve;
 use super::worker::Worker;
 use super::{Call, PythonConfig};
 use crate::tasks::{Tasks, stopped};
@@ -52,12 +53,14 @@ impl Pool {
         &self,
         module: &Arc<str>,
         job: Job,
+        question: Arc<Vec<u8>>,
     ) -> Result<oneshot::Receiver<Result<Value, RunError>>, RunError> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| RunError::Busy)?;
         let (answer, outcome) = oneshot::channel();
         let call = Call {
             module: module.clone(),
             job,
+            question,
             answer,
             place: Some(place),
             patience: None,

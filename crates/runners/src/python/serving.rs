@@ -7,24 +7,20 @@ use std::time::Duration;
 use msp_core::{FunctionLimits, RunError};
 use msp_protocol::envelope::{MAX_VALUE_DEPTH, levels};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::Instant;
 
 use super::Call;
+use super::attending::{Calls, Cause, after, attend};
 use super::frame::{self, Inbox};
 use super::generation::Generation;
+use super::outbox::Outbox;
 use super::worker::Worker;
 
 /// How much longer than its limit an asynchronous call may take to end once it has been cancelled.
 const GRACE: Duration = Duration::from_secs(2);
 /// The longest message about a failure, in bytes; the worker cuts them shorter.
 const MESSAGE: usize = 16 * 1024;
-
-/// The moment `time` from now. The timer says it, so that tests which stop the timer stop this as well.
-pub(super) fn after(time: Duration) -> Instant {
-    sleep(time).deadline()
-}
 
 /// How a worker's service ended.
 #[derive(Debug)]
@@ -45,10 +41,10 @@ pub(super) async fn serve(
     mut worker: Worker,
     generation: Arc<Generation>,
     mut calls: UnboundedReceiver<Call>,
-    answered: impl Fn(bool, bool),
+    answered: impl Fn(bool, bool) + Send + Sync,
 ) -> Ended {
-    let mut sent = Sent::new(generation);
-    let cause = attend(&mut worker, &mut sent, &mut calls, answered).await;
+    let mut sent = Sent::new(generation, answered);
+    let cause = attend(&mut worker, &mut sent, &mut calls).await;
     let how = worker.end().await;
     let mut ended = sent.give_up(cause, &how);
     calls.close();
@@ -58,108 +54,31 @@ pub(super) async fn serve(
     ended
 }
 
-/// Why a worker serves no longer.
-enum Cause {
-    /// It broke off, by itself or because it sent what it may not.
-    Broken(&'static str),
-    /// This call has taken too long.
-    Overdue(u64),
-    /// No call can come any more, and all are answered.
-    Retired,
-}
-
-async fn attend(
-    worker: &mut Worker,
-    sent: &mut Sent,
-    calls: &mut UnboundedReceiver<Call>,
-    answered: impl Fn(bool, bool),
-) -> Cause {
-    let Worker { group, stream, inbox, .. } = worker;
-    let (mut reader, mut writer) = stream.split();
-    let mut open = true;
-    while open || !sent.is_empty() {
-        let next = sent.next_deadline();
-        tokio::select! {
-            biased;
-            read = reader.read_buf(inbox.buffer()) => {
-                if !read.is_ok_and(|count| count > 0) {
-                    return Cause::Broken("it ended");
-                }
-                if let Err(what) = sent.take_answers(inbox, &answered) {
-                    return Cause::Broken(what);
-                }
-            }
-            written = writer.write(&sent.unwritten), if !sent.unwritten.is_empty() => match written {
-                Ok(count) if count > 0 => drop(sent.unwritten.drain(..count)),
-                _ => return Cause::Broken("it ended"),
-            },
-            call = calls.recv(), if open => match call {
-                Some(call) => sent.push(call),
-                None => open = false,
-            },
-            // Only when nothing is left to read: what a worker answered before it ended counts.
-            () = group.exited() => return Cause::Broken("it ended"),
-            number = overdue(next) => return Cause::Overdue(number),
-        }
-    }
-    Cause::Retired
-}
-
-/// Waits until the deadline of a call has passed, for ever if there is none.
-async fn overdue(next: Option<(u64, Instant)>) -> u64 {
-    match next {
-        Some((number, deadline)) => {
-            sleep_until(deadline).await;
-            number
-        }
-        None => std::future::pending().await,
-    }
-}
-
 /// The calls a worker has, in the order they were sent.
-struct Sent {
+struct Sent<F> {
     generation: Arc<Generation>,
     /// The first one runs, the others wait in the worker; only the first has a deadline.
     queue: VecDeque<(u64, Call)>,
     head_deadline: Option<Instant>,
     asynchronous: BTreeMap<u64, (Call, Instant)>,
-    unwritten: Vec<u8>,
+    outbox: Outbox,
     number: u64,
+    /// Whether any call was answered.
     answered: bool,
+    tell: F,
 }
 
-impl Sent {
-    const fn new(generation: Arc<Generation>) -> Self {
+impl<F: Fn(bool, bool)> Sent<F> {
+    fn new(generation: Arc<Generation>, tell: F) -> Self {
         Self {
             generation,
             queue: VecDeque::new(),
             head_deadline: None,
             asynchronous: BTreeMap::new(),
-            unwritten: Vec::new(),
+            outbox: Outbox::default(),
             number: frame::CONTROL,
             answered: false,
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.asynchronous.is_empty()
-    }
-
-    fn push(&mut self, call: Call) {
-        self.number += 1;
-        let limits = call.job.limits;
-        let seconds = limits.timeout.as_secs_f64();
-        // A value of ours cannot fail to become JSON; if it did, the worker would end and the call with it.
-        let body = serde_json::to_vec(&(&*call.module, limits.max_output, seconds, &call.job.args));
-        frame::append(&mut self.unwritten, self.number, &body.unwrap_or_default());
-        if self.generation.module(&call.module).is_some_and(|module| module.asynchronous) {
-            let deadline = after(limits.timeout.saturating_add(GRACE));
-            self.asynchronous.insert(self.number, (call, deadline));
-        } else {
-            self.queue.push_back((self.number, call));
-            if self.queue.len() == 1 {
-                self.start_head();
-            }
+            tell,
         }
     }
 
@@ -175,7 +94,8 @@ impl Sent {
         }
     }
 
-    fn next_deadline(&self) -> Option<(u64, Instant)> {
+    /// The call that is due first, and when.
+    fn next_due(&self) -> Option<(u64, Instant)> {
         let head = self.queue.front().map(|(number, _)| *number).zip(self.head_deadline);
         let others = self.asynchronous.iter().map(|(number, (_, deadline))| (*number, *deadline));
         others.chain(head).min_by_key(|(_, deadline)| *deadline)
@@ -186,32 +106,6 @@ impl Sent {
         let queued = self.queue.iter().map(|(_, call)| call);
         let calls = queued.chain(self.asynchronous.values().map(|(call, _)| call));
         1 + calls.map(|call| call.job.limits.max_output).max().unwrap_or_default().max(MESSAGE)
-    }
-
-    fn take_answers(
-        &mut self,
-        inbox: &mut Inbox,
-        answered: &impl Fn(bool, bool),
-    ) -> Result<(), &'static str> {
-        loop {
-            let frame =
-                inbox.take(self.longest_answer()).map_err(|_| "it sent more than an answer may hold")?;
-            let Some((number, body)) = frame else { return Ok(()) };
-            let (call, asynchronous) = if self.queue.front().is_some_and(|(head, _)| *head == number) {
-                (self.queue.pop_front().map(|(_, call)| call), false)
-            } else {
-                (self.asynchronous.remove(&number).map(|(call, _)| call), true)
-            };
-            let call = call.ok_or("it answered what it was not asked")?;
-            if !asynchronous {
-                self.note_duration(&call);
-                self.start_head();
-            }
-            self.answered = true;
-            let (outcome, slow) = (understand(body, &call.job.limits), call.slow);
-            call.finish(outcome);
-            answered(asynchronous, slow);
-        }
     }
 
     /// Answers the calls that had started and gives back the others.
@@ -234,6 +128,70 @@ impl Sent {
         }
         let unstarted = queue.into_iter().map(|(_, call)| call).collect();
         Ended { reason, answered: self.answered, running, unstarted }
+    }
+}
+
+impl<F: Fn(bool, bool)> Calls for Sent<F> {
+    type Call = Call;
+
+    fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.asynchronous.is_empty()
+    }
+
+    fn push(&mut self, call: Call) {
+        self.number += 1;
+        let limits = call.job.limits;
+        self.outbox.append(self.number, &[], &call.question);
+        if self.generation.module(&call.module).is_some_and(|module| module.asynchronous) {
+            let deadline = after(limits.timeout.saturating_add(GRACE));
+            self.asynchronous.insert(self.number, (call, deadline));
+        } else {
+            self.queue.push_back((self.number, call));
+            if self.queue.len() == 1 {
+                self.start_head();
+            }
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.next_due().map(|(_, deadline)| deadline)
+    }
+
+    fn enforce(&mut self, now: Instant) -> Result<(), Cause> {
+        match self.next_due() {
+            Some((number, deadline)) if deadline <= now => Err(Cause::Overdue(number)),
+            _ => Ok(()),
+        }
+    }
+
+    fn take_answers(&mut self, inbox: &mut Inbox) -> Result<(), &'static str> {
+        loop {
+            let frame =
+                inbox.take(self.longest_answer()).map_err(|_| "it sent more than an answer may hold")?;
+            let Some((number, body)) = frame else { return Ok(()) };
+            let (call, asynchronous) = if self.queue.front().is_some_and(|(head, _)| *head == number) {
+                (self.queue.pop_front().map(|(_, call)| call), false)
+            } else {
+                (self.asynchronous.remove(&number).map(|(call, _)| call), true)
+            };
+            let call = call.ok_or("it answered what it was not asked")?;
+            if !asynchronous {
+                self.note_duration(&call);
+                self.start_head();
+            }
+            self.answered = true;
+            let (outcome, slow) = (understand(body, &call.job.limits), call.slow);
+            call.finish(outcome);
+            (self.tell)(asynchronous, slow);
+        }
+    }
+
+    fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    fn wrote(&mut self, count: usize) {
+        self.outbox.wrote(count);
     }
 }
 

@@ -130,6 +130,7 @@ class Function:
         if not callable(self.entry):
             raise TypeError("it has no function entry_call")
         self.asynchronous = inspect.iscoroutinefunction(self.entry)
+        self.description = summary(self.entry, module)
         self.names, self.required, self.takes_any = [], [], False
         for name, parameter in inspect.signature(self.entry).parameters.items():
             if parameter.kind is parameter.POSITIONAL_ONLY:
@@ -154,6 +155,12 @@ class Function:
             texts = [f"{what}: {', '.join(names)}" for what, names in parts if names]
             raise BadArguments("; ".join(texts if self.names else [*texts, "it takes none"]))
         return arguments
+
+
+def summary(*documented):
+    """The first line of the first docstring, a line being all until an empty one."""
+    texts = (inspect.cleandoc(text) for text in (getattr(thing, "__doc__", None) for thing in documented) if text)
+    return next((" ".join(text.partition("\n\n")[0].split())[:LONGEST_MESSAGE] for text in texts), "")
 
 
 def describe(error):
@@ -281,8 +288,8 @@ def load(channel, order):
                     del sys.modules[name]
                 channel.report(failed=name, attempt=attempt, error=describe(error).decode())
             else:
-                asynchronous = functions[name].asynchronous
-                channel.report(loaded=name, attempt=attempt, asynchronous=asynchronous)
+                told = {"asynchronous": functions[name].asynchronous, "description": functions[name].description}
+                channel.report(loaded=name, attempt=attempt, **told)
                 break
     listed = {module["name"] for module in order["modules"]}
     helpers = [

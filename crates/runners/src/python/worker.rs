@@ -13,10 +13,10 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::PythonConfig;
+use super::attending::after;
 use super::frame::{self, CONTROL, Inbox};
 use super::interpreter::Interpreter;
-use super::loading::{Candidate, Course, Helper, LOAD, Report, leave_out, slow, sources};
-use super::serving::after;
+use super::loading::{Candidate, Course, Helper, Report, leave_out, slow, sources};
 use crate::isolation::Confinement;
 use crate::output::{log_leveled_lines, log_lines};
 use crate::spawn::{Group, Launch};
@@ -44,12 +44,13 @@ pub(super) async fn start(
     let mut failures = Vec::new();
     // Even when every source blocks its worker there is as much time again, for starts and for what loads well.
     let count = u32::try_from(sources(&candidates)).unwrap_or(u32::MAX);
-    let last_start = after(LOAD.saturating_mul(count).saturating_mul(2));
+    let limit = config.demands.load_timeout;
+    let last_start = after(limit.saturating_mul(count).saturating_mul(2));
     loop {
         let launched = Worker::launch(config).await;
         let mut worker =
             launched.map_err(|error| format!("{} cannot be started: {error}", config.python.display()))?;
-        let mut course = Course::new(&candidates, failures.clone());
+        let mut course = Course::new(&candidates, limit, failures.clone());
         let error = match worker.load(config, &candidates, helpers, &mut course).await {
             Ok(()) => return Ok((worker, course.report)),
             Err(error) => error,
@@ -138,8 +139,9 @@ impl Worker {
             serde_json::to_vec(&Order { folders, helpers, modules }).map_err(|error| error.to_string())?;
         let mut bytes = Vec::new();
         frame::append(&mut bytes, CONTROL, &order);
-        let sent = timeout(LOAD, self.stream.write_all(&bytes)).await;
-        sent.map_err(|_| slow())?.map_err(|error| format!("it ended: {error}"))?;
+        let limit = config.demands.load_timeout;
+        let sent = timeout(limit, self.stream.write_all(&bytes)).await;
+        sent.map_err(|_| slow("LoadTimeout", limit))?.map_err(|error| format!("it ended: {error}"))?;
         course.follow(&mut self.stream, &mut self.inbox).await
     }
 

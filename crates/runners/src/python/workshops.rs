@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use msp_core::ModuleSpec;
 use tokio::sync::OnceCell;
 
@@ -21,17 +22,37 @@ pub(crate) struct Workshops {
     interpreter: Arc<OnceCell<Interpreter>>,
     tasks: Arc<Tasks>,
     /// Never removed, only emptied: there are as many as modules.ini has known sets of demands.
-    pools: BTreeMap<Demands, Workshop>,
+    pools: Mutex<BTreeMap<Demands, Arc<Workshop>>>,
 }
 
 /// One pool, and what it runs.
 #[derive(Debug)]
-struct Workshop {
+pub(crate) struct Workshop {
     config: Arc<PythonConfig>,
     pool: Pool,
-    listed: Vec<Listed>,
-    generation: Arc<Generation>,
+    wanted: Mutex<Wanted>,
+    /// What was loaded last; held while something loads.
+    loaded: tokio::sync::Mutex<Vec<Listed>>,
+    current: ArcSwap<Current>,
 }
+
+/// What a pool is to run.
+#[derive(Debug, Default)]
+struct Wanted {
+    listed: Vec<Listed>,
+    /// Whether a file has changed since it loaded last.
+    changed: bool,
+}
+
+/// What a pool runs, and why it does not run more.
+#[derive(Debug, Default)]
+struct Current {
+    generation: Arc<Generation>,
+    failures: BTreeMap<String, Arc<str>>,
+}
+
+/// One pool that is to take up what is wanted of it.
+pub(crate) struct Order(Arc<Workshop>);
 
 impl Workshops {
     /// None yet; each will have so many workers.
@@ -44,31 +65,49 @@ impl Workshops {
         tasks: &Arc<Tasks>,
     ) -> Self {
         let (interpreter, isolation, tasks) = (interpreter.clone(), isolation.clone(), tasks.clone());
-        Self { python, folders, workers, isolation, interpreter, tasks, pools: BTreeMap::new() }
+        Self { python, folders, workers, isolation, interpreter, tasks, pools: Mutex::default() }
+    }
+
+    /// What runs the functions with these demands.
+    fn current(&self, spec: &ModuleSpec) -> Option<(Arc<Workshop>, Arc<Current>)> {
+        let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let workshop = pools.get(&Demands::of(spec))?.clone();
+        let current = workshop.current.load_full();
+        Some((workshop, current))
     }
 
     /// Where the function's module was found, when it is in use.
     pub(crate) fn listed(&self, spec: &ModuleSpec) -> Option<Listed> {
-        self.pools.get(&Demands::of(spec))?.generation.listed(&spec.module)
+        self.current(spec)?.1.generation.listed(&spec.module)
     }
 
-    /// What runs the function, when its module has loaded.
-    pub(crate) fn runner(&self, spec: &ModuleSpec) -> Option<PythonRunner> {
-        let workshop = self.pools.get(&Demands::of(spec))?;
-        let loaded = workshop.generation.has(&spec.module);
-        loaded.then(|| PythonRunner::new(spec.module.as_str().into(), workshop.pool.clone()))
+    /// What runs the function, when its module has loaded, and what the module says of itself.
+    pub(crate) fn runner(&self, spec: &ModuleSpec) -> Option<(PythonRunner, String)> {
+        let (workshop, current) = self.current(spec)?;
+        let runner = || PythonRunner::new(spec.module.as_str().into(), workshop.pool.clone());
+        current.generation.has(&spec.module).then(|| (runner(), current.generation.description(&spec.module)))
     }
 
-    /// Lets each pool take up what it is to run; `changed` says that a file has changed.
-    pub(crate) async fn load(&mut self, mut wanted: BTreeMap<Demands, Vec<Listed>>, changed: bool) {
+    /// Why the function's module does not load from its file.
+    pub(crate) fn failure(&self, spec: &ModuleSpec) -> Option<Arc<str>> {
+        self.current(spec)?.1.failures.get(&spec.module).cloned()
+    }
+
+    /// Tells each pool what it is to run; `changed` says that a file has changed. Each has to carry that out.
+    pub(crate) fn orders(&self, mut wanted: BTreeMap<Demands, Vec<Listed>>, changed: bool) -> Vec<Order> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         for demands in wanted.keys() {
-            if !self.pools.contains_key(demands) {
-                self.pools.insert(demands.clone(), self.open(demands.clone()));
+            if !pools.contains_key(demands) {
+                pools.insert(demands.clone(), Arc::new(self.open(demands.clone())));
             }
         }
-        for (demands, workshop) in &mut self.pools {
-            workshop.load(wanted.remove(demands).unwrap_or_default(), changed).await;
-        }
+        let order = |(demands, workshop): (&Demands, &Arc<Workshop>)| {
+            let mut now = workshop.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+            now.listed = wanted.remove(demands).unwrap_or_default();
+            now.changed |= changed;
+            Order(workshop.clone())
+        };
+        pools.iter().map(order).collect()
     }
 
     fn open(&self, demands: Demands) -> Workshop {
@@ -81,21 +120,37 @@ impl Workshops {
             interpreter: self.interpreter.clone(),
         });
         let pool = Pool::start(config.clone(), &self.tasks);
-        Workshop { config, pool, listed: Vec::new(), generation: Arc::default() }
+        let (wanted, loaded) = (Mutex::default(), tokio::sync::Mutex::default());
+        Workshop { config, pool, wanted, loaded, current: ArcSwap::default() }
     }
 }
 
-impl Workshop {
-    async fn load(&mut self, listed: Vec<Listed>, changed: bool) {
-        let incomplete = listed.iter().any(|module| !self.generation.has(&module.name));
+impl Order {
+    /// Does it: loads what is wanted now, which may be newer than when it was ordered.
+    pub(crate) async fn carry_out(self) {
+        let Self(workshop) = self;
+        let mut before = workshop.loaded.lock().await;
+        let (listed, changed) = {
+            let mut wanted = workshop.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+            (wanted.listed.clone(), std::mem::take(&mut wanted.changed))
+        };
+        let generation = workshop.current.load().generation.clone();
+        let incomplete = listed.iter().any(|module| !generation.has(&module.name));
         let stale = changed && !listed.is_empty();
-        if !stale && !incomplete && listed == self.listed {
+        if !stale && !incomplete && listed == *before {
             return;
         }
-        self.listed.clone_from(&listed);
-        if let Some((generation, first)) = self.generation.next(&self.config, listed).await {
-            self.generation = Arc::new(generation);
-            self.pool.switch(self.generation.clone(), first);
-        }
+        before.clone_from(&listed);
+        let next = generation.next(&workshop.config, listed).await;
+        let failures = next.failures.into_iter().map(|(module, why)| (module, why.into())).collect();
+        let generation = match next.generation {
+            Some((generation, first)) => {
+                let generation = Arc::new(generation);
+                workshop.pool.switch(generation.clone(), first);
+                generation
+            }
+            None => generation,
+        };
+        workshop.current.store(Arc::new(Current { generation, failures }));
     }
 }

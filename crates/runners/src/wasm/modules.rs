@@ -60,14 +60,19 @@ impl std::fmt::Debug for Compiled {
     }
 }
 
-/// The modules that compiled, by name.
+/// The modules that compiled, by name, and why others, or newer ones of the same name, did not.
 #[derive(Debug, Default)]
-pub(crate) struct Modules(BTreeMap<String, Arc<Compiled>>);
+pub(crate) struct Modules(BTreeMap<String, Arc<Compiled>>, BTreeMap<String, Arc<str>>);
 
 impl Modules {
     /// The module of this name.
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Compiled>> {
         self.0.get(name).cloned()
+    }
+
+    /// Why the module of this name does not compile.
+    pub(crate) fn failure(&self, name: &str) -> Option<Arc<str>> {
+        self.1.get(name).cloned()
     }
 
     /// Where the module of this name was found.
@@ -78,7 +83,7 @@ impl Modules {
     /// Compiles the listed modules, as far as their files have changed. One that does not compile is logged
     /// and stays what it was.
     pub(crate) async fn next(&self, listed: Vec<Listed>, clock: &Arc<dyn Clock>) -> Self {
-        let mut modules = BTreeMap::new();
+        let (mut modules, mut failures) = (BTreeMap::new(), BTreeMap::new());
         for Listed { name, path, memory } in listed {
             let before = self.get(&name);
             let clock = clock.clone();
@@ -89,12 +94,13 @@ impl Modules {
                 Err(error) => {
                     let then = if before.is_some() { "what loaded before stays in use" } else { "skipped" };
                     tracing::warn!("WebAssembly module {name} does not load, {then}: {error}");
+                    failures.insert(name.clone(), error.into());
                     before
                 }
             };
             modules.extend(module.map(|module| (name, module)));
         }
-        Self(modules)
+        Self(modules, failures)
     }
 }
 

@@ -49,8 +49,8 @@ async fn what_is_nowhere_is_one_warning_and_stops_nothing() {
     let running = folder.start().await;
     assert_eq!(running.names(), ["echo"]);
     assert_eq!(running.log.count("WARN"), 3, "{:?}", running.log.lines());
-    assert_eq!(running.log.count("function lost has no module, skipped: no nowhere.py"), 1);
-    assert_eq!(running.log.count("function away has no module, skipped: `../away` is no name"), 1);
+    assert_eq!(running.log.count("function lost is skipped: no nowhere.py"), 1);
+    assert_eq!(running.log.count("function away is skipped: `../away` is no name"), 1);
     assert!(running.call("msp/ping").await.unwrap().is_object());
 }
 

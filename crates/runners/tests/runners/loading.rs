@@ -1,10 +1,11 @@
-//! Modules that write reports of their own making while they load: they harm no other.
+//! Modules that write reports of their own making while they load, or load for long: they harm no other.
 
 use std::fs;
 
+use msp_core::control::FunctionRow;
 use serde_json::json;
 
-use crate::support::{Folder, PATIENCE, Running, until};
+use crate::support::{Folder, PATIENCE, Running, caller, until};
 
 /// Writes to the socket of its worker as the worker itself does.
 const FORGE: &str = "
@@ -80,7 +81,7 @@ async fn a_module_that_reports_for_ever_does_not_load_for_ever() {
     for forgery in [
         "while True:\n    forge(loading='forger', attempt=0)\n    time.sleep(0.05)",
         "while True:\n    forge(failed='forger', attempt=0, error='x')\n    time.sleep(0.05)",
-        "while True:\n    forge(loaded='forger', attempt=0, asynchronous=False)\n    time.sleep(0.05)",
+        "while True:\n    forge(loaded='forger', attempt=0, asynchronous=False, description='')\n    time.sleep(0.05)",
     ] {
         let running = beside(forgery).await;
         assert_the_others_are_served(&running, forgery).await;
@@ -99,4 +100,103 @@ async fn a_file_that_begins_to_forge_replaces_nothing_and_other_files_are_still_
     assert_eq!(fs::read_to_string(running.folder.marks().join("up")).unwrap(), "1");
     let line = running.logged("Python module m does not load, what loaded before stays in use").await;
     assert!(line.contains("it sent a report that was not due"), "{line}");
+}
+
+/// Loads when somebody has made a file.
+const WAITS: &str = "
+import os, time
+while not os.path.exists('MARKS/go'): time.sleep(0.01)
+def entry_call():
+    return 'late'
+";
+
+#[tokio::test]
+async fn a_module_that_loads_for_long_keeps_only_those_waiting_that_share_its_time_limit() {
+    let folder = Folder::new().python("m", FINE).script("s", "echo script");
+    let folder = folder.python("slow", WAITS).with(|limits| limits.load_timeout = PATIENCE * 2);
+    let running = folder.start_at_once().await;
+    for (function, answer) in [("s", "script\n"), ("m", "fine")] {
+        let name = function.parse().unwrap();
+        let catalogue = running.runners.catalogue_for(&name).await;
+        let permit = msp_core::permit(&caller(), &catalogue, &name).unwrap();
+        assert_eq!(msp_core::call(permit, None).await, Ok(json!(answer)));
+    }
+    assert_eq!(running.runners.loading(), ["still loading: function slow"]);
+    let denied = msp_core::permit(&caller(), &running.runners.catalogue(), &"slow".parse().unwrap());
+    assert_eq!(denied.unwrap_err(), msp_core::Denied::Loading);
+    fs::write(running.folder.marks().join("go"), "").unwrap();
+    running.runners.loaded().await;
+    assert_eq!(running.call("slow").await, Ok(json!("late")));
+    assert!(running.runners.loading().is_empty());
+}
+
+#[tokio::test]
+async fn a_module_that_takes_longer_than_its_load_timeout_is_left_out_and_the_report_says_why() {
+    let folder = Folder::new().python("m", FINE);
+    let limit = std::time::Duration::from_secs(1);
+    let running = folder.python("slow", WAITS).with(|limits| limits.load_timeout = limit).start().await;
+    let why = "it took longer than 1 s, which is its LoadTimeout while it was loading";
+    let row = row(&running, "slow");
+    assert_eq!((row.source.as_str(), row.runner.as_deref()), ("modules.ini: slow", None));
+    assert!(row.state.as_str() == "failed" && row.error.as_ref().unwrap().contains(why), "{row:?}");
+    running.logged(why).await;
+    assert_eq!(running.call("m").await, Ok(json!("fine")));
+}
+
+fn row(running: &Running, name: &str) -> FunctionRow {
+    running.runners.report().into_iter().find(|row| row.name == name).unwrap()
+}
+
+#[tokio::test]
+async fn the_report_tells_of_each_function_its_calls_and_why_its_file_does_not_load() {
+    let running = Folder::new()
+        .python(
+            "m",
+            "def entry_call(fails=False):\n    if fails:\n        raise ValueError('no')\n    return 1",
+        )
+        .python("broken", "def entry_call(:\n")
+        .script("crlf", "echo hi")
+        .start()
+        .await;
+    let state = |name: &str| row(&running, name).state.as_str();
+    assert_eq!(running.call("m").await, Ok(json!(1)));
+    assert!(running.call_with("m", Some(json!({"fails": true}))).await.is_err());
+    let told = row(&running, "m");
+    assert_eq!((told.calls, told.failed, told.state.as_str()), (2, 1, "ready"));
+    assert!(told.last_failure.unwrap().ends_with("ValueError: no"));
+    assert!(row(&running, "broken").error.unwrap().contains("broken.py:1: SyntaxError"));
+    assert_eq!((state("broken"), state("crlf")), ("failed", "ready"));
+    assert_eq!(row(&running, "msp/ping").source, "built in");
+    // A program that stops being one is lost until it is mended.
+    running.folder.write("crlf", "#!/bin/sh\r\necho hi\r\n");
+    running.logged("function crlf is skipped: ").await;
+    until("the report", async || (state("crlf") == "failed").then_some(())).await;
+    assert!(row(&running, "crlf").error.unwrap().contains("CRLF"));
+    running.folder.write("m.py", "raise ValueError('never')\n");
+    until("the old one stays", async || (state("m") == "stale").then_some(())).await;
+    let stale = row(&running, "m");
+    assert!(stale.error.unwrap().ends_with("ValueError: never") && stale.calls == 2);
+    running.folder.write("m.py", FINE);
+    running.folder.write("crlf", "#!/bin/sh\necho hi\n");
+    until("both are back", async || (state("m") == "ready" && state("crlf") == "ready").then_some(())).await;
+    assert_eq!(row(&running, "m").error, None);
+}
+
+#[tokio::test]
+async fn a_docstring_is_the_description_where_none_is_given() {
+    let own = "'''The module.'''\ndef entry_call():\n    '''\n    What it\n    does.\n\n    More.\n    '''\n";
+    let mut folder = Folder::new()
+        .python("m", own)
+        .python("n", "'''The module says it.'''\ndef entry_call():\n    pass\n")
+        .python("o", "'''Not this.'''\ndef entry_call():\n    pass\n")
+        .python("p", FINE);
+    for spec in folder.specs.iter_mut().filter(|spec| spec.module != "o") {
+        spec.description.clear();
+    }
+    let running = folder.start().await;
+    let catalogue = running.runners.catalogue();
+    let described = ["m", "n", "o", "p"].map(|name| {
+        catalogue.find(&name.parse().unwrap()).map(|function| function.description.clone()).unwrap()
+    });
+    assert_eq!(described, ["What it does.", "The module says it.", "does o", ""]);
 }

@@ -116,7 +116,14 @@ impl Folder {
         self
     }
 
+    /// Starts it, and waits until everything has loaded or failed.
     pub(crate) async fn start(self) -> Running {
+        let running = self.start_at_once().await;
+        running.runners.loaded().await;
+        running
+    }
+
+    pub(crate) async fn start_at_once(self) -> Running {
         let log = Log::default();
         let subscriber = tracing_subscriber::registry().with(log.clone());
         let guard = tracing::subscriber::set_default(subscriber);

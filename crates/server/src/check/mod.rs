@@ -12,7 +12,7 @@ use msp_core::Finding;
 use msp_core::clock::{Clock, SystemClock};
 use msp_keyfile::ServerKeys;
 use msp_registry::look;
-use msp_runners::{IsolationConfig, Reload, Runners};
+use msp_runners::{IsolationConfig, Runners};
 use msp_settings::{Settings, Sources};
 
 use crate::doors::plugin;
@@ -62,28 +62,16 @@ async fn functions(settings: Settings, launcher: &Path) -> Vec<Finding> {
         ..config
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let modules = settings.modules.clone();
-    let runners = match Runners::start(config, settings.modules, None, clock).await {
+    let plugins = settings.plugin.as_ref().map(|door| door.spec.clone());
+    let runners = match Runners::start(config, settings.modules, plugins, clock).await {
         Ok(runners) => runners,
         Err(error) => return vec![Finding::told(error)],
     };
-    let catalogue = runners.catalogue();
-    let missing = modules.iter().filter(|spec| catalogue.find(&spec.function).is_none());
-    let mut findings: Vec<_> = missing
-        .map(|spec| {
-            Finding::new(format!("function {}", spec.function), format!("{} does not load", spec.module), "")
-        })
+    runners.loaded().await;
+    let failed = runners.report().into_iter().filter_map(|row| Some((row.name, row.source, row.error?)));
+    let findings = failed
+        .map(|(name, source, why)| Finding::new(format!("function {name}"), format!("{source}: {why}"), ""))
         .collect();
-    if let Some(door) = &settings.plugin
-        && let Ok(reloaded) = runners.reload_plugins(door.spec.clone(), Reload::All).await
-    {
-        let failed = reloaded.settled().await;
-        findings.extend(
-            failed
-                .into_iter()
-                .map(|file| Finding::new(format!("plugin file {file}"), "it does not load", "")),
-        );
-    }
     runners.stop().await;
     findings
 }

@@ -81,6 +81,7 @@ async fn converse(mut stream: UnixStream, state: &State) -> io::Result<()> {
 async fn answer(state: &State, request: Request) -> Reply {
     match request {
         Request::Bans => Reply::Bans { bans: state.guard.bans() },
+        Request::Functions => Reply::Functions { functions: state.runners.report() },
         Request::Floor => Reply::Floor { guard: state.guard.status(), now: state.clock.unix() },
         Request::Follow => {
             background::follow_registry(state).await;

@@ -26,7 +26,7 @@ fn functions_keep_the_files_order_and_have_lower_case_names_and_the_cores_limits
 
 #[test]
 fn a_section_of_its_own_sets_a_functions_limits_and_access() {
-    let text = "[Switch_Lamp]\nTimeout=5\nMaxConcurrent=1\nMaxOutput=2K\nMemory=64M\nNetwork=no\nPaths=/srv/in:+/srv/out\nAccess=Write\nClassic=yes\n\
+    let text = "[Switch_Lamp]\nTimeout=5\nLoadTimeout=600\nMaxConcurrent=1\nMaxOutput=2K\nMemory=64M\nNetwork=no\nPaths=/srv/in:+/srv/out\nAccess=Write\nClassic=yes\n\
                 Description=Switches a lamp: on = 100 %\n[Modules]\nswitch_lamp=lamp\n";
     let settings = Scratch::new().modules(text).load();
     let expected = ModuleSpec {
@@ -37,6 +37,7 @@ fn a_section_of_its_own_sets_a_functions_limits_and_access() {
         description: "Switches a lamp: on = 100 %".to_owned(),
         limits: FunctionLimits {
             timeout: Duration::from_secs(5),
+            load_timeout: Duration::from_secs(600),
             max_concurrent: 1,
             max_output: 2048,
             memory: Some(64 * 1024 * 1024),
@@ -72,7 +73,7 @@ fn share_point_17_a_faulty_line_of_the_modules_file_stops_the_start() {
     insta::assert_snapshot!(refusal("[Modules]\nmsp/ping=ping\n"), @r#"/config/modules.ini line 2: "msp/ping" is no function name: 1 to 128 bytes without '/' and control characters"#);
     insta::assert_snapshot!(refusal("[Modules]\na=b\nA=c\n"), @"/config/modules.ini line 3: a stands there twice; keep one");
     insta::assert_snapshot!(refusal("[Modules]\na=b\n[c]\nTimeout=1\n"), @"/config/modules.ini line 3: [c] belongs to no function; add c=<module> to [Modules], or remove it");
-    insta::assert_snapshot!(refusal("[Modules]\na=b\n[a]\nTime=1\n"), @r#"/config/modules.ini line 4: [a] has no key "time"; it has Timeout, MaxConcurrent, MaxOutput, Memory, Network, Paths, Access, Classic, Route, Description"#);
+    insta::assert_snapshot!(refusal("[Modules]\na=b\n[a]\nTime=1\n"), @r#"/config/modules.ini line 4: [a] has no key "time"; it has Timeout, LoadTimeout, MaxConcurrent, MaxOutput, Memory, Network, Paths, Access, Classic, Route, Description"#);
     insta::assert_snapshot!(refusal("[Modules]\na=b\n[a]\nTimeout=0\n"), @r#"/config/modules.ini line 4: [a] Timeout: "0" is not a whole number of seconds from 1 to 3600"#);
     insta::assert_snapshot!(refusal("[Modules]\na=b\n[a]\nAccess=all\n"), @r#"/config/modules.ini line 4: [a] Access: "all" is not read or write"#);
     insta::assert_snapshot!(refusal("[Modules]\na=b\n[a]\nMemory=1\n"), @r#"/config/modules.ini line 4: [a] Memory: "1" is not a size from 1M to 1048576M (bytes, or with K or M), or empty"#);

@@ -3,6 +3,7 @@
 import json
 import re
 import struct
+import sys
 import traceback
 import types
 from collections.abc import MutableMapping
@@ -373,13 +374,18 @@ def failure(message):
     return FAILED + message[:LONGEST_MESSAGE].encode("utf-8", "backslashreplace")
 
 
-def log_trace(error):
+def log_trace(error, write=None):
     """Writes an exception's whole trace, from the plugin's first line on, to the log; its description."""
     try:
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename.startswith("<"):
             trace = trace.tb_next
-        traceback.print_exception(type(error), error, trace)
+        (write or sys.stderr.write)("".join(traceback.format_exception(type(error), error, trace)))
     except BaseException:
         pass  # the description alone has to do
     return describe(error)
+
+
+def debug_trace(error, log):
+    """Writes the trace of what did not load line by line as DEBUG: its description becomes an error of the server's."""
+    return log_trace(error, lambda text: [log.debug(line) for line in text.splitlines()])

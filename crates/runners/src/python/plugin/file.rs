@@ -88,6 +88,10 @@ impl PluginFile {
     fn take(&mut self, name: &str, value: &str) -> Option<()> {
         match name {
             "access" => self.access = access(value)?,
+            "msp_load_timeout" => {
+                let seconds = value.parse().ok().filter(|seconds| (1..=600).contains(seconds))?;
+                self.limits.load_timeout = Duration::from_secs(seconds);
+            }
             "msp_max_concurrent" => {
                 self.limits.max_concurrent =
                     value.parse().ok().filter(|calls| (1..=100_000).contains(calls))?;
@@ -230,6 +234,11 @@ mod tests {
         .unwrap();
         assert_eq!((file.access, file.limits.timeout), (Access::Write, Duration::from_secs(5)));
         assert_eq!((file.memory, file.reach.paths.len()), (64 * MIB, 2));
+        let file = read_with(&[("msp_load_timeout", "600")], &[]).unwrap();
+        assert_eq!(file.limits.load_timeout, Duration::from_secs(600));
+        for (name, value) in [("msp_load_timeout", "0"), ("msp_load_timeout", "601")] {
+            assert!(read_with(&[(name, value)], &[]).is_err());
+        }
         for (name, value) in [("access", "x"), ("msp_timeout", "0"), ("msp_memory", "x"), ("msp_paths", "a")]
         {
             assert_eq!(

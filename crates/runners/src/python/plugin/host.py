@@ -97,6 +97,8 @@ class Channel:
     def parse(self, data):
         """Takes the whole frames, as long as it may read on; keeps what is left."""
         start, end = 0, len(data)
+        kept = data is self.input
+        data = memoryview(data)  # a slice of it is no copy
         while self.reading and end - start >= HEADER.size:
             length, number = HEADER.unpack_from(data, start)
             stop = start + HEADER.size + length
@@ -104,10 +106,11 @@ class Channel:
                 break
             self.take(number, bytes(data[start + HEADER.size : stop]))
             start = stop
-        if data is self.input:
-            del self.input[:start]
-        else:
+        if not kept:
             self.input += data[start:]
+            return
+        data.release()
+        del self.input[:start]
 
     def send(self, number, body):
         """Keeps an answer until the loop's next turn, which writes all of them at once."""
@@ -249,7 +252,7 @@ class Host:
             module = baseplugin.PluginFile(order["file"], order["source"].encode("latin-1")).load(name)
             kinds = baseplugin.plugin_classes(module)
         except BaseException as error:
-            failed.append({"class": "", "error": exchange.log_trace(error)})
+            failed.append({"class": "", "error": exchange.debug_trace(error, self.log)})
         for kind in kinds:
             try:
                 instance = await self.construct(kind, {**order["kwargs"], **own})
@@ -257,7 +260,7 @@ class Host:
                 told.append(plugin.describe(len(self.plugins)))
                 self.plugins.append(plugin)
             except BaseException as error:
-                failed.append({"class": kind.__name__, "error": exchange.log_trace(error)})
+                failed.append({"class": kind.__name__, "error": exchange.debug_trace(error, self.log)})
         self.channel.report(plugins=told, failed=failed)
 
     def loaded(self, loading):

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use msp_core::{Argument, PluginsSpec};
 use msp_protocol::Digest;
@@ -16,10 +17,12 @@ use zeroize::Zeroizing;
 use super::file::PluginFile;
 use super::keeper::Stopping;
 use crate::isolation::Isolation;
+use crate::manifest::Tallies;
+use crate::python::attending::after;
 use crate::python::frame::{self, CONTROL};
 use crate::python::interpreter::Interpreter;
-use crate::python::loading::{LOAD, slow};
-use crate::python::serving::{after, message};
+use crate::python::loading::slow;
+use crate::python::serving::message;
 use crate::python::worker::{Place, Worker};
 use crate::tasks::Tasks;
 
@@ -44,6 +47,7 @@ pub(crate) struct Hosting {
     pub(crate) tasks: Arc<Tasks>,
     /// Tells keepers to end.
     pub(crate) stopping: Arc<Stopping>,
+    pub(crate) tallies: Arc<Tallies>,
 }
 
 /// What a host is told first: the file to load, and what its plugins are given.
@@ -130,7 +134,7 @@ pub(super) async fn start(
     let name = format!("plugin {}", file.stem);
     let mut host = Worker::start(&place, PROGRAM, &name, interpreter, &confinement)
         .map_err(|error| format!("{} cannot be started: {error}", hosting.python.display()))?;
-    match load(&mut host, order).await {
+    match load(&mut host, order, file.limits.load_timeout).await {
         Ok(report) => Ok((host, report)),
         Err(error) => {
             let how = host.end().await;
@@ -139,11 +143,12 @@ pub(super) async fn start(
     }
 }
 
-async fn load(host: &mut Worker, order: &Order) -> Result<Report, String> {
+async fn load(host: &mut Worker, order: &Order, limit: Duration) -> Result<Report, String> {
+    let slow = || slow("msp_load_timeout", limit);
     let order = serde_json::to_vec(order).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
     frame::append(&mut bytes, CONTROL, &order);
-    let deadline = after(LOAD);
+    let deadline = after(limit);
     let sent = timeout_at(deadline, host.stream.write_all(&bytes)).await;
     sent.map_err(|_| slow())?.map_err(|error| format!("it ended: {error}"))?;
     let frame = timeout_at(deadline, next_frame(host, REPORT)).await.map_err(|_| slow())??;

@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::file::PluginFile;
 use super::host::{Hosting, Order, Told, next_frame, start};
-use super::serving::{Call, Cause, Sent, attend};
-use crate::python::frame::{self, CONTROL};
+use super::serving::{Call, Sent};
+use crate::python::attending::{Calls as _, Cause, after, attend};
+use crate::python::frame::CONTROL;
 use crate::python::pool::pause;
-use crate::python::serving::after;
 use crate::python::worker::Worker;
 
 /// How long plugins may take to end.
@@ -98,9 +98,9 @@ impl Keeper {
                 }
             };
             let mut sent = Sent::default();
-            let waited = waiting.drain(..).map(|(call, _)| call).collect();
+            waiting.drain(..).for_each(|(call, _)| sent.push(call));
             let cause = tokio::select! {
-                cause = attend(&mut running, &mut sent, waited, &mut calls) => cause,
+                cause = attend(&mut running, &mut sent, &mut calls) => cause,
                 _stopped = stop.wait_for(|stopping| *stopping) => Cause::Retired,
             };
             let what = match cause {
@@ -109,7 +109,7 @@ impl Keeper {
                     return sent.give_up("it was stopped with the server");
                 }
                 Cause::Broken(what) => what,
-                Cause::Hung => "it was killed because a call did not end",
+                Cause::Overdue(_) => "it was killed because a call did not end",
             };
             let why = format!("{what} ({})", running.end().await);
             failures = if sent.answered { 1 } else { failures + 1 };
@@ -169,10 +169,11 @@ async fn wait_with<T>(
 /// Lets plugins end by themselves.
 async fn say_farewell(mut host: Worker, sent: &mut Sent, stem: &str) {
     let farewell = async {
-        // What had not been written as a whole is in the way of the last word.
-        let mut bytes = sent.take_unwritten();
-        frame::append(&mut bytes, CONTROL, br#"{"end":true}"#);
-        host.stream.write_all(&bytes).await.map_err(|error| error.to_string())?;
+        sent.post_farewell();
+        while !sent.outbox().is_empty() {
+            let written = host.stream.write(sent.outbox().next()).await.map_err(|error| error.to_string())?;
+            sent.wrote(written);
+        }
         loop {
             match next_frame(&mut host, sent.longest()).await? {
                 (CONTROL, _) => return Ok::<_, String>(()),

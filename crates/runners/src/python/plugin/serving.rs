@@ -1,29 +1,26 @@
 //! The calls of one host: sending them, answering them, and letting none take longer than it may.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use msp_core::{Job, RunError, WebAnswer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
-use super::wire::{AROUND, Ask, understand};
-use crate::python::frame::{self, CONTROL, Inbox};
-use crate::python::serving::after;
-use crate::python::worker::Worker;
+use super::wire::{AROUND, Question, understand};
+use crate::python::attending::{Calls, Cause, after};
+use crate::python::frame::{CONTROL, Inbox};
+use crate::python::outbox::Outbox;
 
 /// How long a call may take to end once it has been cancelled; then its host has hung.
 const GRACE: Duration = Duration::from_secs(2);
 /// Calls that may have taken too long without having ended.
 const MOST_CANCELLED: usize = 1024;
-/// Calls taken from the queue at once.
-const AT_ONCE: usize = 64;
 
 /// One call on its way to a host.
 pub(super) struct Call {
-    pub(super) ask: Ask,
+    pub(super) question: Question,
     pub(super) job: Job,
     pub(super) answer: oneshot::Sender<Result<WebAnswer, RunError>>,
 }
@@ -36,68 +33,6 @@ impl Call {
     }
 }
 
-/// Why a host serves no longer.
-#[derive(Debug)]
-pub(super) enum Cause {
-    /// It broke off, by itself or because it sent what it may not.
-    Broken(&'static str),
-    /// A call did not even end when it was cancelled: something holds up the loop.
-    Hung,
-    /// No call can come any more, and all are answered.
-    Retired,
-}
-
-/// Serves the calls that wait, then those that come, until none can come any more or the host ends. The calls that it
-/// had are still to be answered then.
-pub(super) async fn attend(
-    host: &mut Worker,
-    sent: &mut Sent,
-    waiting: VecDeque<Call>,
-    calls: &mut UnboundedReceiver<Call>,
-) -> Cause {
-    waiting.into_iter().for_each(|call| sent.push(call));
-    let Worker { group, stream, inbox, .. } = host;
-    let (mut reader, mut writer) = stream.split();
-    let (mut open, mut taken) = (true, Vec::with_capacity(AT_ONCE));
-    while open || !sent.is_empty() {
-        let next = sent.next_deadline();
-        tokio::select! {
-            biased;
-            read = reader.read_buf(inbox.buffer()) => {
-                if !read.is_ok_and(|count| count > 0) {
-                    return Cause::Broken("it ended");
-                }
-                if let Err(what) = sent.take_answers(inbox) {
-                    return Cause::Broken(what);
-                }
-            }
-            written = writer.write(&sent.unwritten), if !sent.unwritten.is_empty() => match written {
-                Ok(count) if count > 0 => drop(sent.unwritten.drain(..count)),
-                _ => return Cause::Broken("it ended"),
-            },
-            count = calls.recv_many(&mut taken, AT_ONCE), if open => {
-                open = count > 0;
-                taken.drain(..).for_each(|call| sent.push(call));
-            }
-            // Only when nothing is left to read: what a host answered before it ended counts.
-            () = group.exited() => return Cause::Broken("it ended"),
-            () = due(next) => {
-                if !sent.enforce() {
-                    return Cause::Hung;
-                }
-            }
-        }
-    }
-    Cause::Retired
-}
-
-async fn due(next: Option<Instant>) {
-    match next {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
-}
-
 /// The calls a host has. All have the same limits, so that the first one sent is the first one due.
 #[derive(Default)]
 pub(super) struct Sent {
@@ -106,8 +41,11 @@ pub(super) struct Sent {
     cancelled: BTreeMap<u64, Instant>,
     /// When the host was heard of last, or got work after it had none.
     heard: Option<Instant>,
-    unwritten: Vec<u8>,
+    outbox: Outbox,
+    /// The newest call.
     number: u64,
+    /// The newest call that is in the outbox. Those behind it wait here, where they can be given up without a trace.
+    posted: u64,
     /// The time limit of each call.
     limit: Duration,
     /// The longest answer, in bytes.
@@ -117,53 +55,15 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    fn is_empty(&self) -> bool {
-        self.pending.is_empty() && self.cancelled.is_empty()
-    }
-
-    fn push(&mut self, call: Call) {
-        if self.is_empty() {
-            self.heard = Some(after(Duration::ZERO));
-        }
-        self.number += 1;
-        self.longest = call.job.limits.max_output + AROUND;
-        call.ask.append(&mut self.unwritten, self.number);
-        self.limit = call.job.limits.timeout;
-        let deadline = after(self.limit);
-        self.pending.insert(self.number, (call, deadline));
-    }
-
-    fn next_deadline(&self) -> Option<Instant> {
-        let call = self.pending.first_key_value().map(|(_, (_, deadline))| *deadline);
-        let cancelled = self.cancelled.first_key_value().map(|(_, deadline)| *deadline);
-        call.into_iter().chain(cancelled).min()
-    }
-
-    /// Gives up the calls that are due; false when one has not ended though it was told to.
-    fn enforce(&mut self) -> bool {
-        let now = after(Duration::ZERO);
-        while let Some(entry) = self.pending.first_entry().filter(|entry| entry.get().1 <= now) {
-            let (number, (call, _)) = entry.remove_entry();
-            call.finish(Err(RunError::Timeout));
-            frame::append(&mut self.unwritten, CONTROL, format!(r#"{{"cancel":{number}}}"#).as_bytes());
-            self.cancelled.insert(number, now + GRACE);
-        }
-        // A handler that is not asynchronous holds up the others; that is no reason to end the host while it answers.
-        let silent = self.heard.is_some_and(|heard| now >= heard + self.limit);
-        let overdue = self.cancelled.first_key_value().is_some_and(|(_, deadline)| *deadline <= now);
-        if overdue && !silent {
-            self.cancelled.values_mut().for_each(|deadline| *deadline = now + GRACE);
-        }
-        !(overdue && silent) && self.cancelled.len() <= MOST_CANCELLED
-    }
-
-    fn take_answers(&mut self, inbox: &mut Inbox) -> Result<(), &'static str> {
-        while let Some((number, body)) =
-            inbox.take(self.longest).map_err(|_| "it sent more than an answer may hold")?
+    /// Posts calls as long as there is room.
+    fn post(&mut self) {
+        while !self.outbox.is_full()
+            && let Some((number, (call, _))) = self.pending.range_mut(self.posted + 1..).next()
         {
-            self.take_answer(number, body)?;
+            let Question { head, body } = std::mem::take(&mut call.question);
+            self.outbox.append(*number, &head, &body);
+            self.posted = *number;
         }
-        Ok(())
     }
 
     /// Takes one answer.
@@ -178,9 +78,10 @@ impl Sent {
         self.cancelled.remove(&number).map(drop).ok_or("it answered what it was not asked")
     }
 
-    /// What is still to be written, which the caller now does.
-    pub(super) fn take_unwritten(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.unwritten)
+    /// Has the host end. What is posted goes before that, as part of it may be written; what is not, never will be.
+    pub(super) fn post_farewell(&mut self) {
+        self.posted = u64::MAX - 1;
+        self.outbox.append(CONTROL, br#"{"end":true}"#, &Arc::default());
     }
 
     /// The longest frame that may come, in bytes.
@@ -195,3 +96,77 @@ impl Sent {
         }
     }
 }
+
+impl Calls for Sent {
+    type Call = Call;
+
+    fn is_empty(&self) -> bool {
+        self.pending.is_empty() && self.cancelled.is_empty()
+    }
+
+    fn push(&mut self, call: Call) {
+        if self.is_empty() {
+            self.heard = Some(after(Duration::ZERO));
+        }
+        self.number += 1;
+        self.longest = call.job.limits.max_output + AROUND;
+        self.limit = call.job.limits.timeout;
+        let deadline = after(self.limit);
+        self.pending.insert(self.number, (call, deadline));
+        self.post();
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let call = self.pending.first_key_value().map(|(_, (_, deadline))| *deadline);
+        let cancelled = self.cancelled.first_key_value().map(|(_, deadline)| *deadline);
+        call.into_iter().chain(cancelled).min()
+    }
+
+    fn enforce(&mut self, now: Instant) -> Result<(), Cause> {
+        while let Some(entry) = self.pending.first_entry().filter(|entry| entry.get().1 <= now) {
+            let (number, (call, _)) = entry.remove_entry();
+            call.finish(Err(RunError::Timeout));
+            if number <= self.posted {
+                let cancel = format!(r#"{{"cancel":{number}}}"#);
+                self.outbox.append(CONTROL, cancel.as_bytes(), &Arc::default());
+                self.cancelled.insert(number, now + GRACE);
+            }
+        }
+        // A handler that is not asynchronous holds up the others; that is no reason to end the host while it answers.
+        let silent = self.heard.is_some_and(|heard| now >= heard + self.limit);
+        let overdue = self.cancelled.first_key_value().filter(|(_, deadline)| **deadline <= now);
+        match overdue.map(|(number, _)| *number) {
+            Some(number) if silent => return Err(Cause::Overdue(number)),
+            Some(_) => self.cancelled.values_mut().for_each(|deadline| *deadline = now + GRACE),
+            None => {}
+        }
+        match self.cancelled.last_key_value() {
+            Some((number, _)) if self.cancelled.len() > MOST_CANCELLED => Err(Cause::Overdue(*number)),
+            _ => Ok(()),
+        }
+    }
+
+    fn take_answers(&mut self, inbox: &mut Inbox) -> Result<(), &'static str> {
+        while let Some((number, body)) =
+            inbox.take(self.longest).map_err(|_| "it sent more than an answer may hold")?
+        {
+            self.take_answer(number, body)?;
+        }
+        Ok(())
+    }
+
+    fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    fn wrote(&mut self, count: usize) {
+        if self.outbox.shows_reader() {
+            self.heard = Some(after(Duration::ZERO));
+        }
+        self.outbox.wrote(count);
+        self.post();
+    }
+}
+
+#[cfg(test)]
+mod tests;

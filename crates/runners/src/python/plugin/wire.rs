@@ -2,12 +2,13 @@
 //!
 //! A call is u32 length of its head, the head as JSON, then the request's body. An answer begins with a letter.
 
+use std::sync::Arc;
+
 use msp_core::{RunError, WebAnswer, WebRequest};
 use msp_protocol::envelope::{MAX_VALUE_DEPTH, levels};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::python::frame;
 use crate::python::serving::message;
 
 /// Bytes that an answer may have beside its body: letter, length, status and headers.
@@ -24,6 +25,15 @@ pub(super) struct Ask {
     pub(super) subpath: Option<String>,
 }
 
+/// The body of a call's frame.
+#[derive(Default)]
+pub(super) struct Question {
+    /// Length of the head, and the head.
+    pub(super) head: Vec<u8>,
+    /// The request's body.
+    pub(super) body: Arc<Vec<u8>>,
+}
+
 /// The part of a request that stands in the head.
 #[derive(Serialize)]
 struct Head<'a> {
@@ -36,8 +46,8 @@ struct Head<'a> {
 }
 
 impl Ask {
-    /// Appends the frame of this call.
-    pub(super) fn append(&self, frames: &mut Vec<u8>, number: u64) {
+    /// The call as it travels. To be had before it stands in line: it may take long, and others are behind it.
+    pub(super) fn into_question(self) -> Question {
         let request = self.request.as_ref().map(|request| Head {
             method: &request.method,
             path: &request.path,
@@ -46,15 +56,15 @@ impl Ask {
             secure: request.secure,
             headers: &request.headers,
         });
-        let head = (self.plugin, self.max_output, &self.values, request, &self.client_ip, &self.subpath);
+        let parts = (self.plugin, self.max_output, &self.values, request, &self.client_ip, &self.subpath);
+        let mut head = vec![0; 4];
         // A value of ours cannot fail to become JSON; if it did, the host would answer that it cannot read it.
-        let head = serde_json::to_vec(&head).unwrap_or_default();
-        let body = self.request.as_ref().map_or(&[][..], |request| &request.body);
-        let mut whole = Vec::with_capacity(4 + head.len() + body.len());
-        whole.extend_from_slice(&u32::try_from(head.len()).unwrap_or(u32::MAX).to_be_bytes());
-        whole.extend_from_slice(&head);
-        whole.extend_from_slice(body);
-        frame::append(frames, number, &whole);
+        let _written = serde_json::to_writer(&mut head, &parts);
+        let length = u32::try_from(head.len() - 4).unwrap_or(u32::MAX);
+        if let Some(place) = head.first_chunk_mut() {
+            *place = length.to_be_bytes();
+        }
+        Question { head, body: Arc::new(self.request.map(|request| request.body).unwrap_or_default()) }
     }
 }
 

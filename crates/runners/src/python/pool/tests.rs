@@ -36,7 +36,20 @@ fn call(module: &str) -> (Call, oneshot::Receiver<Result<Value, RunError>>) {
     let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
     let job = Job { caller: Arc::new(caller), args: None, limits: FunctionLimits::default(), slot };
     let (answer, outcome) = oneshot::channel();
-    (Call { module: module.into(), job, answer, place: None, patience: None, lost: 0, slow: false }, outcome)
+    let question = Arc::default();
+    (
+        Call {
+            module: module.into(),
+            job,
+            question,
+            answer,
+            place: None,
+            patience: None,
+            lost: 0,
+            slow: false,
+        },
+        outcome,
+    )
 }
 
 fn member(dispatcher: &mut Dispatcher, key: u64) -> UnboundedReceiver<Call> {

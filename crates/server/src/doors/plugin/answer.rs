@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use msp_core::{CallError, WebAnswer};
+use msp_core::{CallError, Denied, WebAnswer};
 use serde_json::json;
 
 use crate::problem::CallRefusal;
@@ -44,8 +44,8 @@ pub(super) enum Refusal {
     Origin,
     /// No such plugin.
     PluginUnknown(String),
-    /// A plugin that does not load.
-    ReloadFailed(String),
+    /// Plugins that do not load: what was asked for, and of all the files and the plugins that there are.
+    ReloadFailed(String, Option<(Vec<String>, Vec<String>)>),
     /// The configuration is faulty, for this reason.
     SettingsFaulty(String),
     /// It took longer than its limit.
@@ -65,12 +65,15 @@ impl Refusal {
     pub(super) fn of_call(refusal: &CallRefusal) -> Self {
         match refusal {
             CallRefusal::Call(CallError::BadArguments(why)) => Self::Arguments(why.clone()),
-            CallRefusal::Call(CallError::Busy) | CallRefusal::Limited(_) => Self::Busy,
+            CallRefusal::Call(CallError::Busy)
+            | CallRefusal::Limited(_)
+            | CallRefusal::Denied(Denied::Loading) => Self::Busy,
             CallRefusal::Call(CallError::Crashed(_)) => Self::Crashed,
             CallRefusal::Call(CallError::Timeout) => Self::Timeout,
             CallRefusal::Call(CallError::Failed(_) | CallError::TooLarge) | CallRefusal::AnswerTooLarge => {
                 Self::Failed
             }
+            CallRefusal::NotLoaded(_) => Self::NotFound,
             CallRefusal::Denied(_) => Self::Unauthorized,
         }
     }
@@ -81,7 +84,7 @@ impl Refusal {
             Self::Arguments(_) | Self::Malformed(_) => (StatusCode::BAD_REQUEST, "400"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "503"),
             Self::Crashed => (StatusCode::BAD_GATEWAY, "502"),
-            Self::Failed | Self::ReloadFailed(_) | Self::SettingsFaulty(_) => {
+            Self::Failed | Self::ReloadFailed(..) | Self::SettingsFaulty(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "500")
             }
             Self::Forbidden | Self::Origin | Self::TlsRequired | Self::Unauthorized => {
@@ -112,7 +115,7 @@ impl Refusal {
             Self::NotFound => "not found".to_owned(),
             Self::Origin => "origin not allowed".to_owned(),
             Self::PluginUnknown(name) => format!("Plugin \"{name}\" not found"),
-            Self::ReloadFailed(name) => format!("Failed to reload plugin {name}"),
+            Self::ReloadFailed(name, _) => format!("Failed to reload plugin {name}"),
             Self::SettingsFaulty(why) => why.clone(),
             Self::Timeout => "timeout".to_owned(),
             Self::TlsRequired => "tls_required".to_owned(),
@@ -134,7 +137,13 @@ pub(super) fn refuse(refusal: &Refusal) -> HttpResponse {
     if *refusal == Refusal::Origin {
         return response.content_type("text/plain; charset=utf-8").body(refusal.text());
     }
-    response.json(json!({ "error": refusal.text() }))
+    let error = refusal.text();
+    if let Refusal::ReloadFailed(_, Some((failed, loaded))) = refusal {
+        let status = "Some plugins failed to reload";
+        let body = json!({ "error": error, "status": status, "failed": failed, "loaded_plugins": loaded });
+        return response.json(body);
+    }
+    response.json(json!({ "error": error }))
 }
 
 /// A function's answer as a response.

@@ -90,15 +90,13 @@ async fn reload(state: &State, name: &str, manager: &str) -> Result<HttpResponse
     let failed = failed.map_err(|error| match error {
         NotReloaded::Settings(why) => Refusal::SettingsFaulty(why),
         NotReloaded::Plugins(ReloadError::NotFound) => unknown(),
-        NotReloaded::Plugins(ReloadError::Failed) => Refusal::ReloadFailed(name.to_owned()),
+        NotReloaded::Plugins(ReloadError::Failed) => Refusal::ReloadFailed(name.to_owned(), None),
     })?;
     if name != "all" {
         return Ok(HttpResponse::Ok().json(json!({ "reloaded": name, "success": true })));
     }
-    let mut body = json!({ "status": "All plugins reloaded", "loaded_plugins": loaded(state) });
-    if let Some(members) = body.as_object_mut().filter(|_| !failed.is_empty()) {
-        members.insert("status".to_owned(), "Some plugins failed to reload".into());
-        members.insert("failed".to_owned(), failed.into());
+    if !failed.is_empty() {
+        return Err(Refusal::ReloadFailed(failed.join(", "), Some((failed, loaded(state)))));
     }
-    Ok(HttpResponse::Ok().json(body))
+    Ok(HttpResponse::Ok().json(json!({ "status": "All plugins reloaded", "loaded_plugins": loaded(state) })))
 }

@@ -20,7 +20,8 @@ use actix_web::http::header;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use msp_core::{
-    Catalogue, Function, Guard as _, Origin, Reason, RequestId, Standing, WebRequest, call_web, permit,
+    Catalogue, Denied, Function, Guard as _, Origin, Reason, RequestId, Standing, WebRequest, call_web,
+    permit,
 };
 use msp_protocol::FunctionName;
 use msp_settings::{PluginSettings, Settings};
@@ -32,7 +33,7 @@ use self::path::Path;
 use self::request::Asked;
 use crate::connections::UnderWay;
 use crate::peer::Peer;
-use crate::problem::CallRefusal;
+use crate::problem::{CallRefusal, not_loaded};
 use crate::refusals;
 use crate::state::State;
 
@@ -110,7 +111,7 @@ async fn serve(
     let documents = incoming.door.documents.iter().find(|documents| documents.route == path.first);
     let is_control = documents.is_none() && control::is_route(&path);
     if documents.is_none() && !is_control {
-        incoming.find(&path)?;
+        incoming.find(&path).await?;
     }
     let allowed = match (documents, is_control && path.first == control::RELOAD_PATH) {
         (Some(_), _) => "GET, HEAD",
@@ -134,7 +135,7 @@ async fn run(incoming: &Incoming<'_>, mut asked: Asked, path: Path) -> Result<Ht
     let state = incoming.state;
     let (permit, label) = {
         // One picture for the caller and the permit, let go before the call: it holds plugins that a reload waits for.
-        let (catalogue, function) = incoming.find(&path)?;
+        let (catalogue, function) = incoming.find(&path).await?;
         let (caller, label) = access::caller(incoming, &mut asked, &function)?;
         if label.is_some() && !state.rates.caller_may(&caller.id) {
             return Err(incoming.refuse(label, Reason::Busy, Refusal::Busy));
@@ -175,11 +176,22 @@ async fn run(incoming: &Incoming<'_>, mut asked: Asked, path: Path) -> Result<Ht
 
 impl Incoming<'_> {
     /// The function that the path names, with the catalogue it is of, if it has a route.
-    fn find(&self, path: &Path) -> Result<(Arc<Catalogue>, Arc<Function>), Refusal> {
+    async fn find(&self, path: &Path) -> Result<(Arc<Catalogue>, Arc<Function>), Refusal> {
         let name = path.first.parse::<FunctionName>().map_err(|_| Refusal::NotFound)?;
-        let catalogue = self.state.runners.catalogue();
-        let function = catalogue.find(&name).filter(|function| function.route.is_some()).cloned();
-        Ok((catalogue, function.ok_or(Refusal::NotFound)?))
+        let catalogue = self.state.runners.catalogue_for(&name).await;
+        if let Some(function) = catalogue.find(&name).filter(|function| function.route.is_some()) {
+            let function = function.clone();
+            return Ok((catalogue, function));
+        }
+        if catalogue.may_come(&name) {
+            let name = name.as_str().escape_debug().to_string();
+            return Err(self.refuse(None, Reason::Denied(Denied::Loading, name), Refusal::Busy));
+        }
+        // What nobody has configured is no refusal: strangers ask for much.
+        Err(match not_loaded(&catalogue, &name).filter(|_| catalogue.find(&name).is_none()) {
+            Some(reason) => self.refuse(None, reason, Refusal::NotFound),
+            None => Refusal::NotFound,
+        })
     }
 
     /// Takes up the settings that are in force now.

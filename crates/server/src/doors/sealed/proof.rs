@@ -77,7 +77,11 @@ impl State {
         if !self.rates.caller_may(&caller.id) {
             return Err(CallRefusal::Limited(Reason::Busy));
         }
-        let permit = permit(caller, &self.runners.catalogue(), function).map_err(CallRefusal::Denied)?;
+        let permit = {
+            let catalogue = self.runners.catalogue_for(function).await;
+            permit(caller, &catalogue, function)
+                .map_err(|denied| CallRefusal::Denied(denied).explained(&catalogue, function))?
+        };
         let value = call(permit, args).await.map_err(CallRefusal::Call)?;
         self.note_success(caller);
         Ok(value)

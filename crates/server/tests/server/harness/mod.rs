@@ -95,16 +95,30 @@ impl Wanted {
         }
     }
 
-    /// Starts it.
+    /// Starts it, and waits until its functions have loaded.
     pub(crate) async fn start(self) -> TestServer {
+        let server = self.build().await;
+        server.loaded().await;
+        self.serve(server).await
+    }
+
+    /// Starts it, and waits for nothing.
+    pub(crate) async fn start_at_once(self) -> TestServer {
+        let server = self.build().await;
+        self.serve(server).await
+    }
+
+    async fn build(&self) -> Server {
         let sources = self.sources();
         let settings = Settings::load(&sources).unwrap_or_else(|error| panic!("{error}"));
-        let url = settings.registry.url.clone();
         let metrics = msp_server::telemetry::metrics();
         let launcher = Path::new(env!("CARGO_BIN_EXE_msp-server"));
-        let server = Server::build(settings, sources, self.clock.clone(), metrics, launcher)
-            .await
-            .unwrap_or_else(|error| panic!("{error}"));
+        let server = Server::build(settings, sources, self.clock.clone(), metrics, launcher).await;
+        server.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    async fn serve(self, server: Server) -> TestServer {
+        let url = Settings::load(&self.sources()).unwrap().registry.url;
         let registry = SqlRegistry::open(&url, self.clock.clone()).await.unwrap();
         let key = msp_keyfile::read_private_key(&self.folder.path().join("sec/server.key")).unwrap();
         TestServer {

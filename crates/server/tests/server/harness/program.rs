@@ -134,20 +134,22 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts it by this command, and waits until it serves.
+    /// Starts it by this command, and waits until it serves and its functions have loaded.
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(String::new()));
-        let mut address = None;
-        while address.is_none() {
+        let (mut address, mut loaded) = (None, false);
+        while !loaded {
             let mut line = String::new();
             if lines.read_line(&mut line).unwrap() == 0 {
                 panic!("the server did not start:\n{}", log.lock().unwrap());
             }
-            address = line
-                .split_once("serving on ")
-                .map(|(_, rest)| rest.split_whitespace().next().unwrap().parse().unwrap());
+            address = address.or_else(|| {
+                let (_, rest) = line.split_once("serving on ")?;
+                Some(rest.split_whitespace().next().unwrap().parse().unwrap())
+            });
+            loaded = line.contains("functions have loaded: ");
             log.lock().unwrap().push_str(&line);
         }
         let sink = log.clone();

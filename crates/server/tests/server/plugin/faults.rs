@@ -188,7 +188,12 @@ def request_handler(self, **data):
         futures_util::future::join_all(calls).await.into_iter().map(|answered| answered.status).collect();
     assert!(statuses.contains(&200) && statuses.contains(&504), "{statuses:?}");
     assert!(statuses.iter().all(|status| [200, 504].contains(status)), "{statuses:?}");
-    let after = server.get("/slow").await.json().as_u64().unwrap();
+    // On a busy machine one that still runs may take most of this call's second.
+    let after = loop {
+        if let Some(after) = server.get("/slow").await.json().as_u64() {
+            break after;
+        }
+    };
     assert!(after > 2 && after < 10, "the same host, and what was given up did not run: {after}");
 }
 

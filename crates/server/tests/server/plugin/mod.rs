@@ -5,6 +5,7 @@ mod answers;
 mod cors;
 mod documents;
 mod faults;
+mod loading;
 mod one_catalogue;
 mod original;
 mod process;

@@ -61,9 +61,11 @@ async fn plugin_07_reloading_all_takes_up_what_came_and_drops_what_went() {
     assert_eq!(server.get("/c").await.status, 200);
     server.rewrite("b.py", "broken(\n");
     let expected = json!({
-        "status": "Some plugins failed to reload", "loaded_plugins": ["b", "c"], "failed": ["b.py"]
+        "error": "Failed to reload plugin b.py", "status": "Some plugins failed to reload",
+        "failed": ["b.py"], "loaded_plugins": ["b", "c"]
     });
-    assert_eq!(server.get_with_key("/reload/all").await.json(), expected);
+    let failed = server.get_with_key("/reload/all").await;
+    assert_eq!((failed.status, failed.json()), (500, expected));
     assert_eq!(server.get("/b").await.status, 200, "what worked stays");
 }
 

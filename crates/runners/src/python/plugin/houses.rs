@@ -1,0 +1,300 @@
+//! The files of plugins, each with what runs of it and what does not.
+//!
+//! Files load side by side, and each is published as soon as it has loaded. Of two plugins with one id the one whose
+//! file comes first by its name is published, whichever was there before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use msp_core::{Function, Origin, PluginsSpec, Trouble};
+use msp_protocol::FunctionName;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::file;
+use super::host::Hosting;
+use super::house::{Failure, House, Opened, open};
+use super::keeper::Gone;
+
+/// Hosts that are started at the same time.
+const AT_ONCE: usize = 4;
+/// How long a start counts as one; who takes longer waits for something, and keeps no other from starting.
+const START: Duration = Duration::from_secs(1);
+
+/// The plugins there are, by file.
+pub(crate) struct Plugins {
+    hosting: Arc<Hosting>,
+    /// What the configuration says of them now; none: there are to be none.
+    spec: Mutex<Option<Arc<PluginsSpec>>>,
+    places: Mutex<BTreeMap<PathBuf, Place>>,
+    starts: Semaphore,
+}
+
+/// One file.
+#[derive(Default)]
+struct Place {
+    /// Held while it loads, so that orders to load it are carried out one by one.
+    turn: Arc<tokio::sync::Mutex<()>>,
+    /// True while it loads for the first time.
+    expected: bool,
+    house: Option<House>,
+    /// What of it does not load.
+    failures: Vec<Failure>,
+}
+
+impl std::fmt::Debug for Plugins {
+    /// Without parameters, which hold keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.places().keys()).finish()
+    }
+}
+
+/// What a reload changed.
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    /// Hosts that end once nobody can call them any more.
+    pub(crate) retired: Vec<Gone>,
+    /// The files that did not load, or not as a whole.
+    pub(crate) failed: Vec<String>,
+}
+
+impl Plugins {
+    /// None yet.
+    pub(crate) fn new(hosting: Arc<Hosting>) -> Self {
+        let starts = Semaphore::new(AT_ONCE);
+        Self { hosting, spec: Mutex::default(), places: Mutex::default(), starts }
+    }
+
+    /// Says what holds from now on, for orders that were given before as well.
+    pub(crate) fn decree(&self, spec: PluginsSpec) {
+        *self.spec.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(spec));
+    }
+
+    fn spec(&self) -> Option<Arc<PluginsSpec>> {
+        self.spec.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn places(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Place>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there is anything to load.
+    pub(crate) fn are_wanted(&self) -> bool {
+        self.spec().is_some()
+    }
+
+    /// Notes the files that are about to load for the first time.
+    pub(crate) fn expect(&self) {
+        let files = self.spec().and_then(|spec| file::find(&spec.folder).ok()).unwrap_or_default();
+        self.places()
+            .extend(files.into_iter().map(|path| (path, Place { expected: true, ..Place::default() })));
+    }
+
+    /// The functions of all plugins, and what keeps others from existing.
+    pub(crate) fn published(&self) -> (Vec<Arc<Function>>, Vec<(FunctionName, Trouble)>) {
+        let (places, spec) = (self.places(), self.spec());
+        let (mut functions, mut troubles, mut taken) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for (path, place) in &*places {
+            let file: Arc<str> = file_name(path).into();
+            let mut trouble = |name: &str, why: Option<Arc<str>>| {
+                let trouble = Trouble { source: file.clone(), origin: Origin::Plugins, why };
+                troubles.extend(name.parse().ok().map(|name| (name, trouble)));
+            };
+            if place.expected {
+                trouble(&likely_name(path, spec.as_deref()), None);
+            }
+            for failure in &place.failures {
+                trouble(&failure.name, Some(failure.why.clone()));
+            }
+            for function in place.house.iter().flat_map(House::functions) {
+                if taken.insert(function.name.clone()) {
+                    functions.push(function.clone());
+                } else {
+                    trouble(&format!("{} ({file})", function.name), Some(DOUBLE.into()));
+                }
+            }
+        }
+        (functions, troubles)
+    }
+
+    /// Loads every file of the folder anew; `publish` is called whenever one has changed. A file that does not load
+    /// keeps the plugins it has; one that is gone has none any more.
+    ///
+    /// # Errors
+    /// Why the folder cannot be read; then nothing changes.
+    pub(crate) async fn load_all(&self, publish: &(impl Fn() + Sync)) -> Result<Changed, String> {
+        let Some(spec) = self.spec() else { return Ok(Changed::default()) };
+        let files =
+            file::find(&spec.folder).map_err(|error| format!("{}: {error}", spec.folder.display()))?;
+        let known: Vec<_> = self.places().keys().filter(|path| !files.contains(path)).cloned().collect();
+        let gone = known.iter().map(|path| async move {
+            let retired = self.remove(path).await;
+            publish();
+            (Changed { retired, failed: Vec::new() }, path)
+        });
+        let gone = join_all(gone);
+        let loaded =
+            join_all(files.iter().map(|path| async move { (self.load(path, None, publish).await, path) }));
+        let (gone, loaded) = tokio::join!(gone, loaded);
+        let doubles = self.doubles();
+        let mut all = Changed::default();
+        for (changed, path) in gone.into_iter().chain(loaded) {
+            all.retired.extend(changed.retired);
+            let failed = changed.failed.into_iter().next();
+            all.failed.extend(failed.or_else(|| doubles.contains(path).then(|| file_name(path))));
+        }
+        Ok(all)
+    }
+
+    /// Loads the file anew that this plugin is of, or would be if it loaded.
+    ///
+    /// # Errors
+    /// That it failed; then its plugins stay, for those who may call them by the configuration of now.
+    pub(crate) async fn load_one(
+        &self,
+        name: &FunctionName,
+        publish: &(impl Fn() + Sync),
+    ) -> Option<Result<Changed, ()>> {
+        let path = {
+            let (places, spec) = (self.places(), self.spec());
+            let has = |place: &Place| place.house.as_ref().is_some_and(|house| house.has(name));
+            let would = |path: &Path, place: &Place| {
+                place.failures.iter().any(|failure| failure.name == name.as_str())
+                    || place.house.is_none() && likely_name(path, spec.as_deref()) == name.as_str()
+            };
+            let found = places.iter().find(|(_, place)| has(place));
+            let found = found.or_else(|| places.iter().find(|(path, place)| would(path, place)));
+            found.map(|(path, _)| path.clone())?
+        };
+        let changed = self.load(&path, Some(name), publish).await;
+        Some(if changed.failed.is_empty() { Ok(changed) } else { Err(()) })
+    }
+
+    /// Loads one file anew, for the sake of this plugin if one is named.
+    async fn load(
+        &self,
+        path: &Path,
+        wanted: Option<&FunctionName>,
+        publish: &(impl Fn() + Sync),
+    ) -> Changed {
+        let turn = self.places().entry(path.to_owned()).or_default().turn.clone();
+        let _turn = turn.lock().await;
+        // As late as can be, so that no older rules come after newer ones.
+        let Some(spec) = self.spec() else { return Changed::default() };
+        let opened = self.open(path, &spec).await;
+        let settled = match opened {
+            Ok(None) if wanted.is_some() => Err("it has no plugin any more".to_owned()),
+            Ok(None) => Ok(None),
+            Ok(Some(opened)) => opened.settle(&self.hosting, &spec).await.map(Some),
+            Err(error) => Err(error),
+        };
+        let changed = self.settle(path, &spec, wanted, settled);
+        publish();
+        changed
+    }
+
+    /// Opens a file when few others are being started.
+    async fn open(&self, path: &Path, spec: &PluginsSpec) -> Result<Option<Opened>, String> {
+        let permit = self.starts.acquire().await;
+        let mut opening = std::pin::pin!(open(&self.hosting, path, spec));
+        if let Ok(opened) = timeout(START, &mut opening).await {
+            return opened;
+        }
+        drop(permit);
+        opening.await
+    }
+
+    /// Puts in force what came of loading a file.
+    fn settle(
+        &self,
+        path: &Path,
+        spec: &PluginsSpec,
+        wanted: Option<&FunctionName>,
+        settled: Result<Option<(House, Vec<Failure>)>, String>,
+    ) -> Changed {
+        let mut places = self.places();
+        let place = places.entry(path.to_owned()).or_default();
+        place.expected = false;
+        let settled = settled.and_then(|new| match (&place.house, &new) {
+            (Some(before), Some((house, _))) if wanted.is_some() => before
+                .lost_in(house, wanted)
+                .map_or(Ok(new), |lost| Err(format!("it has no plugin {lost} any more"))),
+            _ => Ok(new),
+        });
+        match settled {
+            Ok(None) => {
+                let retired = places.remove(path).and_then(|place| place.house);
+                Changed { retired: retired.map(|house| house.gone).into_iter().collect(), failed: Vec::new() }
+            }
+            Ok(Some((house, failures))) => {
+                // Of one plugin that was asked for by name, only the loss of what was there is a failure.
+                let failed = !failures.is_empty() && wanted.is_none_or(|name| !house.has(name));
+                let failed = failed.then(|| file_name(path)).into_iter().collect();
+                place.failures = failures;
+                let retired = place.house.replace(house).map(|house| house.gone);
+                Changed { retired: retired.into_iter().collect(), failed }
+            }
+            Err(error) => {
+                tracing::error!("plugin file {} does not load: {error}", file_name(path));
+                let why: Arc<str> = error.into();
+                let mut names = Vec::new();
+                if let Some(house) = &mut place.house {
+                    house.judge_anew(spec);
+                    names = house.functions().map(|function| function.name.to_string()).collect();
+                }
+                let retired = if names.is_empty() { place.house.take() } else { None };
+                if names.is_empty() {
+                    names.push(likely_name(path, Some(spec)));
+                }
+                place.failures = names.into_iter().map(|name| Failure { name, why: why.clone() }).collect();
+                Changed {
+                    retired: retired.map(|house| house.gone).into_iter().collect(),
+                    failed: vec![file_name(path)],
+                }
+            }
+        }
+    }
+
+    /// Takes out a file that is gone, once nothing is to be done with it any more.
+    async fn remove(&self, path: &Path) -> Vec<Gone> {
+        let Some(turn) = self.places().get(path).map(|place| place.turn.clone()) else { return Vec::new() };
+        let _turn = turn.lock().await;
+        let place = self.places().remove(path);
+        place.and_then(|place| place.house).map(|house| house.gone).into_iter().collect()
+    }
+
+    /// The files with plugins whose ids files before them have.
+    fn doubles(&self) -> BTreeSet<PathBuf> {
+        let places = self.places();
+        let (mut taken, mut doubles) = (BTreeSet::new(), BTreeSet::new());
+        for (path, place) in &*places {
+            for function in place.house.iter().flat_map(House::functions) {
+                if !taken.insert(function.name.clone()) {
+                    let file = file_name(path);
+                    tracing::error!(
+                        "plugin file {file}: plugin {:?} is refused: {DOUBLE}",
+                        function.name.as_str()
+                    );
+                    doubles.insert(path.clone());
+                }
+            }
+        }
+        doubles
+    }
+}
+
+const DOUBLE: &str = "another plugin has this id";
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// What the plugin of a file is most likely called, as long as nobody can ask it.
+fn likely_name(path: &Path, spec: Option<&PluginsSpec>) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let given = spec.and_then(|spec| file::parameter(&file::given(&stem, spec), &["route_path"]));
+    given.unwrap_or_else(|| stem.to_lowercase())
+}

@@ -1,0 +1,160 @@
+//! Large calls and slow hosts: no call is late because of another.
+
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use msp_core::{Caller, Door, FunctionLimits, Grants, RequestId, Shape};
+use msp_protocol::Digest;
+use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::*;
+use crate::python::attending::converse;
+use crate::python::frame;
+
+/// The largest body that `[Limits] Body` admits.
+const LARGEST: usize = 64 * 1024 * 1024;
+
+type Outcome = oneshot::Receiver<Result<WebAnswer, RunError>>;
+
+/// A call with a body of this length and this time limit.
+fn call(length: usize, timeout: Duration) -> (Call, Outcome) {
+    let caller = Caller {
+        id: Digest::of(b"a key"),
+        name: None,
+        grants: Grants::Standard,
+        door: Door::Plugin,
+        shape: Shape::Envelope,
+        address: IpAddr::from([127, 0, 0, 1]),
+        request: RequestId(1),
+    };
+    let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    let limits = FunctionLimits { timeout, ..FunctionLimits::default() };
+    let job = Job { caller: Arc::new(caller), args: None, limits, slot };
+    let (answer, outcome) = oneshot::channel();
+    let question = Question { head: vec![0; 4], body: Arc::new(vec![7; length]) };
+    (Call { question, job, answer }, outcome)
+}
+
+/// Takes this many bytes of each write, is never full, and remembers where they lay.
+#[derive(Default)]
+struct Sink {
+    at_once: usize,
+    written: usize,
+    moved: bool,
+    next: Option<usize>,
+    /// A call that must have its outcome before anything is written.
+    due: Option<Outcome>,
+    late: bool,
+}
+
+impl AsyncWrite for &mut Sink {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.late |= self.due.as_mut().is_some_and(|outcome| outcome.try_recv().is_err());
+        self.due = None;
+        let count = bytes.len().min(self.at_once);
+        let from = bytes.as_ptr().addr();
+        self.moved |= self.next.is_some_and(|next| next != from);
+        self.next = (count < bytes.len()).then_some(from + count);
+        self.written += count;
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_largest_request_is_written_without_moving_what_is_left_of_it() {
+    let (mut sent, mut inbox, mut sink) = (Sent::default(), Inbox::default(), Sink::default());
+    sink.at_once = 4096;
+    let (large, outcome) = call(LARGEST, Duration::from_secs(30));
+    sent.push(large);
+    let (_open, mut calls) = mpsc::unbounded_channel();
+    let (reader, _silent) = tokio::io::duplex(64);
+    let never = std::future::pending();
+    let cause = converse(reader, &mut sink, &mut inbox, never, &mut sent, &mut calls).await;
+    assert_eq!(cause.unwrap_err(), Cause::Overdue(1), "it answered nothing");
+    assert_eq!(outcome.await.unwrap(), Err(RunError::Timeout));
+    assert!(sink.written > LARGEST && !sink.moved);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_due_goes_before_a_write() {
+    let (mut sent, mut inbox) = (Sent::default(), Inbox::default());
+    let (due, outcome) = call(1024, Duration::ZERO);
+    sent.push(due);
+    let mut sink = Sink { at_once: 1, due: Some(outcome), ..Sink::default() };
+    let (_open, mut calls) = mpsc::unbounded_channel();
+    let (reader, _silent) = tokio::io::duplex(64);
+    let never = std::future::pending();
+    let cause = converse(reader, &mut sink, &mut inbox, never, &mut sent, &mut calls).await;
+    assert_eq!(cause.unwrap_err(), Cause::Overdue(1), "it answered nothing");
+    assert!(sink.written > 1024 && !sink.late);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_host_reads_a_large_request_slowly_others_end_in_time_and_leave_nothing_behind() {
+    let (mut sent, mut inbox) = (Sent::default(), Inbox::default());
+    let limit = Duration::from_secs(3);
+    let (line, mut calls) = mpsc::unbounded_channel();
+    let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+    let (reader, writer) = tokio::io::split(ours);
+    let (large, large_outcome) = call(LARGEST, limit);
+    line.send(large).ok().unwrap();
+    let began = after(Duration::ZERO);
+    let host = async {
+        // 64 KiB each 20 ms: the whole takes 20 s.
+        let mut bytes = vec![0; 64 * 1024];
+        let mut read = 0;
+        while read < LARGEST {
+            read += theirs.read(&mut bytes).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        read
+    };
+    let others = async {
+        for _ in 0..5 {
+            let (other, outcome) = call(1024 * 1024, limit);
+            let sent_at = after(Duration::ZERO);
+            line.send(other).ok().unwrap();
+            assert_eq!(outcome.await.unwrap(), Err(RunError::Timeout));
+            assert!(after(Duration::ZERO) - sent_at < limit + Duration::from_millis(10));
+        }
+        assert_eq!(large_outcome.await.unwrap(), Err(RunError::Timeout));
+    };
+    let conversation = converse(reader, writer, &mut inbox, std::future::pending(), &mut sent, &mut calls);
+    let read = tokio::select! {
+        cause = conversation => panic!("a host that reads has not hung: {cause:?}"),
+        (read, ()) = async { tokio::join!(host, others) } => read,
+    };
+    assert!(after(Duration::ZERO) - began > Duration::from_secs(15));
+    // Nothing was sent of the others, so nothing had to be cancelled either: the large one is all there is.
+    assert_eq!((sent.pending.len(), sent.cancelled.len(), sent.posted), (0, 1, 1));
+    assert!(read >= LARGEST && !sent.outbox.is_full());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_answered_in_time_counts_though_the_server_comes_to_it_late() {
+    let (mut sent, mut inbox) = (Sent::default(), Inbox::default());
+    let (call, outcome) = call(0, Duration::from_secs(1));
+    sent.push(call);
+    let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+    let (reader, writer) = tokio::io::split(ours);
+    let mut answer = Vec::new();
+    frame::append(&mut answer, 1, b"J1");
+    theirs.write_all(&answer).await.unwrap();
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let (line, mut calls) = mpsc::unbounded_channel();
+    drop(line);
+    let served = converse(reader, writer, &mut inbox, std::future::pending(), &mut sent, &mut calls).await;
+    assert_eq!(served, Ok(Cause::Retired));
+    assert_eq!(outcome.await.unwrap().unwrap().body, b"1");
+}
