@@ -29,6 +29,7 @@ struct Json<'a> {
     fingerprint: String,
     secret: &'a str,
     server_public_key: String,
+    server_fingerprint: String,
     enrolment: Option<String>,
 }
 
@@ -43,6 +44,7 @@ impl HandOver<'_> {
                 fingerprint: self.client.fingerprint(),
                 secret: self.secret.dangerously_as_str(),
                 server_public_key: self.server.to_string(),
+                server_fingerprint: self.server.fingerprint(),
                 enrolment,
             };
             return context.output.result(&json, String::new);
@@ -50,9 +52,14 @@ impl HandOver<'_> {
         let secret = format!("[{}] INFO: Client Hex Secret: ", times::log_stamp(&*context.clock));
         output::tell_secret(&secret, self.secret.dangerously_as_str())?;
         output::print(&format!("Server public key:\n\t{}", self.server))?;
+        output::note(&format!(
+            "Server fingerprint: {}, as `msp-client join` shows it",
+            self.server.fingerprint()
+        ));
+        output::note("The hex secret is for clients of the Python original, which save it as client.secret");
         match enrolment {
             Some(line) => {
-                output::note(&format!("Or send the client this line, for `msp-client join`:\n{line}"))
+                output::note(&format!("Send the client this line instead, for `msp-client join`:\n{line}"))
             }
             None => output::note(
                 "Hint: with --url, or [Server] PublicUrl, one line for `msp-client join` is printed here too",

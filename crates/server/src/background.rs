@@ -31,7 +31,7 @@ pub(crate) async fn run(state: Arc<State>) {
         state.guard.tick().await;
         follow_registry(&state).await;
         if beat % FILES_EVERY == 0 {
-            // Whoever reloads at this moment may wait long; the beat goes on, and looks again.
+            // A reload under way may take long; the next tick looks again.
             if let Ok(_alone) = state.reloading.try_lock() {
                 let now = Files::of(&state);
                 if now != files {

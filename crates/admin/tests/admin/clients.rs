@@ -150,6 +150,7 @@ fn a_script_gets_all_of_a_new_client_as_json_on_standard_output() {
     let opened = Enrolment::open(added["enrolment"].as_str().unwrap(), &key).unwrap();
     assert_eq!(added["secret"], opened.secret.dangerously_as_str());
     assert_eq!(added["server_public_key"], place.server_key().to_string());
+    assert_eq!(added["server_fingerprint"], place.server_key().fingerprint());
     assert_eq!(
         (&added["name"], &added["fingerprint"]),
         (&json!("laptop"), &json!(key.public().fingerprint()))

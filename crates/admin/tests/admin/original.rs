@@ -82,6 +82,9 @@ fn share_point_24_appendclient_prints_the_secret_and_the_server_key_as_the_origi
     let shape: String = stamp.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
     assert_eq!(shape, "[9999-99-99 99:99:99,999");
     assert!(outcome.stderr.contains("Hint: with --url"), "{}", outcome.stderr);
+    let seen =
+        format!("Server fingerprint: {}, as `msp-client join` shows it\n", place.server_key().fingerprint());
+    assert!(outcome.stderr.contains(&seen), "{}", outcome.stderr);
 }
 
 #[test]
