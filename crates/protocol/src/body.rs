@@ -134,17 +134,31 @@ impl<'de> Visitor<'de> for MemberVisitor {
     }
 }
 
-/// Reads a JSON object; serde alone would take a list of its values for one too.
+/// Reads a JSON object; serde alone would take a list of its values for one too, and any bytes in what it ignores.
 pub(crate) fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, DecodeError> {
-    if !json.trim_ascii_start().starts_with(b"{") {
+    let json = std::str::from_utf8(json).map_err(|_| DecodeError::Json)?;
+    if !json.trim_ascii_start().starts_with('{') {
         return Err(DecodeError::Json);
     }
-    serde_json::from_slice(json).map_err(|_| DecodeError::Json)
+    serde_json::from_str(json).map_err(|_| DecodeError::Json)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_with_broken_utf_8_is_no_json_wherever_that_stands() {
+        for broken in [&b"\xff"[..], b"\xc0\xaf", b"\xed\xa0\x80", b"\xe2\x82"] {
+            for (before, after) in
+                [(r#"{"x":""#, r#"","sealed":"AAAA"}"#), (r#"{"sealed":"AAAA",""#, r#"":1}"#)]
+            {
+                let body = [before.as_bytes(), broken, after.as_bytes()].concat();
+                assert_eq!(Body::parse(&body).err(), Some(DecodeError::Json), "{body:?}");
+            }
+        }
+        assert!(Body::parse("{\"x\":\"ü\",\"sealed\":\"AAAA\"}".as_bytes()).is_ok());
+    }
 
     #[test]
     fn no_way_to_write_an_envelope_is_taken_for_something_else() {

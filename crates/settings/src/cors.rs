@@ -4,12 +4,13 @@ use crate::error::SettingsError;
 use crate::key::Setting;
 use crate::layers::Layers;
 use crate::table as keys;
+use crate::web_origin::{WebOrigin, host_name};
 
 /// `[cors]`, when it is enabled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CorsSettings {
-    /// Origins that are let in: scheme, host and perhaps port, in lower case, without a slash at the end.
-    pub origins: Vec<String>,
+    /// Origins that are let in.
+    pub origins: Vec<WebOrigin>,
     /// True when every origin is let in, without credentials.
     pub any_origin: bool,
     /// Hosts that are let in with all their sub-domains, in lower case.
@@ -43,12 +44,12 @@ impl CorsSettings {
     }
 }
 
-fn keep(
+fn keep<T>(
     setting: &Setting<'_>,
-    read: fn(&str) -> Option<String>,
+    read: fn(&str) -> Option<T>,
     expected: &str,
     warnings: &mut Vec<String>,
-) -> Vec<String> {
+) -> Vec<T> {
     let word = |word: &str| {
         let kept = read(word);
         if kept.is_none() && word != "*" {
@@ -61,14 +62,8 @@ fn keep(
     setting.list().filter_map(word).collect()
 }
 
-fn origin(word: &str) -> Option<String> {
-    let word = word.trim_end_matches('/').to_lowercase();
-    let (scheme, host) = word.split_once("://")?;
-    let legal = scheme.starts_with(|c: char| c.is_ascii_lowercase())
-        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
-        && !host.is_empty()
-        && !host.contains(['/', '?', '#', '@', '*', '\\']);
-    legal.then_some(word)
+fn origin(word: &str) -> Option<WebOrigin> {
+    WebOrigin::parse(word.trim_end_matches('/'))
 }
 
 fn host(word: &str) -> Option<String> {
@@ -77,5 +72,5 @@ fn host(word: &str) -> Option<String> {
     let name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_');
     // An empty one would let in every host: each is a sub-domain of nothing.
     let legal = !host.is_empty() && (host.chars().all(name) || host.starts_with('['));
-    legal.then(|| host.to_owned())
+    if legal { host_name(host) } else { None }
 }

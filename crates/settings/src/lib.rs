@@ -21,6 +21,7 @@ mod sources;
 mod table;
 mod token;
 mod typed;
+mod web_origin;
 
 pub use cors::CorsSettings;
 pub use documents::DocumentsSettings;
@@ -35,3 +36,4 @@ pub use settings::{Effective, Settings};
 pub use sources::Sources;
 pub use table::{function_reference, key_documentation, reference};
 pub use token::Token;
+pub use web_origin::{WebOrigin, host_name};

@@ -17,6 +17,18 @@ pub(super) struct Heads {
     /// Whether that line is longer than what was kept of it.
     cut: bool,
     body: Body,
+    /// Where in a request's first line it is.
+    first: First,
+}
+
+/// A part of a request's first line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum First {
+    Method,
+    Path,
+    Query,
+    /// What follows the target, and every other line.
+    Past,
 }
 
 /// What comes next.
@@ -47,15 +59,42 @@ enum Body {
 
 impl Heads {
     pub(super) const fn new() -> Self {
-        Self { count: 0, at: At::Line, begun: Vec::new(), cut: false, body: Body::Length(0) }
+        let (at, body, first) = (At::Line, Body::Length(0), First::Method);
+        Self { count: 0, at, begun: Vec::new(), cut: false, body, first }
     }
 
-    /// Takes what was received.
-    pub(super) fn take(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            bytes = match self.at {
-                At::Skip(left, next) => self.skip(left, next, bytes),
-                At::Line | At::ChunkLine | At::Trailer => self.line(bytes),
+    /// Takes what was received. What the library must be given instead is returned, if that differs.
+    ///
+    /// It refuses a target with a bare `"`, `<`, `>` or backtick, which others take and callers send.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let (mut left, mut encoded) = (bytes, None);
+        while !left.is_empty() {
+            left = match self.at {
+                At::Skip(length, next) => self.skip(length, next, left),
+                At::Line | At::ChunkLine | At::Trailer => {
+                    let from = bytes.len() - left.len();
+                    self.line(left, |at| {
+                        encoded.get_or_insert_with(|| Encoded::of(bytes)).put(from + at);
+                    })
+                }
+            };
+        }
+        encoded.map(Encoded::finish)
+    }
+
+    /// Follows a request's first line, and tells where a byte is to be percent-encoded.
+    fn first(&mut self, part: &[u8], mut encode: impl FnMut(usize)) {
+        for (at, byte) in part.iter().enumerate() {
+            self.first = match (self.first, byte) {
+                (First::Past, _) => return,
+                (First::Method, b' ') => First::Path,
+                (First::Path | First::Query, b' ') => First::Past,
+                (First::Path, b'?') => First::Query,
+                (First::Path | First::Query, b'"' | b'<' | b'>') | (First::Path, b'`') => {
+                    encode(at);
+                    self.first
+                }
+                (same, _) => same,
             };
         }
     }
@@ -71,9 +110,12 @@ impl Heads {
         bytes.get(here..).unwrap_or_default()
     }
 
-    fn line<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+    fn line<'a>(&mut self, bytes: &'a [u8], encode: impl FnMut(usize)) -> &'a [u8] {
         let end = memchr::memchr(b'\n', bytes);
         let (part, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+        if matches!(self.at, At::Line) && self.first != First::Past {
+            self.first(part, encode);
+        }
         let room = LINE - self.begun.len();
         self.cut |= part.len() > room;
         self.begun.extend_from_slice(part.get(..room).unwrap_or(part));
@@ -91,6 +133,7 @@ impl Heads {
             At::Trailer => At::Trailer,
             _ if is_empty => self.end_of_head(),
             _ => {
+                self.first = First::Past;
                 self.note(text, cut);
                 At::Line
             }
@@ -108,6 +151,7 @@ impl Heads {
 
     fn end_of_head(&mut self) -> At {
         self.count = self.count.saturating_add(1);
+        self.first = First::Method;
         match std::mem::replace(&mut self.body, Body::Length(0)) {
             Body::Length(0) => At::Line,
             Body::Length(length) => At::Skip(length, Next::Line),
@@ -134,6 +178,34 @@ impl Heads {
     }
 }
 
+/// Received bytes of which some are percent-encoded.
+struct Encoded<'a> {
+    bytes: &'a [u8],
+    /// How many of them are in `out`.
+    taken: usize,
+    out: Vec<u8>,
+}
+
+impl<'a> Encoded<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, taken: 0, out: Vec::with_capacity(bytes.len() + 16) }
+    }
+
+    fn put(&mut self, at: usize) {
+        self.out.extend_from_slice(self.bytes.get(self.taken..at).unwrap_or_default());
+        let byte = self.bytes.get(at..=at).unwrap_or_default();
+        self.out.extend(
+            percent_encoding::percent_encode(byte, percent_encoding::NON_ALPHANUMERIC).flat_map(str::bytes),
+        );
+        self.taken = at + 1;
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.out.extend_from_slice(self.bytes.get(self.taken..).unwrap_or_default());
+        self.out
+    }
+}
+
 /// What follows the line before a chunk: its bytes and the end of their line, or the trailer; none for no such line.
 fn chunk(line: &[u8]) -> Option<At> {
     let size = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
@@ -154,7 +226,7 @@ mod tests {
         whole.take(bytes);
         for size in [1, 2, 3, 7] {
             let mut heads = Heads::new();
-            bytes.chunks(size).for_each(|chunk| heads.take(chunk));
+            bytes.chunks(size).for_each(|chunk| drop(heads.take(chunk)));
             assert_eq!(heads.count, whole.count, "in pieces of {size}");
         }
         whole.count
@@ -179,6 +251,29 @@ mod tests {
         );
         let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(1000));
         assert_eq!(one(&long.repeat(2)), 2);
+    }
+
+    #[test]
+    fn what_targets_may_not_hold_is_encoded_in_targets_and_nowhere_else() {
+        let of = |text: &str, size: usize| {
+            let mut heads = Heads::new();
+            let given = |chunk: &[u8]| heads.take(chunk).unwrap_or_else(|| chunk.to_vec());
+            String::from_utf8(text.as_bytes().chunks(size).flat_map(given).collect()).unwrap()
+        };
+        let rest = "X: \"<`>\"\r\nContent-Length: 11\r\n\r\nG /\"<`>?\"\r\n";
+        for (written, read) in [
+            ("GET /a?b={\"c\":\"d\"} HTTP/1.1", "GET /a?b={%22c%22:%22d%22} HTTP/1.1"),
+            ("GET /<a>`?<`> HTTP/1.1", "GET /%3Ca%3E%60?%3C`%3E HTTP/1.1"),
+            ("G\"T / HTTP\"1.1", "G\"T / HTTP\"1.1"),
+            ("GET /a?b=%22 HTTP/1.1", "GET /a?b=%22 HTTP/1.1"),
+        ] {
+            let [sent, expected] =
+                [written, read].map(|line| format!("{line}\r\n{rest}{line}\r\n\r\n{line}\n{rest}"));
+            for size in [1, 2, 5, 1000] {
+                assert_eq!(of(&sent, size), expected, "in pieces of {size}");
+            }
+        }
+        assert_eq!(Heads::new().take(b"GET /a HTTP/1.1\r\nX: \"\r\n\r\n"), None);
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub(super) struct Patient {
     armed: bool,
     /// Those that came since all was answered.
     heads: Heads,
+    /// What was received, and found no room.
+    left: Vec<u8>,
 }
 
 impl Patient {
@@ -49,6 +51,7 @@ impl Patient {
             alarm: Box::pin(sleep(patience)),
             armed: false,
             heads: Heads::new(),
+            left: Vec::new(),
         }
     }
 
@@ -73,11 +76,22 @@ impl Patient {
         Poll::Pending
     }
 
-    /// Counts the requests that begin in these bytes.
-    fn receive(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.heads.take(bytes);
+    /// Counts the requests that begin in what the buffer holds from here on, and mends their targets.
+    fn receive(&mut self, buffer: &mut ReadBuf<'_>, from: usize) -> io::Result<()> {
+        if let Some(mended) = self.heads.take(buffer.filled().get(from..).unwrap_or_default()) {
+            buffer.set_filled(from);
+            self.left = mended;
+            self.give_left(buffer);
+        }
         let unanswered = self.heads.count.saturating_sub(self.calls.0.ended.get());
         if unanswered > AHEAD { Err(io::ErrorKind::QuotaExceeded.into()) } else { Ok(()) }
+    }
+
+    /// Gives what was left over for want of room.
+    fn give_left(&mut self, buffer: &mut ReadBuf<'_>) {
+        let fits = self.left.len().min(buffer.remaining());
+        buffer.put_slice(self.left.get(..fits).unwrap_or_default());
+        self.left.drain(..fits);
     }
 
     fn noted(
@@ -101,6 +115,10 @@ impl AsyncRead for Patient {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.left.is_empty() {
+            self.give_left(buffer);
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Pending => {
@@ -110,9 +128,7 @@ impl AsyncRead for Patient {
                 }
                 self.wait(context)
             }
-            Poll::Ready(Ok(())) => {
-                Poll::Ready(self.receive(buffer.filled().get(before..).unwrap_or_default()))
-            }
+            Poll::Ready(Ok(())) => Poll::Ready(self.receive(buffer, before)),
             failed @ Poll::Ready(Err(_)) => failed,
         }
     }

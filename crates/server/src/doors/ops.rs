@@ -1,19 +1,23 @@
 //! The ops door: health, readiness and metrics, on a listener of its own.
 
+use actix_web::guard::{Any, Get, Head};
 use actix_web::http::header;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use metrics_exporter_prometheus::PrometheusHandle;
 use msp_core::Guard as _;
 
+use super::bearer::bearer;
 use crate::state::State;
 
 /// Mounts the door.
 pub(crate) fn configure(config: &mut ServiceConfig) {
+    // Probes ask with HEAD too; the HTTP library leaves the body of its answer out.
+    let methods = || web::route().guard(Any(Get()).or(Head()));
     config
-        .route("/healthz", web::get().to(|| async { HttpResponse::Ok().body("ok\n") }))
-        .route("/readyz", web::get().to(ready))
-        .route("/metrics", web::get().to(metrics));
+        .service(web::resource("/healthz").route(methods().to(|| async { HttpResponse::Ok().body("ok\n") })))
+        .service(web::resource("/readyz").route(methods().to(ready)))
+        .service(web::resource("/metrics").route(methods().to(metrics)));
 }
 
 async fn ready(request: HttpRequest, state: Data<State>) -> HttpResponse {
@@ -46,7 +50,6 @@ fn may_look(request: &HttpRequest, state: &State) -> bool {
     let Some(token) = &settings.ops.token else {
         return true;
     };
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    token.is(given.as_bytes())
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
+    given.is_some_and(|given| token.is(given))
 }

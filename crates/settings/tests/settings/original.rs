@@ -77,7 +77,7 @@ fn plugin_16_a_complete_configuration_of_the_original_works_as_it_is() {
     assert_eq!(
         (cors.origins, cors.acl),
         (
-            vec!["https://app.example.net".to_owned()],
+            vec![msp_settings::WebOrigin::parse("https://app.example.net").unwrap()],
             vec!["example.org".to_owned(), "example.com".to_owned()]
         )
     );

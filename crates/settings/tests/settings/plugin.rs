@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use msp_protocol::Digest;
-use msp_settings::PluginSettings;
+use msp_settings::{PluginSettings, WebOrigin};
 
 use crate::Scratch;
 
@@ -48,7 +48,10 @@ fn plugin_19_cors_is_on_only_when_it_says_so() {
         assert_eq!(plugin(&door(&format!("[cors]\n{lines}origin_url=https://a\n"))).cors, None);
     }
     let cors = plugin(&door("[cors]\nenabled=true\norigin_url=https://A.example.net:8443/\n")).cors.unwrap();
-    assert_eq!(cors.origins, ["https://a.example.net:8443"]);
+    assert_eq!(
+        cors.origins.iter().map(WebOrigin::as_str).collect::<Vec<_>>(),
+        ["https://a.example.net:8443"]
+    );
     assert!(cors.acl.is_empty() && !cors.any_origin && !cors.require_origin);
     let any = plugin(&door("[cors]\nenabled=on\norigin_url=*\nrequire_origin=bool:true\n")).cors.unwrap();
     assert!(any.any_origin && any.require_origin && any.origins.is_empty());

@@ -59,7 +59,7 @@ fn comes_from_a_page(incoming: &Incoming<'_>) -> bool {
     let headers = incoming.request.headers();
     let elsewhere =
         |site: &actix_web::http::header::HeaderValue| !matches!(site.as_bytes(), b"none" | b"same-origin");
-    headers.contains_key(ORIGIN) || headers.get("sec-fetch-site").is_some_and(elsewhere)
+    headers.contains_key(ORIGIN) || headers.get_all("sec-fetch-site").any(elsewhere)
 }
 
 /// The ids of all plugins, sorted.

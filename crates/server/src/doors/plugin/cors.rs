@@ -6,7 +6,7 @@
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
-use msp_settings::CorsSettings;
+use msp_settings::{CorsSettings, WebOrigin};
 
 const METHODS: &str = "GET, POST, PUT, DELETE, OPTIONS";
 /// Headers that a page may send, in lower case.
@@ -14,8 +14,14 @@ const HEADERS: [&str; 5] = ["content-type", "authorization", "x-requested-with",
 const SEEN: &str = "Content-Length,X-Custom-Header";
 const MAX_AGE: &str = "3600";
 
-fn origin(request: &HttpRequest) -> Option<&HeaderValue> {
-    request.headers().get(header::ORIGIN)
+/// Every one that came: a request may say of itself that it comes from two.
+fn origins(request: &HttpRequest) -> impl Iterator<Item = &HeaderValue> {
+    request.headers().get_all(header::ORIGIN)
+}
+
+fn may_ask(cors: &CorsSettings, origin: &HeaderValue) -> bool {
+    let listed = |text| WebOrigin::parse(text).is_some_and(|origin| allows(cors, &origin));
+    origin.to_str().is_ok_and(|text| cors.any_origin || listed(text))
 }
 
 /// Refuses a request that comes from a page which may not ask.
@@ -28,37 +34,26 @@ pub(super) fn admit(
     is_control: bool,
 ) -> Result<(), String> {
     let Some(cors) = cors else { return Ok(()) };
-    match origin(request) {
-        // What manages plugins is never for pages.
-        None if cors.require_origin && !is_control => Err("(none)".to_owned()),
-        None => Ok(()),
-        Some(origin) => match origin.to_str() {
-            Ok(text) if allows(cors, text) => Ok(()),
-            _ => Err(String::from_utf8_lossy(origin.as_bytes()).into_owned()),
-        },
+    if let Some(origin) = origins(request).find(|origin| !may_ask(cors, origin)) {
+        return Err(String::from_utf8_lossy(origin.as_bytes()).into_owned());
     }
+    // What manages plugins is never for pages.
+    let is_wanted = cors.require_origin && !is_control;
+    if is_wanted && origins(request).next().is_none() { Err("(none)".to_owned()) } else { Ok(()) }
 }
 
 /// True when the origin is listed, or its host is one of the ACL, or lies in one.
-fn allows(cors: &CorsSettings, origin: &str) -> bool {
-    let origin = origin.to_ascii_lowercase();
-    if cors.any_origin || cors.origins.contains(&origin) {
-        return true;
-    }
-    let Some((_, authority)) = origin.split_once("://") else { return false };
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
+fn allows(cors: &CorsSettings, origin: &WebOrigin) -> bool {
+    let host = origin.host();
     let within =
         |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    !host.contains(['/', '@', '?', '#', '\\']) && cors.acl.iter().any(|domain| within(domain))
+    cors.origins.contains(origin) || cors.acl.iter().any(|domain| within(domain))
 }
 
 /// The answer to a preflight of a page that may ask; none for any other request.
 pub(super) fn preflight(cors: Option<&CorsSettings>, request: &HttpRequest) -> Option<HttpResponse> {
     cors?;
-    origin(request)?;
+    origins(request).next()?;
     let asked_for = request.headers().get(header::ACCESS_CONTROL_REQUEST_METHOD)?;
     if request.method() != Method::OPTIONS {
         return None;
@@ -93,7 +88,8 @@ pub(super) fn mark(cors: Option<&CorsSettings>, request: &HttpRequest, response:
         theirs.into_iter().for_each(|name| drop(headers.remove(name)));
     }
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    let Some(origin) = origin(request).filter(|origin| origin.to_str().is_ok_and(|text| allows(cors, text)))
+    let Some(origin) =
+        origins(request).next().filter(|_| origins(request).all(|origin| may_ask(cors, origin)))
     else {
         return;
     };
@@ -111,8 +107,13 @@ mod tests {
     use super::*;
 
     fn rules(origins: &[&str], acl: &[&str]) -> CorsSettings {
-        let owned = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
-        CorsSettings { origins: owned(origins), any_origin: false, acl: owned(acl), require_origin: false }
+        let origins = origins.iter().filter_map(|text| WebOrigin::parse(text)).collect();
+        let acl = acl.iter().map(|&text| text.to_owned()).collect();
+        CorsSettings { origins, any_origin: false, acl, require_origin: false }
+    }
+
+    fn lets_in(cors: &CorsSettings, origin: &'static str) -> bool {
+        may_ask(cors, &HeaderValue::from_static(origin))
     }
 
     #[test]
@@ -125,7 +126,7 @@ mod tests {
             "http://other.net:8080",
             "HTTP://other.net:8080",
         ] {
-            assert!(allows(&cors, origin), "{origin}");
+            assert!(lets_in(&cors, origin), "{origin}");
         }
         for origin in [
             "https://badexample.org",
@@ -133,13 +134,16 @@ mod tests {
             "https://evil.net/example.org",
             "https://evil.net#.example.org",
             "https://user@example.org",
+            "https://evil.net a.example.org",
+            "https://evil.net, https://a.example.org",
+            "https://evil.net%2e.example.org",
             "http://other.net",
             "https://other.net:8080",
             "null",
             "",
             "example.org",
         ] {
-            assert!(!allows(&cors, origin), "{origin}");
+            assert!(!lets_in(&cors, origin), "{origin}");
         }
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::Incoming;
 use super::answer::Refusal;
 use super::body::{self, Form};
+use crate::doors::bearer::bearer;
 
 /// The value that a key may stand in.
 const KEY: &str = "apikey";
@@ -81,7 +82,7 @@ impl Asked {
         let bearer = headers.get(header::AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
         let header = headers.get(KEY_HEADER).map(HeaderValue::as_bytes);
         let value = self.values.get(KEY).and_then(Value::as_str).map(str::as_bytes);
-        [bearer.map(<[u8]>::trim_ascii), header.map(<[u8]>::trim_ascii), value]
+        [bearer, header.map(<[u8]>::trim_ascii), value]
     }
 
     /// The key it came with: the first of bearer, header and value.
@@ -152,12 +153,6 @@ impl Asked {
             .map(|(name, value)| (name.as_str().to_owned(), text(name, value)))
             .collect()
     }
-}
-
-/// The token of `Bearer <token>`, the scheme in any case (RFC 9110, 11.1).
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = value.trim_ascii_start().split_at_checked("bearer ".len())?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
 }
 
 #[cfg(test)]

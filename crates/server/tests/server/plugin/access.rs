@@ -92,6 +92,12 @@ async fn without_a_key_control_routes_are_shut_unless_the_operator_opened_them_a
         let asked = open.asking(Method::GET, "/plugins").header("Sec-Fetch-Site", value);
         assert_eq!(open.send(asked).await.status, 200, "{value}");
     }
+    for pair in [["none", "cross-site"], ["cross-site", "none"]] {
+        let asked = pair
+            .iter()
+            .fold(open.asking(Method::GET, "/plugins"), |asked, site| asked.header("Sec-Fetch-Site", *site));
+        assert_eq!(open.send(asked).await.told(), UNAUTHORIZED, "{pair:?}");
+    }
     let keyed = wanted(&format!("[auth]\napikey={KEY}\ncontrol_open=yes"), &plugins).start().await;
     assert_eq!(keyed.get("/plugins").await.told(), UNAUTHORIZED);
 }

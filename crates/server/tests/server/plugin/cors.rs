@@ -61,6 +61,39 @@ async fn plugin_19_a_listed_origin_gets_the_headers_and_another_is_refused_befor
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_origin_of_a_request_must_be_listed() {
+    let server = server(LISTED).await;
+    let (good, evil) = ("https://a.example", "https://evil.example");
+    for pair in [[good, evil], [evil, good]] {
+        let answered = server.send(from(&server, pair[0]).header("Origin", pair[1])).await;
+        assert_eq!(answered.told(), (403, "origin not allowed"), "{pair:?}");
+        assert_eq!(marks(&answered), "vary: Origin");
+        let preflight =
+            server.asking(Method::OPTIONS, "/counts").header("Access-Control-Request-Method", "GET");
+        let answered = server.send(preflight.header("Origin", pair[0]).header("Origin", pair[1])).await;
+        assert_eq!(answered.status, 403, "{pair:?}");
+    }
+    assert_eq!(server.get("/counts").await.body, r#"{"calls":1}"#, "refused requests did not run");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_origin_is_the_same_in_each_of_its_spellings() {
+    let server = server("enabled=on\norigin_url=https://a.example:443 http://B.example:80/ https://küche.example\nacl=bücher.example").await;
+    for (origin, status) in [
+        ("https://a.example", 200),
+        ("https://a.example:443", 200),
+        ("http://b.example", 200),
+        ("https://xn--kche-0ra.example", 200),
+        ("https://xn--kche-0ra.example:443", 200),
+        ("https://a.xn--bcher-kva.example", 200),
+        ("https://a.example:80", 403),
+        ("http://a.example:443", 403),
+    ] {
+        assert_eq!(server.send(from(&server, origin)).await.status, status, "{origin}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn plugin_19_a_preflight_is_answered_without_the_plugin() {
     let server = server(LISTED).await;
     let ask = |origin: &str, method: &str, headers: &str| {

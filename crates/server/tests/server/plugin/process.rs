@@ -111,17 +111,23 @@ async fn plugin_25_no_log_and_no_output_holds_a_key() {
         }
     }
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 4, "{statuses:?}");
+    let reloaded = http().post(server.url("/reload/p")).bearer_auth(KEY).send().await.unwrap();
+    assert_eq!(reloaded.status().as_u16(), 200);
     let why = stdout(&bench.run("msp-admin", &["why", "--last", "100"]));
+    let audit = stdout(&bench.run("msp-admin", &["audit"]));
+    assert!(audit.contains("plugin.reload"), "{audit}");
     let shown = stdout(&bench.run("msp-admin", &["check-config", "--show"]));
     let log = server.log.clone();
     assert!(server.stop().success());
-    let mut all = vec![why, shown, log.lock().unwrap().clone()];
+    let mut all = vec![why, shown, audit, log.lock().unwrap().clone()];
     for file in std::fs::read_dir(bench.path("log")).unwrap().flatten() {
         all.push(std::fs::read_to_string(file.path()).unwrap());
     }
     for text in all {
         for key in [KEY, named, "own-key-99", "wrong-key-0815"] {
-            assert!(!text.contains(key), "{key} in:\n{text}");
+            let digest = msp_protocol::Digest::of(key.as_bytes());
+            let begun: String = digest.as_bytes().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+            assert!(!text.contains(key) && !text.contains(&begun), "{key} or its digest in:\n{text}");
         }
     }
 }

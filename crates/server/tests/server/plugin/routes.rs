@@ -10,6 +10,22 @@ fn door_key() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_target_with_bare_quotes_is_read_as_if_they_were_encoded() {
+    let server = wanted("", &[("p.py", &shows("P"))]).start().await;
+    for (target, given) in [
+        (r#"/p?a={"room":"hall"}"#, r#""a":"{\"room\":\"hall\"}""#),
+        ("/p?a=<b>`c`", r#""a":"<b>`c`""#),
+        (r#"/p/"x"<y>`z`"#, r#""subpath":"\"x\"<y>`z`""#),
+    ] {
+        let answer = server.raw_get(target).await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains(given), "{target}: {answer}");
+    }
+    let long = format!("/p?a={}", "\"".repeat(20_000));
+    let answer = server.raw_get(&long).await;
+    assert!(answer.contains(&"\\\"".repeat(20_000)), "{}", answer.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn plugin_01_every_file_with_a_plugin_gets_a_route_and_a_broken_one_stops_no_other() {
     let two = plugin("One", "def request_handler(self, **data):\n    return 200, {'one': 1}")
         + "\nclass Two(One):\n    def request_handler(self, **data):\n        return 200, {'two': 2}\n";

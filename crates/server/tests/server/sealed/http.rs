@@ -146,6 +146,15 @@ async fn the_ops_door_answers_on_a_listener_of_its_own() {
     let ops = format!("http://{}", server.ops.unwrap());
     let get = async |path: &str| server.send(server.http().get(format!("{ops}{path}"))).await;
     assert_eq!(get("/healthz").await.body, "ok\n");
+    for (path, method, status) in [
+        ("/healthz", Method::HEAD, 200),
+        ("/readyz", Method::HEAD, 200),
+        ("/metrics", Method::HEAD, 200),
+        ("/healthz", Method::POST, 405),
+    ] {
+        let answered = server.send(server.http().request(method, format!("{ops}{path}"))).await;
+        assert_eq!((answered.status, answered.body.as_str()), (status, ""), "{path}");
+    }
     assert_eq!(get("/readyz").await.body, "ready\n");
     let metrics = get("/metrics").await.body;
     for line in
@@ -169,6 +178,15 @@ async fn a_token_file_closes_metrics_and_readiness_but_not_health() {
         let with =
             server.http().get(format!("{ops}{path}")).bearer_auth("a-long-random-token-for-the-scraper");
         assert_eq!(server.send(with).await.status, 200);
+        for (credentials, status) in [
+            ("bearer a-long-random-token-for-the-scraper", 200),
+            ("BEARER  a-long-random-token-for-the-scraper ", 200),
+            ("Bearer a-long-random-token-for-the-scrapes", 401),
+            ("Basic a-long-random-token-for-the-scraper", 401),
+        ] {
+            let asked = server.http().get(format!("{ops}{path}")).header("Authorization", credentials);
+            assert_eq!(server.send(asked).await.status, status, "{credentials}");
+        }
     }
     assert_eq!(server.send(server.http().get(format!("{ops}/healthz"))).await.status, 200);
 }
