@@ -55,6 +55,12 @@ pub enum Reason {
     /// The mark cannot be written.
     #[error("the registry cannot be written, so nothing new can be accepted safely")]
     GuardUnavailable,
+    /// No host, more than one, or what is none.
+    #[error("it names no host, or more than one")]
+    HostMissing,
+    /// A host that is none of ours, over plain HTTP.
+    #[error("the host {0} is neither an address nor in [network] Hosts nor that of [Server] PublicUrl")]
+    HostRefused(String),
     /// A named api key after its time.
     #[error("the api key {0} has expired")]
     KeyExpired(String),

@@ -13,6 +13,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod healthcheck;
+mod hosts;
 mod isolation;
 mod peer;
 mod problem;

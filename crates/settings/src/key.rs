@@ -7,6 +7,7 @@ use std::time::Duration;
 use msp_core::ReachPath;
 
 use crate::error::SettingsError;
+use crate::web_origin::host_name;
 
 /// One key of the configuration, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,6 +209,12 @@ impl Setting<'_> {
 
     pub(crate) fn list(&self) -> impl Iterator<Item = &str> {
         self.text.split_whitespace()
+    }
+
+    /// Names of hosts, each in its one spelling.
+    pub(crate) fn hosts(&self) -> Result<Vec<String>, SettingsError> {
+        let name = |word: &str| host_name(word.strip_suffix('.').unwrap_or(word)).ok_or_else(|| self.wrong());
+        self.list().map(name).collect()
     }
 
     /// Absolute paths without `..`, so that what they lead to can be told from them.

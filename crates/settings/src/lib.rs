@@ -36,4 +36,4 @@ pub use settings::{Effective, Settings};
 pub use sources::Sources;
 pub use table::{function_reference, key_documentation, reference};
 pub use token::Token;
-pub use web_origin::{WebOrigin, host_name};
+pub use web_origin::{AskedHost, WebOrigin};

@@ -8,6 +8,7 @@ use crate::error::SettingsError;
 use crate::layers::Layers;
 use crate::table as keys;
 use crate::token::Token;
+use crate::web_origin::AskedHost;
 
 /// `[Server]`.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct NetworkSettings {
     pub bindto: IpAddr,
     /// The port; 0 picks a free one.
     pub port: u16,
+    /// The names that it goes by, which are answered without TLS: those of Hosts, and that of PublicUrl.
+    pub hosts: Vec<String>,
 }
 
 /// `[Clients]`.
@@ -199,7 +202,12 @@ impl ServerSettings {
 
 impl NetworkSettings {
     pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
-        Ok(Self { bindto: layers.get(&keys::BINDTO).address()?, port: layers.get(&keys::PORT).number()? })
+        let mut hosts = layers.get(&keys::HOSTS).hosts()?;
+        let public_url = layers.get(&keys::PUBLIC_URL).optional_url()?;
+        let authority = public_url.as_deref().and_then(|url| url.split('/').nth(2));
+        hosts.extend(authority.and_then(AskedHost::parse).map(|host| host.name()));
+        let (bindto, port) = (layers.get(&keys::BINDTO).address()?, layers.get(&keys::PORT).number()?);
+        Ok(Self { bindto, port, hosts })
     }
 }
 

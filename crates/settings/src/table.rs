@@ -76,6 +76,8 @@ keys! { CONFIG:
         "The address to listen on; 0.0.0.0 and :: mean all.");
     PORT = Key::new("network", "port", "8000", Kind::Number(0, 65_535, ""),
         "The port to listen on; 0 picks a free one.").alias("listen");
+    HOSTS = Key::new("network", "Hosts", "", Kind::List("names of hosts, without a port"),
+        "Names that the plugin and ops doors answer without TLS, besides addresses, localhost and PublicUrl's.");
 
     CLIENTS_KEYPATH = Key::new("Clients", "Keypath", "sec", FOLDER,
         "Holds the registry and the original's client_N.pub files, which are imported.");

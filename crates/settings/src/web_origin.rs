@@ -50,9 +50,44 @@ impl WebOrigin {
 }
 
 /// A host's name in its one spelling: ASCII, lower case; none for what is no host.
-#[must_use]
-pub fn host_name(text: &str) -> Option<String> {
-    Host::parse(text).ok().map(|host| host.to_string())
+pub(crate) fn host_name(text: &str) -> Option<String> {
+    // The library would decode it, and ours is not encoded.
+    let host = if text.contains('%') { None } else { Host::parse(text).ok() };
+    host.map(|host| host.to_string())
+}
+
+/// The host that a request asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedHost(Host<String>);
+
+impl AskedHost {
+    /// Reads a `Host` header, with a port or without; none for what names no host.
+    #[must_use]
+    pub fn parse(authority: &str) -> Option<Self> {
+        let host = match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => authority,
+        };
+        if host.contains('%') {
+            return None;
+        }
+        Host::parse(host.strip_suffix('.').unwrap_or(host)).ok().map(Self)
+    }
+
+    /// True for what no page can make another address of: an address itself, and the names of the machine itself.
+    #[must_use]
+    pub fn is_fixed(&self) -> bool {
+        match &self.0 {
+            Host::Ipv4(_) | Host::Ipv6(_) => true,
+            Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+        }
+    }
+
+    /// Its name, in ASCII and lower case; an IPv6 address in brackets.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.0.to_string()
+    }
 }
 
 #[cfg(test)]
@@ -72,6 +107,39 @@ mod tests {
             ("App://Local:80", "app://local:80"),
         ] {
             assert_eq!(WebOrigin::parse(written).unwrap().as_str(), read, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_read_with_its_port_and_told_from_addresses_and_names_of_the_machine() {
+        for (written, name, is_fixed) in [
+            ("127.0.0.1:8000", "127.0.0.1", true),
+            ("[::1]", "[::1]", true),
+            ("[2001:DB8::1]:8000", "[2001:db8::1]", true),
+            ("LocalHost", "localhost", true),
+            ("localhost.:8000", "localhost", true),
+            ("a.localhost", "a.localhost", true),
+            ("notlocalhost", "notlocalhost", false),
+            ("localhost.evil.net", "localhost.evil.net", false),
+            ("127.0.0.1.evil.net", "127.0.0.1.evil.net", false),
+            ("K\u{fc}che.example:443", "xn--kche-0ra.example", false),
+        ] {
+            let host = AskedHost::parse(written).unwrap();
+            assert_eq!((host.name().as_str(), host.is_fixed()), (name, is_fixed), "{written}");
+        }
+        for none in [
+            "",
+            ":80",
+            "a b",
+            "a/b",
+            "user@localhost",
+            "loc%61lhost",
+            "::1",
+            "[::1",
+            "a:b",
+            "localhost:80:80",
+        ] {
+            assert_eq!(AskedHost::parse(none), None, "{none}");
         }
     }
 

@@ -16,7 +16,7 @@ mod request;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use msp_core::{
@@ -33,9 +33,9 @@ use self::path::Path;
 use self::request::Asked;
 use crate::connections::UnderWay;
 use crate::peer::Peer;
-use crate::problem::{CallRefusal, not_loaded};
-use crate::refusals;
+use crate::problem::{self, CallRefusal, not_loaded};
 use crate::state::State;
+use crate::{hosts, refusals};
 
 /// The methods of a route, for `Allow`.
 const ALLOW: &str = "GET, HEAD, POST";
@@ -66,6 +66,9 @@ async fn receive(request: HttpRequest, payload: Payload, state: Data<State>) -> 
     let peer = Peer::of(&request, &settings.proxy);
     tracing::debug!(req = %id, address = %peer.address, method = %request.method(), path = request.path(), "request");
     let mut incoming = Incoming { state: &state, settings, door, id, peer, request: &request };
+    if let Err(status) = incoming.admit_host() {
+        return problem::plain(status);
+    }
     let path = Path::of(request.path());
     let mut response = match admit(&incoming, path.as_ref()) {
         Err(refusal) => answer::refuse(&refusal),
@@ -85,7 +88,7 @@ async fn receive(request: HttpRequest, payload: Payload, state: Data<State>) -> 
     response
 }
 
-/// What holds for every path of the door.
+/// What holds for every path of the door, once its host may be asked for.
 fn admit(incoming: &Incoming<'_>, path: Option<&Path>) -> Result<(), Refusal> {
     let Incoming { state, door, peer, request, .. } = incoming;
     if !state.rates.address_may(peer.address) {
@@ -194,6 +197,18 @@ impl Incoming<'_> {
         })
     }
 
+    /// Over plain HTTP a page whose name leads here gets nothing, not even the headers of CORS.
+    fn admit_host(&self) -> Result<(), StatusCode> {
+        if self.state.tls.is_some() {
+            return Ok(());
+        }
+        hosts::admit(self.request, &self.settings.network).map_err(|(status, reason)| {
+            let answer = if status == StatusCode::BAD_REQUEST { "400" } else { "421" };
+            self.note(None, reason, answer);
+            status
+        })
+    }
+
     /// Takes up the settings that are in force now.
     fn renew(&mut self) -> Result<(), Refusal> {
         self.settings = self.state.settings.load_full();
@@ -230,13 +245,12 @@ impl Incoming<'_> {
 
     /// Keeps the true reason of a refusal.
     fn refuse(&self, client: Option<String>, reason: Reason, refusal: Refusal) -> Refusal {
-        self.state.refusals.note(refusals::Refusal {
-            id: self.id,
-            address: self.peer.address,
-            client,
-            answer: refusal.label(),
-            reason,
-        });
+        self.note(client, reason, refusal.label());
         refusal
+    }
+
+    fn note(&self, client: Option<String>, reason: Reason, answer: &'static str) {
+        let (id, address) = (self.id, self.peer.address);
+        self.state.refusals.note(refusals::Refusal { id, address, client, answer, reason });
     }
 }

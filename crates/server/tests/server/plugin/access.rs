@@ -111,7 +111,7 @@ async fn plugin_03_header_and_scheme_work_in_any_case() {
         ("Authorization", format!("BEARER {KEY}")),
     ] {
         let request =
-            format!("GET /guarded HTTP/1.1\r\nHost: x\r\n{head}: {key}\r\nConnection: close\r\n\r\n");
+            format!("GET /guarded HTTP/1.1\r\nHost: localhost\r\n{head}: {key}\r\nConnection: close\r\n\r\n");
         let answer = server.raw(&request).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{head}: {answer}");
     }
@@ -265,7 +265,7 @@ async fn a_request_whose_body_comes_late_is_judged_by_the_rules_of_then() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let server = wanted(&format!("[auth]\napikey={KEY}"), &[("p.py", &shows("P"))]).start().await;
     let mut late = tokio::net::TcpStream::connect(server.address).await.unwrap();
-    late.write_all(b"POST /p HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{")
+    late.write_all(b"POST /p HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{")
         .await
         .unwrap();
     let sections = format!("[auth]\napikey={KEY}\n[plugin_parms]\np=auth_type=global");

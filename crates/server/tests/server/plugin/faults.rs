@@ -92,7 +92,7 @@ async fn odd_requests_are_answered_and_large_ones_refused() {
     assert!(many.starts_with("HTTP/1.1 200") && many.ends_with("10005"), "{}", &many[..200.min(many.len())]);
     let too_large = |kind: &str| {
         format!(
-            "POST /p HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: 10000000000\r\n\r\n--b\r\n"
+            "POST /p HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: 10000000000\r\n\r\n--b\r\n"
         )
     };
     for kind in ["multipart/form-data; boundary=b", "application/json", "application/x-www-form-urlencoded"] {
@@ -167,7 +167,8 @@ async fn a_body_may_hold_empty_lines() {
         server.asking(Method::POST, "/p").header("Content-Type", "multipart/form-data; boundary=b");
     let answered = server.send(multipart.body(fields + "--b--\r\n")).await;
     assert_eq!(answered.json()["f19"], "\r\n\r\n");
-    let chunked = "POST /p HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunked =
+        "POST /p HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
     let lines = "\n".repeat(40);
     let answer = server.raw(&format!("{chunked}28\r\n{lines}\r\n0\r\n\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
@@ -200,7 +201,7 @@ def request_handler(self, **data):
 #[tokio::test(flavor = "multi_thread")]
 async fn the_host_that_a_stranger_names_is_not_believed() {
     let body = "def request_handler(self, **data):\n    return 200, data['request'].host";
-    let server = wanted("", &[("p.py", &plugin("P", body))]).start().await;
+    let server = wanted("[network]\nHosts=mine.example", &[("p.py", &plugin("P", body))]).start().await;
     let asked = server
         .asking(Method::GET, "/p")
         .header("Host", "mine.example")

@@ -5,6 +5,7 @@ mod answers;
 mod cors;
 mod documents;
 mod faults;
+mod hosts;
 mod loading;
 mod one_catalogue;
 mod original;
@@ -94,7 +95,7 @@ impl TestServer {
 
     /// Asks for a path as it is, which no client would send like this.
     pub(crate) async fn raw_get(&self, path: &str) -> String {
-        self.raw(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await
+        self.raw(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
     }
 }
 
