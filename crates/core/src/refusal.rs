@@ -25,6 +25,9 @@ pub enum Reason {
     /// The body did not arrive in time.
     #[error("the body did not arrive in time")]
     BodyTooSlow,
+    /// The body is not what its headers say.
+    #[error("the body cannot be read: {0}")]
+    BodyUnreadable(String),
     /// All slots are taken.
     #[error("the function, or the caller's rate, is at its limit")]
     Busy,
@@ -138,7 +141,11 @@ impl Reason {
     pub const fn severity(&self) -> Severity {
         match self {
             Self::Malformed(DecodeError::Sealed) => Severity::Warning,
-            Self::Malformed(_) | Self::ContentType | Self::BodyTooLarge | Self::BodyTooSlow => Severity::Info,
+            Self::Malformed(_)
+            | Self::ContentType
+            | Self::BodyTooLarge
+            | Self::BodyTooSlow
+            | Self::BodyUnreadable(_) => Severity::Info,
             _ => Severity::Warning,
         }
     }

@@ -35,7 +35,7 @@ pub(super) enum Refusal {
     /// No document may be had.
     Forbidden,
     /// The body cannot be read, for this reason.
-    Malformed(&'static str),
+    Malformed(String),
     /// A method the route does not have; with those it has.
     Method(&'static str),
     /// Nothing is there.
@@ -58,6 +58,8 @@ pub(super) enum Refusal {
     TooSlow,
     /// No key that opens it.
     Unauthorized,
+    /// The body is said to be in a form that is not read here, for this reason.
+    Unsupported(String),
 }
 
 impl Refusal {
@@ -95,6 +97,7 @@ impl Refusal {
             Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "504"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "413"),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "408"),
+            Self::Unsupported(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "415"),
         }
     }
 
@@ -110,7 +113,7 @@ impl Refusal {
             Self::Crashed => "bad gateway".to_owned(),
             Self::Failed => "internal error".to_owned(),
             Self::Forbidden => "forbidden".to_owned(),
-            Self::Malformed(why) => (*why).to_owned(),
+            Self::Malformed(why) | Self::Unsupported(why) => why.clone(),
             Self::Method(_) => "method not allowed".to_owned(),
             Self::NotFound => "not found".to_owned(),
             Self::Origin => "origin not allowed".to_owned(),

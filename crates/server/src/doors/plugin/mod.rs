@@ -8,6 +8,7 @@ mod answer;
 mod body;
 mod control;
 mod cors;
+mod decoding;
 mod documents;
 mod openapi;
 mod path;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::Incoming;
 use super::answer::Refusal;
 use super::body::{self, Form};
+use super::decoding::{self, Unreadable};
 use crate::doors::bearer::bearer;
 
 /// The value that a key may stand in.
@@ -59,11 +60,13 @@ impl Asked {
                 let refusal = match &reason {
                     Reason::BodyTooLarge => Refusal::TooLarge,
                     Reason::BodyTooSlow => Refusal::TooSlow,
-                    _ => Refusal::Malformed("the body ended too early"),
+                    _ => Refusal::Malformed("the body ended too early".to_owned()),
                 };
                 incoming.refuse(None, reason, refusal)
             })?;
-            let (form, values) = body::values(request.headers(), &body).await?;
+            let refused = |unreadable| incoming.refuse_unreadable(unreadable);
+            let body = decoding::unpack(request.headers(), body, limits.body).await.map_err(refused)?;
+            let (form, values) = body::values(request.headers(), &body).await.map_err(refused)?;
             (body, form, values)
         } else {
             (Bytes::new(), Form::Other, Map::new())
@@ -130,13 +133,23 @@ impl Asked {
         }
     }
 
+    fn strips_body(&self) -> bool {
+        self.strips.value && self.key_in_body
+    }
+
+    /// True when the body is not of the length that its headers say.
+    fn is_changed(&self, headers: &HeaderMap) -> bool {
+        self.strips_body() || headers.contains_key(header::CONTENT_ENCODING)
+    }
+
     fn headers(&self, headers: &HeaderMap) -> Vec<(String, String)> {
-        let Strips { bearer: strips_bearer, header, value } = self.strips;
+        let Strips { bearer: strips_bearer, header, .. } = self.strips;
         let kept = |(name, text): &(&HeaderName, &HeaderValue)| {
             !(header && *name == KEY_HEADER
                 || strips_bearer && *name == header::AUTHORIZATION && bearer(text.as_bytes()).is_some()
-                // Its length has changed.
-                || value && self.key_in_body && *name == header::CONTENT_LENGTH)
+                // It is given unpacked.
+                || *name == header::CONTENT_ENCODING
+                || self.is_changed(headers) && *name == header::CONTENT_LENGTH)
         };
         let text = |name: &HeaderName, value: &HeaderValue| {
             // A page that was asked for with a key in its query has it in its address.
@@ -145,13 +158,29 @@ impl Asked {
             } else {
                 None
             };
-            String::from_utf8_lossy(address.unwrap_or(value.as_bytes())).into_owned()
+            let text = String::from_utf8_lossy(address.unwrap_or(value.as_bytes())).into_owned();
+            if *name == header::CONTENT_TYPE && self.strips_body() && self.form.was_recoded() {
+                return format!("{}; charset=utf-8", text.split(';').next().unwrap_or_default());
+            }
+            text
         };
         headers
             .iter()
             .filter(kept)
             .map(|(name, value)| (name.as_str().to_owned(), text(name, value)))
             .collect()
+    }
+}
+
+impl Incoming<'_> {
+    /// Refuses a body that cannot be read; a run without it would be one with other values.
+    fn refuse_unreadable(&self, unreadable: Unreadable) -> Refusal {
+        let (why, refusal) = match unreadable {
+            Unreadable::TooLarge => return self.refuse(None, Reason::BodyTooLarge, Refusal::TooLarge),
+            Unreadable::Broken(why) => (why.clone(), Refusal::Malformed(why)),
+            Unreadable::Unsupported(why) => (why.clone(), Refusal::Unsupported(why)),
+        };
+        self.refuse(None, Reason::BodyUnreadable(why), refusal)
     }
 }
 

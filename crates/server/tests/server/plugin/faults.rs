@@ -111,9 +111,9 @@ async fn odd_requests_are_answered_and_large_ones_refused() {
     assert_eq!(server.send(torn).await.told(), (400, r#"{"error":"the multipart body cannot be read"}"#));
     let deep = "[".repeat(1000) + &"]".repeat(1000);
     let deep = server.asking(Method::POST, "/p").body(format!("{{\"a\":{deep}}}"));
-    assert_eq!(server.send(deep).await.told(), (200, "5"), "what is no JSON of ours gives no values");
+    assert_eq!(server.send(deep).await.status, 400);
     let surrogate = server.asking(Method::POST, "/p").body(r#"{"a":"\ud800"}"#);
-    assert_eq!(server.send(surrogate).await.status, 200);
+    assert_eq!(server.send(surrogate).await.status, 400);
     let named = server.asking(Method::POST, "/p").json(&json!({"self": 1, "": 2, "a b": 3, "ü": 4}));
     assert!([200, 400].contains(&server.send(named).await.status));
     for bad in ["/p?%ff=%fe", "/p?a=%zz", "/p?&&&=&", "/p?=x"] {
