@@ -17,6 +17,8 @@ pub struct WebRequest {
     pub headers: Vec<(String, String)>,
     /// The host that was asked for; empty when none was.
     pub host: String,
+    /// What a proxy has taken off the path before it passed it on; empty, or `/…` without a slash at its end.
+    pub prefix: String,
     /// True when the request came through TLS.
     pub secure: bool,
     /// The body.

@@ -157,7 +157,7 @@ class Request(dict):
     query_string = property(lambda self: self._unquoted(self._parts["query"] or ""))
     can_read_body = body_exists = property(lambda self: len(self._frame) > self._start)
     raw_path = property(lambda self: self.path_qs)
-    url = property(lambda self: f"{self.scheme}://{self.host}{self.path_qs}")
+    url = property(lambda self: f"{self.scheme}://{self.host}{self._parts['prefix']}{self.path_qs}")
     transport = cached_property(lambda self: Transport(self.remote))
     headers = cached_property(lambda self: Headers((name.title(), value) for name, value in self._parts["headers"]))
     match_info = cached_property(lambda self: {})
@@ -232,7 +232,8 @@ class Request(dict):
 def own_values(plugin_id, parts, client_ip, frame, start):
     """The server's own values for a call; a call that is no request of the web gets one made up."""
     if parts is None:
-        parts = {"method": "POST", "path": "/" + plugin_id, "query": "", "host": "", "secure": False, "headers": ()}
+        own = {"method": "POST", "path": "/" + plugin_id, "query": "", "host": "", "prefix": ""}
+        parts = {**own, "secure": False, "headers": ()}
     return {
         "request_headers": RequestHeaders(parts["headers"]),
         "request": Request(parts, client_ip, frame, start),

@@ -41,6 +41,7 @@ struct Head<'a> {
     path: &'a str,
     query: &'a str,
     host: &'a str,
+    prefix: &'a str,
     secure: bool,
     headers: &'a [(String, String)],
 }
@@ -53,6 +54,7 @@ impl Ask {
             path: &request.path,
             query: &request.query,
             host: &request.host,
+            prefix: &request.prefix,
             secure: request.secure,
             headers: &request.headers,
         });

@@ -47,7 +47,9 @@ pub(super) async fn serve(
         (first, _) => {
             access::manager(incoming, &asked, LIST, Access::Read)?;
             Ok(match first {
-                "openapi.json" => HttpResponse::Ok().json(openapi::document(&state.runners.catalogue())),
+                "openapi.json" => {
+                    HttpResponse::Ok().json(openapi::document(&state.runners.catalogue(), incoming.prefix()))
+                }
                 _ => HttpResponse::Ok().json(json!({ "loaded_plugins": loaded(state) })),
             })
         }

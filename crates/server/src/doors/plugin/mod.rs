@@ -4,6 +4,7 @@
 //! route, the key opens it, and then it is run. A stranger learns the status and one word.
 
 mod access;
+mod address;
 mod answer;
 mod body;
 mod control;
@@ -17,7 +18,7 @@ mod request;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use msp_core::{
@@ -235,13 +236,6 @@ impl Incoming<'_> {
         {
             tokio::time::sleep(SLOW_DOWN).await;
         }
-    }
-
-    /// The host that was asked for, as far as trusted proxies say.
-    fn host(&self) -> String {
-        let named = || self.request.headers().get(header::HOST)?.to_str().ok().map(str::to_owned);
-        let authority = || self.request.uri().authority().map(ToString::to_string);
-        self.peer.host.clone().or_else(named).or_else(authority).unwrap_or_default()
     }
 
     /// Keeps the true reason of a refusal.

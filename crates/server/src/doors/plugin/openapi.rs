@@ -8,7 +8,7 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder, RefOr,
-    Required, ResponseBuilder, Schema,
+    Required, ResponseBuilder, Schema, Server,
 };
 
 /// The names of the two ways to send a key in a header.
@@ -16,7 +16,7 @@ const BEARER: &str = "bearer";
 const HEADER: &str = "header";
 
 /// Describes every route: those of functions, and those that manage plugins.
-pub(super) fn document(catalogue: &Catalogue) -> OpenApi {
+pub(super) fn document(catalogue: &Catalogue, prefix: &str) -> OpenApi {
     let mut paths = PathsBuilder::new();
     for function in catalogue.iter().filter(|function| function.route.is_some()) {
         paths = paths.path(format!("/{}", function.name), routes(|| of_function(function)));
@@ -40,7 +40,10 @@ pub(super) fn document(catalogue: &Catalogue) -> OpenApi {
     let header = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Custom-Auth")));
     let components =
         ComponentsBuilder::new().security_scheme(BEARER, bearer).security_scheme(HEADER, header).build();
+    // Without one, paths count from the root of the host that the document came from.
+    let servers = (!prefix.is_empty()).then(|| vec![Server::new(prefix)]);
     OpenApiBuilder::new()
+        .servers(servers)
         .info(InfoBuilder::new().title("mini-share-point").version(env!("CARGO_PKG_VERSION")).build())
         .paths(paths)
         .components(Some(components))

@@ -128,6 +128,7 @@ impl Asked {
             },
             headers: self.headers(request.headers()),
             host: incoming.host(),
+            prefix: incoming.prefix().to_owned(),
             secure: incoming.is_secure(),
             body: self.body.into(),
         }

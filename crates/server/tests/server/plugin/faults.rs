@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{plugin, shows, wanted};
-use crate::harness::until;
+use crate::harness::{TestServer, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_that_fails_in_any_phase_harms_no_other() {
@@ -208,6 +208,38 @@ async fn the_host_that_a_stranger_names_is_not_believed() {
         .header("X-Forwarded-Host", "evil.example")
         .header("Forwarded", "host=evil.example");
     assert_eq!(server.send(asked).await.body, "mine.example");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_follow_the_port_and_prefix_that_a_trusted_proxy_names() {
+    let body = "def request_handler(self, **data):\n    return 200, str(data['request'].url)";
+    let source = plugin("P", body);
+    let plugins = [("p.py", source.as_str())];
+    let trusting =
+        "[auth]\ncontrol_open=yes\n[Proxy]\nForwardProto=1\nForwardHost=1\nForwardPort=1\nForwardPrefix=1";
+    let servers = [
+        wanted(trusting, &plugins).start().await,
+        wanted("[auth]\ncontrol_open=yes", &plugins).start().await,
+    ];
+    let ask = async |server: &TestServer, path: &str, port: &str, prefix: &str| {
+        let asked = server.asking(Method::GET, path).header("X-Forwarded-Proto", "https");
+        let asked = asked.header("X-Forwarded-Host", "share.example").header("X-Forwarded-Port", port);
+        server.send(asked.header("X-Forwarded-Prefix", prefix)).await
+    };
+    for (port, prefix, expected) in [
+        ("8443", "/msp/", "https://share.example:8443/msp/p/x?a=1"),
+        ("443", "/msp", "https://share.example/msp/p/x?a=1"),
+        ("9999, 8443", "/evil, /a/b", "https://share.example:8443/a/b/p/x?a=1"),
+        ("99999", "//evil.net", "https://share.example/p/x?a=1"),
+        ("", "", "https://share.example/p/x?a=1"),
+    ] {
+        assert_eq!(ask(&servers[0], "/p/x?a=1", port, prefix).await.body, expected);
+    }
+    let direct = format!("http://{}/p/x?a=1", servers[1].address);
+    assert_eq!(ask(&servers[1], "/p/x?a=1", "8443", "/msp").await.body, direct, "nobody is trusted");
+    let paths = ask(&servers[0], "/openapi.json", "443", "/msp").await.json();
+    assert_eq!(paths["servers"], json!([{"url": "/msp"}]));
+    assert_eq!(ask(&servers[1], "/openapi.json", "443", "/msp").await.json()["servers"], json!(null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
