@@ -24,6 +24,8 @@ pub(crate) struct Plan<'a> {
 
 /// Holds the run of every row: one client may fill the guard, and the guard is large.
 pub(crate) const WIDE_GUARD: &str = "[Guard]\nMaxEntries=100000000\nCallerShare=1\n";
+/// What a line of each call costs has a row of its own.
+pub(crate) const NO_LINES: &str = "[Log]\nAccess=off\n";
 /// Addresses of clients are said by the generator.
 pub(crate) const ONE_PROXY: &str = "[Proxy]\nForwardFor=1\n";
 

@@ -136,6 +136,12 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// True when the function was run and failed.
+    #[must_use]
+    pub const fn is_of_the_function(&self) -> bool {
+        matches!(self, Self::FunctionFailed(..) | Self::NotText(_) | Self::Timeout(_) | Self::TooLarge(_))
+    }
+
     /// How loudly it is logged: malformed requests quietly, all others as warnings.
     #[must_use]
     pub const fn severity(&self) -> Severity {

@@ -151,7 +151,7 @@ async fn reload(
     let mut settings = loaded.inspect_err(|error| tracing::error!("not reloaded ({why}): {error}"))?;
     if fixed(&before) != fixed(&settings) {
         tracing::warn!(
-            "[network], [Ops] bindto and port, [Doors], [Runners], [SSL] enabled, the key paths, and of [Limits] \
+            "[network], [Ops] bindto and port, [Doors], [Runners], [Log], [SSL] enabled, the key paths, and of [Limits] \
              Connections, HeadTimeout, IdleTimeout and DrainTimeout take effect at the next start"
         );
     }
@@ -175,11 +175,18 @@ async fn reload(
 
 /// What a running server cannot change.
 fn fixed(settings: &Settings) -> impl PartialEq {
-    let Settings { server, network, clients, doors, ops, registry, limits, runners, ssl, .. } = settings;
+    let Settings { server, network, clients, doors, ops, registry, limits, runners, ssl, log, .. } = settings;
     let listeners = (network.bindto, network.port, ops.bindto, ops.port, *doors, ssl.is_some());
     let connections =
         (limits.connections, limits.head_timeout, limits.idle_timeout, limits.drain_timeout, runners.clone());
-    (listeners, connections, server.keypath.clone(), clients.keypath.clone(), registry.url.clone())
+    (
+        log.clone(),
+        listeners,
+        connections,
+        server.keypath.clone(),
+        clients.keypath.clone(),
+        registry.url.clone(),
+    )
 }
 
 /// The files that are taken up when they change, with what tells that they did.

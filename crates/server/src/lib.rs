@@ -2,6 +2,7 @@
 //!
 //! [`Server::build`] opens and binds what the settings name, [`Server::run`] serves until told to stop.
 
+mod access;
 mod background;
 mod body;
 mod check;

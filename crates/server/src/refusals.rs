@@ -58,13 +58,14 @@ impl Refusals {
         Self { clock, counters, ring: Mutex::default(), windows: Mutex::default() }
     }
 
-    /// Keeps a refusal, and logs it when it is the address's first of the minute.
+    /// Keeps a refusal, and logs it when it is the address's first of the minute. What a function failed with is always
+    /// logged: whoever mends it needs every failure, and no stranger brings one about.
     pub(crate) fn note(&self, refusal: Refusal) {
         match self.counters.iter().find(|(answer, _)| *answer == refusal.answer) {
             Some((_, counter)) => counter.increment(1),
             None => counter(refusal.answer).increment(1),
         }
-        if self.is_first_of_the_minute(refusal.address) {
+        if refusal.reason.is_of_the_function() || self.is_first_of_the_minute(refusal.address) {
             log(&refusal);
         }
         let at_ms = self.clock.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();

@@ -148,7 +148,7 @@ pub struct RunnerSettings {
 }
 
 /// `[Log]`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
     /// The lowest level that is written.
     pub level: LogLevel,
@@ -158,6 +158,8 @@ pub struct LogSettings {
     pub max_files: usize,
     /// True for one JSON object a line.
     pub json: bool,
+    /// True when each call has a line.
+    pub access: bool,
 }
 
 /// The levels of the original, by rising weight.
@@ -346,6 +348,7 @@ impl LogSettings {
             directory: layers.get(&keys::LOG_FOLDER).path()?,
             max_files: layers.get(&keys::LOG_FILES).number()?,
             json: layers.get(&keys::LOG_JSON).switch()?,
+            access: layers.get(&keys::LOG_ACCESS).switch()?,
         })
     }
 }

@@ -185,6 +185,8 @@ keys! { CONFIG:
     LOG_FILES = Key::new("Log", "MaxFiles", "5", Kind::Number(0, 1000, "files"),
         "Rotated files that are kept, 10 MiB each; 0 means never rotate.").variable("MSP_MAXLOGS");
     LOG_JSON = Key::new("Log", "Json", "no", Kind::Switch, "One JSON object a line in place of text.");
+    LOG_ACCESS = Key::new("Log", "Access", "on", Kind::Switch,
+        "One line a call, at level INFO: request id, door, caller, function, outcome, milliseconds.");
 }
 
 keys! { FUNCTION:

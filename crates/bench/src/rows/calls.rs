@@ -6,7 +6,7 @@ use super::{Bench, median};
 use crate::Failure;
 use crate::load::{Addresses, Bodies, Calls, Shape};
 use crate::report::Figure;
-use crate::site::{ONE_PROXY, Plan, WIDE_GUARD};
+use crate::site::{NO_LINES, ONE_PROXY, Plan, WIDE_GUARD};
 
 /// Native functions only, so that no worker shares the machine.
 const NATIVE: &str = "time_test=simple_time\n";
@@ -27,7 +27,7 @@ impl Costs {
 
 /// Measures echo and servers with different numbers of clients in turn, round by round.
 async fn in_turn(bench: &Bench<'_>, shape: Shape, counts: &[usize]) -> Result<(Costs, Vec<Costs>), Failure> {
-    let config = format!("{WIDE_GUARD}{ONE_PROXY}");
+    let config = format!("{WIDE_GUARD}{ONE_PROXY}{NO_LINES}");
     let mut sites = Vec::new();
     let mut sizes = None;
     for clients in counts {
@@ -107,5 +107,32 @@ pub(super) async fn envelope(bench: &mut Bench<'_>) -> Result<(), Failure> {
         Figure::new(row, "1,000 clients, of 1 client", thousand.over(one), "×").at_most(1.1, 1.05),
         Figure::new(row, "100,000 clients, of 1 client", most.over(one), "×").at_most(1.1, 1.05),
     ]);
+    Ok(())
+}
+
+/// What a line in the log costs a call: the same server with such lines and without.
+pub(super) async fn lines(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let mut sites = Vec::new();
+    // Of one client and of two, so that each server has a folder of its own; the cost does not follow their number.
+    for (clients, lines) in [(1, NO_LINES), (2, "")] {
+        let config = format!("{WIDE_GUARD}{ONE_PROXY}{lines}");
+        let site = bench.site(&Plan { clients, classic: false, config: &config, modules: NATIVE }).await?;
+        let call = (Shape::Envelope, "time_test");
+        let calls = Calls::new(&site.key, clients, call, Addresses::PerClient, bench.clock.clone())?;
+        let calls = Rc::new(calls);
+        known(bench, &site, &calls, clients).await?;
+        sites.push((site, calls));
+    }
+    let mut dearer = Vec::new();
+    for _ in 0..bench.cli.rounds {
+        let mut costs = Vec::new();
+        for (site, calls) in &sites {
+            costs.push(bench.right(&site.process, bench.amount(), calls).await?.cost);
+        }
+        let [without, with] = costs.as_slice() else { return Err("two servers".into()) };
+        dearer.push(with - without);
+    }
+    let figure = Figure::new("access log", "a line of each call, over none", median(dearer), "µs");
+    bench.figures.push(figure.at_most(3.0, 1.0));
     Ok(())
 }

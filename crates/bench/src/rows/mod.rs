@@ -56,6 +56,9 @@ pub(crate) async fn measure(cli: &Cli, names: &[String], clock: Arc<dyn Clock>) 
     if wanted("envelope") {
         calls::envelope(&mut bench).await?;
     }
+    if wanted("access") {
+        calls::lines(&mut bench).await?;
+    }
     if wanted("python") {
         python::throughput(&mut bench).await?;
         python::one_at_a_time(&mut bench).await?;

@@ -11,6 +11,7 @@ use crate::http::{self, Connection};
 use crate::load::{Amount, Bodies, Traffic, run};
 use crate::process::{Process, sibling};
 use crate::report::Figure;
+use crate::site::NO_LINES;
 
 const YARDSTICK: &str = include_str!("aiohttp_yardstick.py");
 /// Plugins of the row about many.
@@ -66,8 +67,9 @@ fn folder(work: &Path, name: &str, plugins: &[(String, String)]) -> Result<PathB
     for inner in ["config", "plugins"] {
         std::fs::create_dir_all(folder.join(inner))?;
     }
-    let config =
-        format!("[Doors]\nplugin=on\n[Ops]\nport=0\n[paths]\nplugins=plugins\n[auth]\napikey={KEY}\n");
+    let config = format!(
+        "[Doors]\nplugin=on\n[Ops]\nport=0\n[paths]\nplugins=plugins\n[auth]\napikey={KEY}\n{NO_LINES}"
+    );
     std::fs::write(folder.join("config/config.ini"), config)?;
     let modules = "[Modules]\nserver_time=server_time\necho=echo\n[echo]\nRoute=open\n";
     std::fs::write(folder.join("config/modules.ini"), modules)?;

@@ -18,6 +18,7 @@ pub(super) fn look(settings: &Settings) -> Vec<Finding> {
         ("[Registry] Url", registry.and_then(folder_of)),
         ("[paths] pidfile", pidfile.and_then(folder_of)),
     ];
+    let log = log_file(&settings.log.directory.join("latest.log")).err();
     let written = written.into_iter().filter_map(|(place, folder)| writable(place, folder?).err());
     let door = settings.plugin.iter();
     let plugins = door.clone().map(|door| ("[paths] plugins", door.spec.folder.as_path()));
@@ -26,7 +27,7 @@ pub(super) fn look(settings: &Settings) -> Vec<Finding> {
     let read = plugins.chain(documents).filter_map(|(place, folder)| readable(place, folder).err());
     let mut findings: Vec<Finding> = Vec::new();
     // The same folder often stands behind several keys; one line about it is enough.
-    for finding in written.chain(read) {
+    for finding in written.chain(log).chain(read) {
         if !findings.iter().any(|before| before.problem == finding.problem) {
             findings.push(finding);
         }
@@ -64,6 +65,23 @@ fn readable(place: &str, folder: &Path) -> Result<(), Finding> {
         let hint = format!("let the server's user ({}) read it, or name another folder", me());
         Finding::new(place, format!("{shown} cannot be read: {error}"), hint)
     })
+}
+
+/// The log, where there is one already, is a file that can be written, or what is meant to take it.
+fn log_file(path: &Path) -> Result<(), Finding> {
+    let place = "[Log] Folder";
+    let shown = path.display();
+    match path.metadata() {
+        Ok(found) if found.is_dir() => {
+            Err(Finding::new(place, format!("{shown} is no file"), "move it away, or name another folder"))
+        }
+        Ok(_) => allowed(path, Access::WRITE_OK).map_err(|error| {
+            let hint = format!("give it to the server's user ({}), or move it away", me());
+            Finding::new(place, format!("{shown} cannot be written: {error}"), hint)
+        }),
+        // What keeps it from being reached is told of the folder.
+        Err(_) => Ok(()),
+    }
 }
 
 /// False when nothing is there; an error when something else than a folder is, or when it cannot be found out.

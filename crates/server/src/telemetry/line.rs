@@ -39,14 +39,24 @@ impl Line {
         line
     }
 
+    /// What the log says of itself.
+    pub(super) fn of_the_log(message: String, now: SystemTime) -> Self {
+        Self { at: now.into(), level: "ERROR", file: "file.rs".to_owned(), message, fields: Vec::new() }
+    }
+
+    /// As text, or as JSON.
+    pub(super) fn shown(&self, json: bool) -> String {
+        if json { self.to_json() } else { self.to_text() }
+    }
+
     /// `[YYYY-MM-DD HH:MM:SS,mmm][MINI-SEC-POINT] LEVEL in <source file>: <message> key=value …`, in local time.
-    pub(super) fn to_text(&self) -> String {
+    fn to_text(&self) -> String {
         let Self { at, level, file, message, fields } = self;
         let at = at.format("%Y-%m-%d %H:%M:%S,%3f");
         let mut text = format!("[{at}][MINI-SEC-POINT] {level} in {file}: {}", Escaped(message));
         for (name, value) in fields {
             let shown = match value {
-                Value::String(value) if !value.is_empty() && !value.contains(' ') => value.clone(),
+                Value::String(value) if is_bare(value) => value.clone(),
                 other => other.to_string(),
             };
             // A string takes what it is given.
@@ -57,7 +67,7 @@ impl Line {
     }
 
     /// One JSON object with `time` (RFC 3339), `level`, `file`, `message` and the fields.
-    pub(super) fn to_json(&self) -> String {
+    fn to_json(&self) -> String {
         let mut object = Map::new();
         object
             .insert("time".to_owned(), self.at.to_rfc3339_opts(chrono::SecondsFormat::Millis, false).into());
@@ -74,6 +84,11 @@ impl Line {
             (name, value) => self.fields.push((name, value)),
         }
     }
+}
+
+/// True for a value that needs no quotes in a line of text.
+pub(super) fn is_bare(value: &str) -> bool {
+    !value.is_empty() && !value.contains(' ')
 }
 
 const fn name(level: Level) -> &'static str {
@@ -108,7 +123,7 @@ impl Visit for Line {
 }
 
 /// A text whose control characters and line separators are written out, so that no name writes a line of its own.
-struct Escaped<'a>(&'a str);
+pub(super) struct Escaped<'a>(pub(super) &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,9 +5,12 @@
 
 mod file;
 mod line;
+mod quick;
 
 use std::io::Write as _;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use msp_core::clock::Clock;
@@ -18,6 +21,12 @@ use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 use file::LogFile;
 use line::Line;
+use quick::Waiting;
+
+use crate::access;
+
+/// How long the lines of calls are gathered, to be written together.
+const GATHERED: Duration = Duration::from_millis(100);
 
 /// Sends all that is logged from now on where the settings say; once in a process.
 ///
@@ -43,17 +52,82 @@ pub fn metrics() -> PrometheusHandle {
 
 /// Writes events as lines.
 struct Log {
-    clock: Arc<dyn Clock>,
     level: Level,
+    /// Whether calls have lines.
+    access: bool,
+    sinks: Arc<Sinks>,
+    /// Tells the thread that writes them that lines of calls wait.
+    wake: SyncSender<()>,
+}
+
+/// Where lines go. A call adds its line to those that wait, and waits for no disk.
+struct Sinks {
+    clock: Arc<dyn Clock>,
     json: bool,
-    file: Mutex<LogFile>,
+    waiting: Mutex<Waiting>,
+    written: Mutex<Written>,
+}
+
+struct Written {
+    file: LogFile,
+    /// The room of lines written before, which the next ones take.
+    room: String,
 }
 
 impl Log {
     fn new(settings: &LogSettings, clock: Arc<dyn Clock>) -> Self {
-        let file = Mutex::new(LogFile::new(&settings.directory, settings.max_files, clock.clone()));
-        Self { clock, level: level(settings.level), json: settings.json, file }
+        let file = LogFile::new(&settings.directory, settings.max_files, clock.clone());
+        let sinks = Arc::new(Sinks {
+            clock,
+            json: settings.json,
+            waiting: Mutex::new(Waiting::new(settings.json)),
+            written: Mutex::new(Written { file, room: String::new() }),
+        });
+        let (wake, woken) = sync_channel(1);
+        let theirs = sinks.clone();
+        let writer = std::thread::Builder::new().name("log".to_owned());
+        let writes = writer.spawn(move || write_what_waits(&theirs, &woken)).is_ok();
+        let access = settings.access && writes;
+        Self { level: level(settings.level), access, sinks, wake }
     }
+}
+
+/// Writes the lines of calls, until the log ends.
+fn write_what_waits(sinks: &Sinks, woken: &Receiver<()>) {
+    while woken.recv().is_ok() {
+        let _woken_again_or_ended = woken.recv_timeout(GATHERED);
+        sinks.write("");
+    }
+}
+
+impl Sinks {
+    /// Writes what waits, then a line.
+    fn write(&self, line: &str) {
+        let mut written = lock(&self.written);
+        let mut lines = std::mem::take(&mut written.room);
+        let lost = {
+            let mut waiting = lock(&self.waiting);
+            std::mem::swap(&mut waiting.lines, &mut lines);
+            std::mem::take(&mut waiting.lost)
+        };
+        lines.push_str(line);
+        written.file.lose(lost);
+        if !lines.is_empty() {
+            // A closed terminal or pipe takes nothing away from the file.
+            let _closed = std::io::stderr().lock().write_all(lines.as_bytes());
+            if let Err(why) = written.file.write(lines.as_bytes()) {
+                let why = format!("{why}; lines go to standard error alone until it can be ([Log] Folder)");
+                let line = Line::of_the_log(why, self.clock.now()).shown(self.json);
+                let _closed = std::io::stderr().lock().write_all(line.as_bytes());
+            }
+        }
+        lines.clear();
+        written.room = lines;
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const fn level(level: LogLevel) -> Level {
@@ -71,17 +145,30 @@ impl<S: Subscriber> Layer<S> for Log {
         if metadata.target().starts_with("actix_http") {
             return false;
         }
+        if metadata.target() == access::TARGET {
+            return self.access && *metadata.level() <= self.level;
+        }
         // Libraries are heard when they warn: what they say below that may hold what we never log.
         let ours = metadata.target().starts_with("msp_") || metadata.target() == "function";
         *metadata.level() <= if ours { self.level } else { self.level.min(Level::WARN) }
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let line = Line::of(event, self.clock.now());
-        let text = if self.json { line.to_json() } else { line.to_text() };
-        // A closed terminal or pipe takes nothing away from the file.
-        let _closed = std::io::stderr().lock().write_all(text.as_bytes());
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).write(text.as_bytes());
+        let now = self.sinks.clock.now();
+        if event.metadata().target() == access::TARGET {
+            if lock(&self.sinks.waiting).add(event, now) {
+                let _woken_already = self.wake.try_send(());
+            }
+            return;
+        }
+        let line = Line::of(event, now);
+        self.sinks.write(&line.shown(self.sinks.json));
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.sinks.write("");
     }
 }
 

@@ -6,6 +6,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+/// As a length.
+const ROTATE_AT: usize = 10_485_760;
 const NOW: u64 = 1_711_804_853;
 
 /// Runs something with a log of its own, and gives what the file holds.
@@ -19,7 +21,13 @@ fn logged(change: impl FnOnce(&mut LogSettings), run: impl FnOnce()) -> String {
 }
 
 fn settings(folder: &Path) -> LogSettings {
-    LogSettings { level: LogLevel::Info, directory: folder.join("log"), max_files: 2, json: false }
+    LogSettings {
+        level: LogLevel::Info,
+        directory: folder.join("log"),
+        max_files: 2,
+        json: false,
+        access: true,
+    }
 }
 
 fn read(folder: &TempDir, name: &str) -> String {
@@ -49,9 +57,9 @@ fn share_point_18_a_line_has_time_level_source_and_message() {
 fn share_point_18_at_10_mib_a_new_file_begins_and_only_so_many_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = LogFile::new(&folder.path().join("log"), 2, Arc::new(ManualClock::at(NOW)));
-    let line = vec![b'x'; file::ROTATE_AT / 2 + 1];
+    let line = vec![b'x'; ROTATE_AT / 2 + 1];
     for _ in 0..9 {
-        file.write(&line);
+        file.write(&line).unwrap();
     }
     let mut names: Vec<_> = std::fs::read_dir(folder.path().join("log"))
         .unwrap()
@@ -65,11 +73,11 @@ fn share_point_18_at_10_mib_a_new_file_begins_and_only_so_many_are_kept() {
 fn with_no_files_to_keep_the_log_grows_in_one() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = LogFile::new(&folder.path().join("log"), 0, Arc::new(ManualClock::at(NOW)));
-    let line = vec![b'x'; file::ROTATE_AT];
-    (0..3).for_each(|_| file.write(&line));
+    let line = vec![b'x'; ROTATE_AT];
+    (0..3).for_each(|_| file.write(&line).unwrap());
     let log = folder.path().join("log");
     assert_eq!(std::fs::read_dir(&log).unwrap().count(), 1);
-    assert_eq!(std::fs::metadata(log.join("latest.log")).unwrap().len(), 3 * file::ROTATE_AT as u64);
+    assert_eq!(std::fs::metadata(log.join("latest.log")).unwrap().len(), 3 * file::ROTATE_AT);
 }
 
 #[test]
@@ -109,15 +117,106 @@ fn a_folder_that_goes_away_loses_lines_but_nothing_else_and_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(NOW));
     let mut file = LogFile::new(&folder.path().join("log"), 2, clock.clone());
-    file.write(b"one\n");
+    file.write(b"one\n").unwrap();
     std::fs::remove_dir_all(folder.path().join("log")).unwrap();
     #[expect(clippy::disallowed_methods, reason = "a file in the way of the folder")]
     std::fs::write(folder.path().join("log"), "in the way").unwrap();
-    file.write(b"two\n");
-    file.write(b"three\n");
+    let why = file.write(b"two\n").unwrap_err();
+    assert!(why.ends_with("latest.log cannot be written: Not a directory (os error 20)"), "{why}");
+    file.write(b"three\n").unwrap();
     std::fs::remove_file(folder.path().join("log")).unwrap();
-    file.write(b"four\n");
+    file.write(b"four\n").unwrap();
     clock.advance(Duration::from_secs(1));
-    file.write(b"five\n");
+    file.write(b"five\n").unwrap();
     assert_eq!(read(&folder, "latest.log"), "(3 earlier lines were lost to this file)\nfive\n");
+}
+
+fn call_ended() {
+    tracing::info!(
+        target: crate::access::TARGET, req = %"00ff", door = "sealed", caller = "a b", function = "f\n\"",
+        outcome = "ok", ms = 0.4126, "call"
+    );
+}
+
+#[test]
+fn a_call_is_a_line_like_any_other_and_comes_before_what_follows_it() {
+    let text = logged(
+        |_| (),
+        || {
+            call_ended();
+            tracing::warn!("later");
+            call_ended();
+        },
+    );
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    let (time, rest) = lines[0].split_once(']').unwrap();
+    let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
+    assert_eq!(shape, "[9999-99-99 99:99:99,999");
+    let call = r#"call req=00ff door=sealed caller="a b" function=f\n" outcome=ok ms=0.413"#;
+    assert_eq!(rest, format!("[MINI-SEC-POINT] INFO in access.rs: {call}"));
+    assert!(lines[1].ends_with(": later"), "{text}");
+    assert_eq!(lines[2], lines[0]);
+}
+
+#[test]
+fn a_call_is_an_object_where_json_is_asked_for() {
+    let text = logged(
+        |settings| settings.json = true,
+        || {
+            call_ended();
+            tracing::info!("call");
+        },
+    );
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut call = lines[0].as_object().unwrap().clone();
+    for name in ["time", "level", "message"] {
+        assert_eq!(call.remove(name).as_ref(), lines[1].get(name), "{name}");
+    }
+    assert_eq!(
+        serde_json::Value::from(call),
+        serde_json::json!({"file": "access.rs", "req": "00ff", "door": "sealed", "caller": "a b", "function": "f\n\"", "outcome": "ok", "ms": 0.413})
+    );
+}
+
+#[test]
+fn calls_have_no_lines_when_switched_off_or_below_the_level() {
+    assert_eq!(logged(|settings| settings.access = false, call_ended), "");
+    assert_eq!(logged(|settings| settings.level = LogLevel::Warning, call_ended), "");
+}
+
+#[test]
+fn a_file_that_was_moved_away_or_replaced_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = LogFile::new(&folder.path().join("log"), 2, Arc::new(ManualClock::at(NOW)));
+    file.write(b"one\n").unwrap();
+    let path = |name: &str| folder.path().join("log").join(name);
+    std::fs::rename(path("latest.log"), path("old")).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "what logrotate does")]
+    std::fs::write(path("latest.log"), "").unwrap();
+    file.write(b"two\n").unwrap();
+    std::fs::rename(path("latest.log"), path("older")).unwrap();
+    file.write(b"three\n").unwrap();
+    assert_eq!(
+        [read(&folder, "old"), read(&folder, "older"), read(&folder, "latest.log")],
+        ["one\n", "two\n", "three\n"]
+    );
+}
+
+#[test]
+fn a_pipe_in_the_place_of_the_log_holds_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("latest.log");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &path,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o600),
+        0,
+    )
+    .unwrap();
+    let mut file = LogFile::new(folder.path(), 2, Arc::new(ManualClock::at(NOW)));
+    let why = file.write(b"one\n").unwrap_err();
+    assert!(why.contains("latest.log cannot be written"), "{why}");
 }

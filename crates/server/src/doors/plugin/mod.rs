@@ -22,10 +22,10 @@ use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use msp_core::{
-    Catalogue, Denied, Function, Guard as _, Origin, Reason, RequestId, Standing, WebRequest, call_web,
-    permit,
+    CallError, Catalogue, Denied, Function, Guard as _, Origin, Reason, RequestId, Standing, WebRequest,
+    call_web, permit,
 };
-use msp_protocol::FunctionName;
+use msp_protocol::{ErrorCode, FunctionName};
 use msp_settings::{PluginSettings, Settings};
 
 use self::answer::Refusal;
@@ -33,6 +33,7 @@ pub use self::documents::ExposedDocuments;
 pub(crate) use self::documents::exposed;
 use self::path::Path;
 use self::request::Asked;
+use crate::access::Access;
 use crate::connections::UnderWay;
 use crate::peer::Peer;
 use crate::problem::{self, CallRefusal, not_loaded};
@@ -138,25 +139,24 @@ async fn serve(
 /// Runs a function for whoever may call it.
 async fn run(incoming: &Incoming<'_>, mut asked: Asked, path: Path) -> Result<HttpResponse, Refusal> {
     let state = incoming.state;
-    let (permit, label) = {
+    let name = path.first.parse::<FunctionName>().map_err(|_| Refusal::NotFound)?;
+    let (permit, label, access) = {
         // One picture for the caller and the permit, let go before the call: it holds plugins that a reload waits for.
         let (catalogue, function) = incoming.find(&path).await?;
         let (caller, label) = access::caller(incoming, &mut asked, &function)?;
+        let access = Access::begin(&*state.clock, &caller, || label.clone(), &name);
         if label.is_some() && !state.rates.caller_may(&caller.id) {
+            access.end(ErrorCode::Busy.as_str());
             return Err(incoming.refuse(label, Reason::Busy, Refusal::Busy));
         }
-        let permit = permit(&caller, &catalogue, &function.name).map_err(|denied| {
-            let refusal = CallRefusal::Denied(denied);
-            let answer = Refusal::of_call(&refusal);
-            incoming.refuse(label.clone(), refusal.reason(&function.name), answer)
-        })?;
-        (permit, label)
+        match permit(&caller, &catalogue, &function.name) {
+            Ok(permit) => (permit, label, access),
+            Err(denied) => {
+                return Err(incoming.refuse_call(access, label, CallRefusal::Denied(denied), &name));
+            }
+        }
     };
-    let (caller, name) = (permit.caller().clone(), permit.function().name.clone());
-    let refused = |refusal: CallRefusal| {
-        let answer = Refusal::of_call(&refusal);
-        incoming.refuse(label.clone(), refusal.reason(&name), answer)
-    };
+    let caller = permit.caller().clone();
     let values = asked.take_values();
     let args = (!values.is_empty()).then_some(values.into());
     // Only plugins are written against requests; for others the picture would be made for nothing.
@@ -164,19 +164,24 @@ async fn run(incoming: &Incoming<'_>, mut asked: Asked, path: Path) -> Result<Ht
         Origin::Plugins => asked.into_request(incoming, path.rest),
         Origin::BuiltIn | Origin::Modules => WebRequest { subpath: path.rest, ..WebRequest::default() },
     };
-    let answered =
-        call_web(permit, args, request).await.map_err(|error| refused(CallRefusal::Call(error)))?;
-    if caller.name.is_some() {
+    let answered = call_web(permit, args, request).await.map_err(CallRefusal::Call);
+    if answered.is_ok() && caller.name.is_some() {
         state.note_success(&caller);
     }
-    if answered.body.len() > incoming.settings.limits.answer {
-        return Err(refused(CallRefusal::AnswerTooLarge));
+    let sent = answered.and_then(|answered| {
+        if answered.body.len() > incoming.settings.limits.answer {
+            return Err(CallRefusal::AnswerTooLarge);
+        }
+        let unfit = |what| CallError::Failed(format!("its response cannot be sent: {what}"));
+        answer::send(answered).map_err(unfit).map_err(CallRefusal::Call)
+    });
+    match sent {
+        Ok(response) => {
+            access.end("ok");
+            Ok(response)
+        }
+        Err(refusal) => Err(incoming.refuse_call(access, label, refusal, &name)),
     }
-    answer::send(answered).map_err(|what| {
-        refused(CallRefusal::Call(msp_core::CallError::Failed(format!(
-            "its response cannot be sent: {what}"
-        ))))
-    })
 }
 
 impl Incoming<'_> {
@@ -242,6 +247,19 @@ impl Incoming<'_> {
     fn refuse(&self, client: Option<String>, reason: Reason, refusal: Refusal) -> Refusal {
         self.note(client, reason, refusal.label());
         refusal
+    }
+
+    /// Ends a call that brought nothing.
+    fn refuse_call(
+        &self,
+        access: Access<'_>,
+        label: Option<String>,
+        refusal: CallRefusal,
+        name: &FunctionName,
+    ) -> Refusal {
+        access.end(refusal.code().as_str());
+        let answer = Refusal::of_call(&refusal);
+        self.refuse(label, refusal.reason(name), answer)
     }
 
     fn note(&self, client: Option<String>, reason: Reason, answer: &'static str) {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use msp_core::{Guard as _, Reason, Shape, Standing};
 use msp_protocol::classic::{self, Request};
-use msp_protocol::{DecodeError, OsRng};
+use msp_protocol::{DecodeError, ErrorCode, FunctionName, OsRng};
 use serde_json::Value;
 
 use super::proof::{Claim, Refused};
 use super::tick::LEAST;
 use super::{Incoming, Outcome};
+use crate::access::Access;
 use crate::directory::Entry;
 use crate::problem::CallRefusal;
 use crate::state::State;
@@ -41,38 +42,42 @@ pub(super) async fn answer(state: &State, incoming: &Incoming, request: Request)
         }
     };
     let claim = Claim { entry, secret: opened.secret, ts: opened.ts, items: nonces.to_vec() };
-    let refusal = match state.prove(&claim, &state.directory.load_full()).await {
-        Ok(()) => None,
+    let reason = match state.prove(&claim, &state.directory.load_full()).await {
+        Ok(()) => return run(state, incoming, &claim.entry, &opened.entry).await,
         Err(Refused::Unproven(reason)) => {
             state.guard.note_failure(incoming.peer.address, incoming.peer.is_hop, Some(&claim.entry.digest));
-            Some(reason)
+            reason
         }
-        Err(Refused::Skewed { reason, .. } | Refused::Limited(reason)) => Some(reason),
+        Err(Refused::Skewed { reason, .. } | Refused::Limited(reason)) => reason,
     };
-    if let Some(reason) = refusal {
-        state.refuse(incoming, Some(claim.entry.label()), "401", reason);
-        return Outcome::Refused;
-    }
-    let caller = state.caller(incoming, &claim.entry, Shape::Classic);
-    let refusal = match state.run(&caller, &opened.entry, None).await {
+    state.refuse(incoming, Some(claim.entry.label()), "401", reason);
+    Outcome::Refused
+}
+
+/// Runs the function for a client that has proved itself.
+async fn run(state: &State, incoming: &Incoming, client: &Entry, function: &FunctionName) -> Outcome {
+    let caller = state.caller(incoming, client, Shape::Classic);
+    let access = Access::begin(&*state.clock, &caller, || Some(client.label()), function);
+    let refusal = match state.run(&caller, function, None).await {
         Ok(Value::String(text)) if text.len() <= state.settings.load().limits.answer => {
-            let key = claim.entry.box_key(&state.key);
-            return Outcome::Answer(
-                StatusCode::OK,
-                classic::seal_reply(key, &state.reply_tag, &text, &mut OsRng),
-            );
+            let key = client.box_key(&state.key);
+            let reply = classic::seal_reply(key, &state.reply_tag, &text, &mut OsRng);
+            access.end("ok");
+            return Outcome::Answer(StatusCode::OK, reply);
         }
         Ok(Value::String(_)) => CallRefusal::AnswerTooLarge,
         Ok(_) => {
-            let reason = Reason::NotText(opened.entry.as_str().escape_debug().to_string());
-            state.refuse(incoming, Some(claim.entry.label()), "500", reason);
+            access.end(ErrorCode::FunctionFailed.as_str());
+            let reason = Reason::NotText(function.as_str().escape_debug().to_string());
+            state.refuse(incoming, Some(client.label()), "500", reason);
             return Outcome::Failed;
         }
         Err(refusal) => refusal,
     };
+    access.end(refusal.code().as_str());
     let failed = refusal.is_failure_of_the_function();
     let (answer, outcome) = if failed { ("500", Outcome::Failed) } else { ("401", Outcome::Refused) };
-    state.refuse(incoming, Some(claim.entry.label()), answer, refusal.reason(&opened.entry));
+    state.refuse(incoming, Some(client.label()), answer, refusal.reason(function));
     outcome
 }
 

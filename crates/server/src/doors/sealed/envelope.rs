@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::proof::{Claim, Refused};
 use super::{Incoming, Outcome};
+use crate::access::Access;
 use crate::directory::Entry;
 use crate::peer::Peer;
 use crate::problem::{CallRefusal, clock_skew};
@@ -44,14 +45,19 @@ pub(super) async fn answer(state: &State, incoming: &Incoming, sealed: &[u8]) ->
         return sealer.refuse(&claim.entry, refused);
     }
     let caller = state.caller(incoming, &claim.entry, Shape::Envelope);
+    let access = Access::begin(&*state.clock, &caller, || Some(claim.entry.label()), &function);
     let refusal = match state.run(&caller, &function, args).await {
         Ok(value) => match sealer.seal_value(value) {
-            Ok(outcome) => return outcome,
+            Ok(outcome) => {
+                access.end("ok");
+                return outcome;
+            }
             Err(refusal) => refusal,
         },
         Err(refusal) => refusal,
     };
     let outcome = sealer.seal(StatusCode::OK, Err(refusal.failure()));
+    access.end(refusal.code().as_str());
     state.refuse(incoming, Some(claim.entry.label()), refusal.code().as_str(), refusal.reason(&function));
     outcome
 }

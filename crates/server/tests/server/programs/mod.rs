@@ -4,5 +4,6 @@ mod admin;
 mod checks;
 pub(crate) mod clients;
 mod lifecycle;
+mod log;
 mod start;
 mod wasm;
