@@ -72,7 +72,7 @@ impl Check {
         Self::new(name, Verdict::Warning, detail)
     }
 
-    pub(crate) fn problem(name: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn problem(name: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
         Self::new(name, Verdict::Problem, detail)
     }
 

@@ -7,8 +7,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::as_owner;
 use crate::commands::{
-    ApiKey, Audit, Backup, Bans, CheckConfig, Client, Completions, Doctor, Floor, GenKey, Import, Man,
-    Restore, Why, client,
+    ApiKey, Audit, Backup, Bans, CheckConfig, Client, Completions, Doctor, Floor, Functions, GenKey, Import,
+    Man, Restore, Why, client,
 };
 use crate::context::Context;
 use crate::error::AdminError;
@@ -163,6 +163,7 @@ pub(crate) enum Command {
     Doctor(Doctor),
     #[command(subcommand)]
     Floor(Floor),
+    Functions(Functions),
     #[command(name = "gen_key", visible_alias = "gen-key", after_help = crate::commands::gen_key::EXAMPLES)]
     GenKey(GenKey),
     Import(Import),
@@ -210,6 +211,7 @@ impl Command {
             Self::Completions(options) => options.run(),
             Self::Doctor(options) => options.run(&common).await,
             Self::Floor(command) => command.run(&context(None)?).await,
+            Self::Functions(options) => options.run(&context(None)?),
             Self::GenKey(options) => options.run(),
             Self::Import(options) => {
                 let context = context(None)?;
@@ -244,6 +246,7 @@ Examples:
   msp-admin client rotate laptop         a new secret; the old one works until the new one is used
   msp-admin apikey add monitoring --allow systeminfo
   msp-admin why --last 5                 the true reasons of the last refusals
+  msp-admin functions                    what is served, and what does not load and why
   msp-admin doctor                       is everything as it should be?
   msp-admin backup /safe/msp.backup      while the server runs
 

@@ -15,6 +15,7 @@ use crate::load::{Rubbish, Shape};
     after_help = "Examples:
   cargo build --release && target/release/msp-bench rows      every figure of docs/BENCHMARKS.md
   msp-bench rows classic envelope                             some of them
+  msp-bench rows beside --other /old/msp-server               what a call costs beside another build
   msp-bench micro                                             crypto and codec steps
   msp-bench load --shape envelope --clients 1000              a load of your own
 
@@ -60,6 +61,9 @@ pub(crate) enum Command {
     Rows {
         /// Only rows whose name begins with one of these
         names: Vec<String>,
+        /// Also measure the row beside: this msp-server of another build, in turn with the one beside msp-bench
+        #[arg(long, value_name = "FILE")]
+        other: Option<PathBuf>,
     },
 }
 

@@ -46,7 +46,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             Command::Micro => report::steps(cli.json, &micro::all(&*clock)?.0),
             Command::Load(load) => rows::load(cli, load, clock).await,
             Command::Timing { each } => timing::measure(cli, *each, clock).await,
-            Command::Rows { names } => rows::measure(cli, names, clock).await,
+            Command::Rows { names, other } => rows::measure(cli, names, other.as_deref(), clock).await,
         }
     })
 }

@@ -45,8 +45,13 @@ impl Site {
 
     /// Starts the server in a folder that [`prepare`] has filled.
     pub(crate) fn start_in(folder: &Path) -> Result<Self, Failure> {
+        Self::start_of(&sibling("msp-server")?, folder)
+    }
+
+    /// As [`Site::start_in`], with this msp-server.
+    pub(crate) fn start_of(program: &Path, folder: &Path) -> Result<Self, Failure> {
         let key = population::server_key(&folder.join("sec"))?;
-        Ok(Self { process: Process::start(&sibling("msp-server")?, &["--port", "0"], folder)?, key })
+        Ok(Self { process: Process::start(program, &["--port", "0"], folder)?, key })
     }
 }
 

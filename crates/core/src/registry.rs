@@ -242,7 +242,9 @@ pub trait Registry: FreshnessStore {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
     /// The key, the secret or the name is registered already.
-    #[error("{0} is registered already")]
+    #[error(
+        "{0} is registered already; give another, or see `msp-admin client list` and `msp-admin apikey list`"
+    )]
     AlreadyRegistered(&'static str),
     /// The file is no registry, or damaged.
     #[error("{0} is not a readable registry: {1}")]

@@ -57,6 +57,12 @@ pub enum KeyFileError {
         /// What is wrong with it.
         cause: KeyError,
     },
+    /// A file is where a folder should be.
+    #[error("{} is no folder, or a file is on the way to it; move that away, or name a folder", .path.display())]
+    NotAFolder {
+        /// The folder that should be.
+        path: PathBuf,
+    },
     /// A symbolic link that another user may have made.
     #[error(
         "{} is, or lies behind, a symbolic link that another user can make, which is not followed; name the place \

@@ -117,7 +117,7 @@ pub fn open_named(path: &Path) -> Result<File, KeyFileError> {
 /// Creates a folder and those above it where they are missing, 0700; an existing one is left as it is.
 ///
 /// # Errors
-/// [`KeyFileError::Exists`] when a file is in the way, [`KeyFileError::Link`] or [`KeyFileError::Io`].
+/// [`KeyFileError::NotAFolder`] when a file is in the way, [`KeyFileError::Link`] or [`KeyFileError::Io`].
 pub fn create_private_folder(path: &Path) -> Result<(), KeyFileError> {
     let made = if is_careful() {
         walk(path, Goal::NewFolder).map(drop)
@@ -126,7 +126,9 @@ pub fn create_private_folder(path: &Path) -> Result<(), KeyFileError> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
     };
     made.map_err(|cause| match cause.kind() {
-        io::ErrorKind::NotADirectory => KeyFileError::Exists { path: path.to_owned() },
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            KeyFileError::NotAFolder { path: path.to_owned() }
+        }
         _ => KeyFileError::io(path, "create", cause),
     })
 }

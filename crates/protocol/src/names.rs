@@ -49,9 +49,13 @@ impl FromStr for ClientName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        check(text, Self::MAX_BYTES, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))?;
+        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        check(text, Self::MAX_BYTES, legal).map_err(|error| match error {
+            NameError::Control => NameError::Character,
+            other => other,
+        })?;
         if text.starts_with(['-', '.']) {
-            return Err(NameError::Character);
+            return Err(NameError::Start);
         }
         Ok(Self(text.into()))
     }
@@ -65,7 +69,7 @@ fn check(text: &str, max_bytes: usize, legal: impl Fn(char) -> bool) -> Result<(
         return Err(NameError::TooLong(max_bytes));
     }
     if !text.chars().all(legal) {
-        return Err(NameError::Character);
+        return Err(NameError::Control);
     }
     Ok(())
 }
@@ -74,12 +78,18 @@ fn check(text: &str, max_bytes: usize, legal: impl Fn(char) -> bool) -> Result<(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
-    /// It holds a character that such a name may not hold.
-    #[error("the name holds a character that is not allowed")]
+    /// A client's name holds a character that it may not hold.
+    #[error("the name holds a character that is not allowed; letters, digits, '.', '_' and '-' are right")]
     Character,
+    /// A function's name holds a control character.
+    #[error("the name holds a control character")]
+    Control,
     /// No characters at all.
     #[error("the name is empty")]
     Empty,
+    /// A client's name starts with a dot or a hyphen.
+    #[error("the name starts with '.' or '-'; a letter, a digit or '_' is right there")]
+    Start,
     /// More bytes than the limit, which is given.
     #[error("the name is longer than {0} bytes")]
     TooLong(usize),
@@ -121,7 +131,7 @@ mod tests {
     fn a_function_name_holds_no_control_characters_and_at_most_128_bytes() {
         assert!("grüße".parse::<FunctionName>().is_ok());
         assert_eq!("".parse::<FunctionName>(), Err(NameError::Empty));
-        assert_eq!("a\nb".parse::<FunctionName>(), Err(NameError::Character));
+        assert_eq!("a\nb".parse::<FunctionName>(), Err(NameError::Control));
         assert!("x".repeat(128).parse::<FunctionName>().is_ok());
         assert_eq!("x".repeat(129).parse::<FunctionName>(), Err(NameError::TooLong(128)));
     }
@@ -129,7 +139,10 @@ mod tests {
     #[test]
     fn a_client_name_is_safe_in_a_file_name_and_on_a_command_line() {
         assert!("laptop-2.home_lan".parse::<ClientName>().is_ok());
-        for bad in ["-x", ".x", "a b", "a/b", "ü"] {
+        for bad in ["-x", ".x"] {
+            assert_eq!(bad.parse::<ClientName>(), Err(NameError::Start), "{bad}");
+        }
+        for bad in ["a b", "a/b", "ü", "a\nb"] {
             assert_eq!(bad.parse::<ClientName>(), Err(NameError::Character), "{bad}");
         }
     }

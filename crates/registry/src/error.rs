@@ -18,7 +18,7 @@ pub(crate) fn failed(place: &str, error: &sqlx::Error) -> RegistryError {
     let broken =
         error.as_database_error().and_then(|error| error.code()).is_some_and(|code| BROKEN.contains(&&*code));
     if broken {
-        let why = "it is damaged, or no registry at all; restore a backup (msp-admin restore)";
+        let why = "it is damaged, or no registry at all; name another file, or restore a backup (msp-admin restore)";
         return RegistryError::Corrupt(place.to_owned(), why.to_owned());
     }
     RegistryError::Unavailable(place.to_owned(), error.to_string())

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use msp_core::FreshnessStore as _;
-use msp_core::control::Status;
+use msp_core::control::{FunctionRow, FunctionState, Reply, Request, Status};
 use msp_protocol::UnixSecond;
 
 use crate::checks::{self, Check, Verdict};
@@ -48,7 +48,8 @@ async fn look(context: &Context, common: &Common) -> Vec<Check> {
     let now = context.clock.unix();
     match context.server().status() {
         Ok(Some(status)) => {
-            checks.extend(server(context, &status));
+            checks.extend(server(&status));
+            checks.extend(functions(context));
             checks.push(floor(now, status.guard.floor.max(status.guard.accepted_until)));
         }
         Ok(None) => {
@@ -66,7 +67,7 @@ async fn look(context: &Context, common: &Common) -> Vec<Check> {
     checks
 }
 
-fn server(context: &Context, status: &Status) -> Vec<Check> {
+fn server(status: &Status) -> Vec<Check> {
     let name = "server";
     let row = |verdict: Verdict| move |line: &String| Check::new(name, verdict, line);
     let running = format!(
@@ -77,17 +78,33 @@ fn server(context: &Context, status: &Status) -> Vec<Check> {
         status.clients,
         status.functions.len()
     );
-    let served = |function: &str| status.functions.iter().any(|(name, _)| name == function);
-    let missing =
-        context.settings.modules.iter().filter(|spec| !served(spec.function.as_str())).map(|spec| {
-            Check::problem(name, format!("{}={} is not served: see the log", spec.function, spec.module))
-        });
     std::iter::once(Check::new(name, Verdict::Ok, running))
         .chain(status.not_ready.iter().map(row(Verdict::Problem)))
-        .chain(missing)
         .chain(status.notes.iter().map(row(Verdict::Ok)))
         .chain(status.warnings.iter().map(row(Verdict::Warning)))
         .collect()
+}
+
+/// Those that cannot be called as they are now, each with its reason.
+fn functions(context: &Context) -> Vec<Check> {
+    match context.server().ask(&Request::Functions) {
+        Ok(Reply::Functions { functions }) => functions.iter().filter_map(unserved).collect(),
+        Ok(_) => vec![Check::problem("functions", context.server().unexpected().to_string())],
+        Err(error) => vec![Check::problem("functions", error.to_string())],
+    }
+}
+
+fn unserved(function: &FunctionRow) -> Option<Check> {
+    let (name, from) = (format!("function {}", function.name), &function.source);
+    let why = function.error.as_deref().unwrap_or("see the log");
+    match function.state {
+        FunctionState::Ready => None,
+        FunctionState::Loading => Some(Check::new(name, Verdict::Warning, format!("{from}: still loading"))),
+        FunctionState::Stale => {
+            Some(Check::problem(name, format!("{from}: what loaded before is served; now: {why}")))
+        }
+        FunctionState::Failed => Some(Check::problem(name, format!("{from}: {why}"))),
+    }
 }
 
 /// Nothing is accepted until the clock has passed the floor; two seconds ahead are usual.

@@ -133,7 +133,6 @@ fn doctor_asks_the_running_server_and_sees_a_floor_ahead_of_the_clock() {
         [
             "server\tok\tversion 1.2.3, process 7, up 1d 1h, 3 clients, 0 functions",
             "server\tproblem\tthe floor is ahead",
-            "server\tproblem\ttime_test=simple_time is not served: see the log",
             "server\tok\tisolation=require: all",
             "server\twarning\tfunctions run as root",
         ]

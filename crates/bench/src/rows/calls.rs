@@ -5,11 +5,12 @@ use std::rc::Rc;
 use super::{Bench, median};
 use crate::Failure;
 use crate::load::{Addresses, Bodies, Calls, Shape};
+use crate::process::Process;
 use crate::report::Figure;
 use crate::site::{NO_LINES, ONE_PROXY, Plan, WIDE_GUARD};
 
 /// Native functions only, so that no worker shares the machine.
-const NATIVE: &str = "time_test=simple_time\n";
+pub(super) const NATIVE: &str = "time_test=simple_time\n";
 
 /// Costs of the same server or echo, one for each round.
 struct Costs(Vec<f64>);
@@ -41,7 +42,7 @@ async fn in_turn(bench: &Bench<'_>, shape: Shape, counts: &[usize]) -> Result<(C
         }
         let calls = Rc::new(calls);
         // Until each client was answered once, its keys are not derived and its address is not known.
-        known(bench, &site, &calls, *clients).await?;
+        known(bench, &site.process, &calls, *clients).await?;
         sites.push((site, calls));
     }
     let (body, answer) = sizes.ok_or("nothing to measure")?;
@@ -60,15 +61,15 @@ async fn in_turn(bench: &Bench<'_>, shape: Shape, counts: &[usize]) -> Result<(C
 }
 
 /// Calls once for each client, from its own address; first contacts are searched for by one thread, so few at a time.
-async fn known(
+pub(super) async fn known(
     bench: &Bench<'_>,
-    site: &crate::site::Site,
+    process: &Process,
     calls: &Rc<Calls>,
     clients: usize,
 ) -> Result<(), Failure> {
     let whole = crate::load::Amount::full(super::CONNECTIONS, std::time::Duration::from_secs(600));
     let amount = crate::load::Amount { requests: Some(clients as u64), ..whole };
-    bench.right(&site.process, amount, calls).await.map(drop)
+    bench.right(process, amount, calls).await.map(drop)
 }
 
 /// Classic, native: one client against echo and floor, more clients against one.
@@ -120,7 +121,7 @@ pub(super) async fn lines(bench: &mut Bench<'_>) -> Result<(), Failure> {
         let call = (Shape::Envelope, "time_test");
         let calls = Calls::new(&site.key, clients, call, Addresses::PerClient, bench.clock.clone())?;
         let calls = Rc::new(calls);
-        known(bench, &site, &calls, clients).await?;
+        known(bench, &site.process, &calls, clients).await?;
         sites.push((site, calls));
     }
     let mut dearer = Vec::new();

@@ -1,12 +1,13 @@
 //! The rows of docs/BENCHMARKS.md: each starts what it measures and gives its figures.
 
 mod attack;
+mod beside;
 mod calls;
 mod plugins;
 mod python;
 mod size;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -41,7 +42,12 @@ struct Sample {
 }
 
 /// Measures the rows whose name begins with one of these, or all.
-pub(crate) async fn measure(cli: &Cli, names: &[String], clock: Arc<dyn Clock>) -> Result<(), Failure> {
+pub(crate) async fn measure(
+    cli: &Cli,
+    names: &[String],
+    other: Option<&Path>,
+    clock: Arc<dyn Clock>,
+) -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
     let work = cli.work.clone().unwrap_or_else(|| folder.path().to_owned());
     let (_, floors) = micro::all(&*clock)?;
@@ -86,6 +92,13 @@ pub(crate) async fn measure(cli: &Cli, names: &[String], clock: Arc<dyn Clock>) 
     }
     if wanted("endurance") {
         size::endurance(&mut bench).await?;
+    }
+    match other {
+        Some(other) if wanted("beside") => beside::measure(&mut bench, other).await?,
+        None if names.iter().any(|name| name == "beside") => {
+            return Err("the row beside compares with another msp-server: --other FILE".into());
+        }
+        _ => {}
     }
     report::figures(cli.json, &bench.figures)
 }

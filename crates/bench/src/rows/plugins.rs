@@ -14,6 +14,8 @@ use crate::report::Figure;
 use crate::site::NO_LINES;
 
 const YARDSTICK: &str = include_str!("aiohttp_yardstick.py");
+/// What the plugins answer that are measured.
+const VALUE: &str = "def request_handler(self, **data):\n        return 200, {'value': 1}";
 /// Plugins of the row about many.
 const MANY: usize = 100;
 /// Reloads while requests come, one a second.
@@ -24,13 +26,13 @@ const RATE: f64 = 5000.0;
 const KEY: &str = "key-of-the-bench";
 
 /// One path, asked for again and again.
-struct Asks {
+pub(super) struct Asks {
     request: Vec<u8>,
     right: &'static [u8],
 }
 
 impl Asks {
-    fn of(path: &str, right: &'static [u8]) -> Self {
+    pub(super) fn of(path: &str, right: &'static [u8]) -> Self {
         Self { request: http::get(path, None), right }
     }
 }
@@ -62,14 +64,13 @@ fn versioned(number: u32) -> String {
 
 /// A folder for a server with these plugins.
 #[expect(clippy::disallowed_methods, reason = "the files of a server under test hold nothing private")]
-fn folder(work: &Path, name: &str, plugins: &[(String, String)]) -> Result<PathBuf, Failure> {
+fn folder(work: &Path, name: &str, plugins: &[(String, String)], more: &str) -> Result<PathBuf, Failure> {
     let folder = work.join(name);
     for inner in ["config", "plugins"] {
         std::fs::create_dir_all(folder.join(inner))?;
     }
-    let config = format!(
-        "[Doors]\nplugin=on\n[Ops]\nport=0\n[paths]\nplugins=plugins\n[auth]\napikey={KEY}\n{NO_LINES}"
-    );
+    let config =
+        format!("[Doors]\nplugin=on\n[Ops]\nport=0\n[paths]\nplugins=plugins\n[auth]\napikey={KEY}\n{more}");
     std::fs::write(folder.join("config/config.ini"), config)?;
     let modules = "[Modules]\nserver_time=server_time\necho=echo\n[echo]\nRoute=open\n";
     std::fs::write(folder.join("config/modules.ini"), modules)?;
@@ -83,6 +84,12 @@ fn start(folder: &Path) -> Result<Process, Failure> {
     Process::start(&sibling("msp-server")?, &["--port", "0"], folder)
 }
 
+/// Starts this msp-server with the async plugin alone, whose route is `/asyn`, and with these lines in config.ini.
+pub(super) fn one_plugin(work: &Path, name: &str, program: &Path, more: &str) -> Result<Process, Failure> {
+    let plugins = [("asyn.py".to_owned(), plugin("Asyn", &format!("async {VALUE}")))];
+    Process::start(program, &["--port", "0"], &folder(work, name, &plugins, more)?)
+}
+
 /// The interpreter that has aiohttp.
 fn python() -> PathBuf {
     std::env::var_os("MSP_TEST_PYTHON").map_or_else(|| "python3".into(), PathBuf::from)
@@ -90,12 +97,11 @@ fn python() -> PathBuf {
 
 /// Requests a second of plugins and of a native function against aiohttp's, and how even their times are.
 pub(super) async fn throughput(bench: &mut Bench<'_>) -> Result<(), Failure> {
-    let value = "def request_handler(self, **data):\n        return 200, {'value': 1}";
     let plugins = [
-        ("asyn.py".to_owned(), plugin("Asyn", &format!("async {value}"))),
-        ("syn.py".to_owned(), plugin("Syn", value)),
+        ("asyn.py".to_owned(), plugin("Asyn", &format!("async {VALUE}"))),
+        ("syn.py".to_owned(), plugin("Syn", VALUE)),
     ];
-    let server = start(&folder(&bench.work, "plugins", &plugins)?)?;
+    let server = start(&folder(&bench.work, "plugins", &plugins, NO_LINES)?)?;
     let aiohttp = Process::start(&python(), &["-c", YARDSTICK], &bench.work)?;
     let (yardstick, value) = (Rc::new(Asks::of("/bench", br#"{"value": 1}"#)), br#"{"value":1}"#);
     let ours = [
@@ -184,7 +190,7 @@ impl Traffic for Versions {
 
 /// Reloads while requests come: none may be lost, and nothing old may answer what was sent after the acknowledgement.
 pub(super) async fn reload(bench: &mut Bench<'_>) -> Result<(), Failure> {
-    let folder = folder(&bench.work, "reload", &[("version.py".to_owned(), versioned(0))])?;
+    let folder = folder(&bench.work, "reload", &[("version.py".to_owned(), versioned(0))], NO_LINES)?;
     let server = start(&folder)?;
     let in_force = Rc::new(Cell::new(0));
     let versions = Rc::new(Versions {
@@ -243,7 +249,7 @@ pub(super) async fn many(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let plugins: Vec<_> = (0..MANY)
         .map(|number| (format!("p{number:03}.py"), plugin(&format!("P{number:03}"), handler)))
         .collect();
-    let folder = folder(&bench.work, "many", &plugins)?;
+    let folder = folder(&bench.work, "many", &plugins, NO_LINES)?;
     let (mut times, mut held) = (Vec::new(), Vec::new());
     for _ in 0..bench.cli.rounds {
         let began = bench.clock.monotonic();

@@ -91,7 +91,7 @@ fn an_existing_folder_is_left_as_it_is_and_a_file_in_its_place_is_told() {
     assert_eq!(mode(&folder.path().join("sec")), 0o700);
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    assert!(matches!(create_private_folder(&file), Err(KeyFileError::Exists { .. })));
+    assert!(matches!(create_private_folder(&file), Err(KeyFileError::NotAFolder { .. })));
 }
 
 #[test]

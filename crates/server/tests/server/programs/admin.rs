@@ -86,3 +86,37 @@ fn a_configuration_can_be_checked_before_a_start() {
     let told = String::from_utf8([faulty.stdout, faulty.stderr].concat()).unwrap();
     assert!(told.contains("config.ini") && told.contains("RequestTTL"), "{told}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_and_doctor_name_what_does_not_load_and_why() {
+    let bench = Bench::new();
+    bench.write("config/modules.ini", "[Modules]\ntime_test=server_time\nhi=hello\nfails=fails\n");
+    bench.write("modules/hello.py", "import nothing_of_that_name\n\ndef entry_call():\n    return 1\n");
+    bench.write("modules/fails.py", "def entry_call():\n    raise ValueError('the disk is full')\n");
+    let server = bench.serve();
+    let caller = bench.client(&server, "laptop").await;
+    let call = |function: &'static str| server.post(caller.fresh(function));
+    assert_eq!(call("fails").await.status, 200, "sealed");
+    let row = |name: &str| {
+        let rows: Vec<serde_json::Value> =
+            serde_json::from_str(&admin(&bench, &["functions", "--json"])).unwrap();
+        rows.into_iter().find(|row| row["name"] == name).unwrap_or_else(|| panic!("{name} is not listed"))
+    };
+    let hi = row("hi");
+    assert_eq!(hi["state"], "failed", "{hi}");
+    assert!(hi["error"].as_str().unwrap().contains("nothing_of_that_name"), "{hi}");
+    let fails = row("fails");
+    assert_eq!((&fails["state"], &fails["failed"]), (&"ready".into(), &1.into()), "{fails}");
+    assert!(fails["last_failure"].as_str().unwrap().contains("the disk is full"), "{fails}");
+    let table = admin(&bench, &["functions"]);
+    let line = table.lines().find(|line| line.starts_with("time_test\t")).unwrap();
+    assert!(line.starts_with("time_test\tnative\tread\t-\tready\t"), "{line}");
+    let doctor = bench.run("msp-admin", &["doctor"]);
+    assert_eq!(doctor.status.code(), Some(1));
+    let told = String::from_utf8(doctor.stdout).unwrap();
+    let line =
+        told.lines().find(|line| line.starts_with("function hi\t")).unwrap_or_else(|| panic!("{told}"));
+    assert!(line.contains("nothing_of_that_name"), "{line}");
+    assert!(!told.contains("function fails"), "what loads is not named: {told}");
+    assert!(server.stop().success());
+}

@@ -5,5 +5,6 @@ mod checks;
 pub(crate) mod clients;
 mod lifecycle;
 mod log;
+mod mistakes;
 mod start;
 mod wasm;
