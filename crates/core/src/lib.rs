@@ -18,6 +18,7 @@ mod reach;
 mod refusal;
 mod registry;
 mod runner;
+mod stamp;
 mod tally;
 mod web;
 
@@ -37,6 +38,7 @@ pub use registry::{
     Snapshot, Use, registry_file,
 };
 pub use runner::{Job, RunError, Runner};
+pub use stamp::Stamp;
 pub use tally::Tally;
 pub use web::{WebAnswer, WebRequest};
 

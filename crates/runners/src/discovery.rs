@@ -3,9 +3,10 @@
 mod faults;
 
 use std::fs::Metadata;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
-use std::time::SystemTime;
+
+use msp_core::Stamp;
 
 pub(crate) use self::faults::program_fault;
 
@@ -86,10 +87,10 @@ fn is_executable(metadata: &Metadata) -> bool {
     metadata.permissions().mode() & 0o111 != 0
 }
 
-/// What changes when a file of the search path does: path, time of change, size and inode.
+/// What changes when a file of the search path does.
 pub(crate) type Fingerprint = Vec<Mark>;
 /// One file as it is.
-pub(crate) type Mark = (PathBuf, SystemTime, u64, u64);
+pub(crate) type Mark = (PathBuf, Stamp);
 
 /// The most files that are watched.
 const FILES: usize = 4096;
@@ -108,7 +109,7 @@ pub(crate) fn fingerprint(folders: &[PathBuf]) -> Fingerprint {
 
 /// The Python files among them.
 pub(crate) fn python_files(fingerprint: &Fingerprint) -> impl Iterator<Item = &Mark> {
-    fingerprint.iter().filter(|(path, ..)| is_python(path))
+    fingerprint.iter().filter(|(path, _)| is_python(path))
 }
 
 fn is_python(path: &Path) -> bool {
@@ -117,12 +118,6 @@ fn is_python(path: &Path) -> bool {
 
 fn is_wasm(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "wasm")
-}
-
-/// What tells whether a file is still the same.
-pub(crate) fn mark(path: &Path, metadata: &Metadata) -> Mark {
-    let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-    (path.to_owned(), modified, metadata.len(), metadata.ino())
 }
 
 fn collect(folder: &Path, depth: usize, files: &mut Fingerprint) {
@@ -136,7 +131,7 @@ fn collect(folder: &Path, depth: usize, files: &mut Fingerprint) {
         if metadata.is_dir() && depth < DEPTH && is_code(&path) {
             collect(&path, depth + 1, files);
         } else if metadata.is_file() && (is_python(&path) || is_wasm(&path) || is_executable(&metadata)) {
-            files.push(mark(&path, &metadata));
+            files.push((path, Stamp::from(&metadata)));
         }
     }
 }

@@ -1,10 +1,9 @@
 //! What goes on beside the requests: following the registry and the files, forgetting, writing behind.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use msp_core::{Guard, Registry};
+use msp_core::{Guard, Registry, Stamp};
 use msp_runners::{Reload, ReloadError};
 use msp_settings::Settings;
 use tokio::time::{MissedTickBehavior, interval};
@@ -18,6 +17,8 @@ use crate::state::State;
 const BEAT: Duration = Duration::from_millis(500);
 /// Beats between two looks at the files.
 const FILES_EVERY: u64 = 2;
+/// Why a reload is tried again that failed; the same failure is not told again.
+const RETRIED: &str = "what was wrong may be right now";
 /// Beats between two writes of the days of use.
 const USES_EVERY: u64 = 60;
 
@@ -37,6 +38,8 @@ pub(crate) async fn run(state: Arc<State>) {
                 if now != files {
                     files = now;
                     let _stays_as_it_was = reload(&state, "a file has changed").await;
+                } else {
+                    retry(&state).await;
                 }
             }
             state.refusals.tick();
@@ -123,6 +126,15 @@ pub(crate) async fn reload_plugins(
     Ok(plugins.await.map_err(NotReloaded::Plugins)?.settled().await)
 }
 
+/// Reads again what could not be read; what makes it readable need not show in its stamp. For who holds `reloading`.
+async fn retry(state: &State) {
+    if state.not_reloaded.load().is_some() {
+        let _stays_as_it_was = reload(state, RETRIED).await;
+    } else if let (Some(tls), Some(ssl)) = (&state.tls, &state.settings.load().ssl) {
+        tls.retry(ssl);
+    }
+}
+
 /// Reads configuration and modules again; a faulty one changes nothing. For who holds `reloading`. Modules load on,
 /// whether or not that is waited for.
 ///
@@ -143,6 +155,12 @@ async fn reload(
         }
         Err(error) => Err(error.to_string()),
     };
+    let known = state.not_reloaded.swap(loaded.as_ref().err().cloned().map(Arc::new));
+    if let (RETRIED, Err(error), Some(known)) = (why, &loaded, &known)
+        && **known == *error
+    {
+        return Err(error.clone());
+    }
     // A certificate is not to wait until the configuration is right.
     let ssl = loaded.as_ref().unwrap_or(&before).ssl.as_ref();
     if let (Some(tls), Some(ssl)) = (&state.tls, ssl) {
@@ -191,18 +209,13 @@ fn fixed(settings: &Settings) -> impl PartialEq {
 
 /// The files that are taken up when they change, with what tells that they did.
 #[derive(Debug, PartialEq, Eq)]
-struct Files(Vec<Option<(SystemTime, u64)>>);
+struct Files(Vec<Option<Stamp>>);
 
 impl Files {
     fn of(state: &State) -> Self {
         let settings = state.settings.load();
         let certificate = settings.ssl.iter().flat_map(|ssl| [ssl.certfile.clone(), ssl.keyfile.clone()]);
         let files = state.sources.files().into_iter().chain([settings.clients.register.clone()]);
-        Self(files.chain(certificate).map(|path| stamp(&path)).collect())
+        Self(files.chain(certificate).map(|path| Stamp::of(&path)).collect())
     }
-}
-
-fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use actix_web::web::Data;
 use actix_web::{App, HttpServer, dev};
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use metrics_exporter_prometheus::PrometheusHandle;
 use msp_core::clock::Clock;
 use msp_core::{Guard, Registry};
@@ -277,6 +277,7 @@ async fn assemble(
         tls,
         bound,
         reloading: tokio::sync::Mutex::default(),
+        not_reloaded: ArcSwapOption::empty(),
         draining: AtomicBool::new(false),
         following: Arc::default(),
         registry_problem: ArcSwap::from_pointee(None),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use msp_core::clock::Clock;
 use msp_core::{Caller, Guard, RegistryError, RequestId, Sighting};
 use msp_guard::MemoryGuard;
@@ -51,6 +51,8 @@ pub(crate) struct State {
     pub(crate) bound: IpAddr,
     /// Held while settings are read and put in force, so that older ones never follow newer ones.
     pub(crate) reloading: tokio::sync::Mutex<()>,
+    /// Why the settings could not be read lately.
+    pub(crate) not_reloaded: ArcSwapOption<String>,
     /// Set at a graceful stop.
     pub(crate) draining: AtomicBool,
     /// Held while the directory is replaced, so that an older picture never follows a newer one.

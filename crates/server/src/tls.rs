@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use msp_settings::SslSettings;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -26,7 +26,11 @@ pub enum TlsError {
 
 /// What new connections are served with.
 #[derive(Debug)]
-pub(crate) struct Tls(ArcSwap<ServerConfig>);
+pub(crate) struct Tls {
+    config: ArcSwap<ServerConfig>,
+    /// Why the files could not be used lately.
+    failed: ArcSwapOption<String>,
+}
 
 impl Tls {
     /// Reads the certificate and its key.
@@ -35,19 +39,42 @@ impl Tls {
         if !msp_keyfile::is_private(&settings.keyfile) {
             tracing::warn!("{} can be read by others: chmod 600 it", settings.keyfile.display());
         }
-        Ok(Self(ArcSwap::from_pointee(config)))
+        Ok(Self { config: ArcSwap::from_pointee(config), failed: ArcSwapOption::empty() })
     }
 
     /// Takes up the files as they are now, for connections to come; when they are no good, what was there stays.
     pub(crate) fn reopen(&self, settings: &SslSettings) {
-        match read(settings) {
-            Ok(config) => self.0.store(Arc::new(config)),
-            Err(error) => tracing::error!("the certificate stays the one before: {error}"),
+        self.failed.store(None);
+        self.try_again(settings);
+    }
+
+    /// The same, if it failed before; the same failure is not told again.
+    pub(crate) fn retry(&self, settings: &SslSettings) {
+        if self.failed.load().is_some() {
+            self.try_again(settings);
+        }
+    }
+
+    fn try_again(&self, settings: &SslSettings) {
+        let failed = match read(settings) {
+            Ok(config) => {
+                self.config.store(Arc::new(config));
+                None
+            }
+            Err(error) => Some(Arc::new(error.to_string())),
+        };
+        let before = self.failed.swap(failed.clone());
+        match (failed, before) {
+            (Some(error), before) if before.as_ref() != Some(&error) => {
+                tracing::error!("the certificate stays the one before: {error}");
+            }
+            (None, Some(_)) => tracing::info!("the certificate can be used now"),
+            _ => {}
         }
     }
 
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
-        self.0.load_full()
+        self.config.load_full()
     }
 }
 

@@ -159,9 +159,9 @@ impl Isolation {
 
     /// The files of the system as they are now. A rule holds for a file, not for its name: a process that started
     /// before one was replaced cannot read the new one.
-    pub(crate) fn system_files(&self) -> Vec<Option<u64>> {
-        let file =
-            |path: &PathBuf| path.metadata().ok().filter(|found| found.is_file()).map(|found| found.ino());
+    pub(crate) fn system_files(&self) -> Vec<Option<(u64, u64)>> {
+        let identity = |found: std::fs::Metadata| (found.dev(), found.ino());
+        let file = |path: &PathBuf| path.metadata().ok().filter(|found| found.is_file()).map(identity);
         self.looked_up.iter().map(file).collect()
     }
 

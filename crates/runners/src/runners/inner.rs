@@ -58,7 +58,7 @@ pub(super) struct Parts {
 #[derive(Debug, Default)]
 pub(super) struct State {
     seen: Fingerprint,
-    system: Vec<Option<u64>>,
+    system: Vec<Option<(u64, u64)>>,
 }
 
 impl Inner {
@@ -197,7 +197,7 @@ impl Inner {
         }
     }
 
-    async fn look(&self) -> Result<(Fingerprint, Vec<Option<u64>>), tokio::task::JoinError> {
+    async fn look(&self) -> Result<(Fingerprint, Vec<Option<(u64, u64)>>), tokio::task::JoinError> {
         let (folders, isolation) = (self.folders.clone(), self.means.isolation.clone());
         spawn_blocking(move || (fingerprint(&folders), isolation.system_files())).await
     }

@@ -5,15 +5,15 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use msp_core::FunctionLimits;
 use msp_core::clock::Clock;
+use msp_core::{FunctionLimits, Stamp};
+
 use tokio::task::spawn_blocking;
 use wasmi::{CompilationMode, Config, Engine, Error, Func, Linker, Module, Store};
 
 use super::guest::{DEFAULT, Guest, Memory};
 use super::wasi;
 use super::weight::weight;
-use crate::discovery::{Mark, mark};
 use crate::output::escaped;
 
 /// The largest module file, in bytes.
@@ -47,7 +47,7 @@ pub(crate) fn memory(limits: &FunctionLimits) -> u64 {
 /// A module that can be run, with the engine it was compiled for: both go when the last call has ended.
 pub(crate) struct Compiled {
     pub(super) path: PathBuf,
-    mark: Mark,
+    stamp: Stamp,
     /// What each call takes beside memory, input and answer, in bytes.
     pub(super) aside: usize,
     module: Module,
@@ -112,8 +112,8 @@ fn compile(
     clock: Arc<dyn Clock>,
 ) -> Result<Arc<Compiled>, String> {
     let failed = |what: &str| format!("{}: {}", path.display(), escaped(what.trim().as_bytes()));
-    let mark = path.metadata().map(|metadata| mark(&path, &metadata)).map_err(|e| failed(&e.to_string()))?;
-    if let Some(same) = same.filter(|same| same.mark == mark) {
+    let stamp = path.metadata().map(|metadata| Stamp::from(&metadata)).map_err(|e| failed(&e.to_string()))?;
+    if let Some(same) = same.filter(|same| same.stamp == stamp && same.path == path) {
         return Ok(same);
     }
     let bytes = read(&path).map_err(|error| failed(&error.to_string()))?;
@@ -121,7 +121,7 @@ fn compile(
     let module = Module::new(&engine, &bytes).map_err(|error| failed(&error.to_string()))?;
     let aside = weight(&bytes).ok_or_else(|| failed("not a sequence of sections"))?.saturating_add(EACH);
     let linker = wasi::linker(&module).map_err(|error| failed(&error))?;
-    let compiled = Compiled { path: path.clone(), mark, aside, module, linker };
+    let compiled = Compiled { path: path.clone(), stamp, aside, module, linker };
     // What cannot even start would fail in each call.
     let memory = Memory::new(Arc::default(), memory, aside);
     let memory = memory.ok_or_else(|| failed("one call would take more than all calls may hold"))?;

@@ -105,6 +105,35 @@ async fn a_certificate_is_swapped_while_a_hundred_connections_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_of_the_same_time_and_size_is_taken_up() {
+    let (wanted, folders) = (wanted("", &[("p.py", &shows("P"))]), tempfile::tempdir().unwrap());
+    let home = wanted.path().to_owned();
+    let generation = |name: &str| {
+        let folder = folders.path().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let certificate = certify(&folder);
+        let mut sizes = Vec::new();
+        for name in ["cert.pem", "key.pem"] {
+            let file = std::fs::File::open(folder.join(name)).unwrap();
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+            sizes.push(file.metadata().unwrap().len());
+        }
+        (folder, certificate, sizes)
+    };
+    let (one, first, sizes) = generation("one");
+    // A signature is of one size or the other.
+    let (two, second, _) = std::iter::repeat_with(|| generation("two")).find(|two| two.2 == sizes).unwrap();
+    std::os::unix::fs::symlink(one, home.join("tls")).unwrap();
+    let text = config(&home.join("plugins"), &ssl(&home.join("tls")));
+    let server = wanted.config(&text).start().await;
+    assert!(trusting(&first).get(url(&server, "/p")).send().await.is_ok());
+    std::os::unix::fs::symlink(two, home.join("next")).unwrap();
+    std::fs::rename(home.join("next"), home.join("tls")).unwrap();
+    until("the new one is served", async || trusting(&second).get(url(&server, "/p")).send().await.is_ok())
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stop_does_not_wait_for_an_idle_connection() {
     let bench = Bench::new();
     let home = bench.path("");

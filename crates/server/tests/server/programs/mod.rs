@@ -3,6 +3,7 @@
 mod admin;
 mod checks;
 pub(crate) mod clients;
+mod follow;
 mod lifecycle;
 mod log;
 mod mistakes;

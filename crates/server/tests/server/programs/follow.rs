@@ -1,0 +1,57 @@
+//! Files that are taken up while the server runs, however they change.
+
+use std::fs::File;
+use std::time::SystemTime;
+
+use crate::harness::program::{Bench, now};
+use crate::harness::until;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_taken_up_that_has_the_time_and_size_of_the_one_before() {
+    let bench = Bench::new();
+    for (release, name) in [("one", "echo"), ("two", "tell")] {
+        let (list, module) = (format!("{release}/modules.ini"), format!("{release}/answers.py"));
+        bench.write(&list, &format!("[Modules]\n{name}=echo\nanswers=answers\n"));
+        bench.write(&module, &format!("def entry_call():\n    return '{release}'\n"));
+        for file in [list, module] {
+            File::open(bench.path(&file)).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        }
+    }
+    bench.write("config/config.ini", "[Runners]\nSearchPath=modules\n");
+    std::os::unix::fs::symlink("one", bench.path("now")).unwrap();
+    std::os::unix::fs::symlink("../now/modules.ini", bench.path("config/modules.ini")).unwrap();
+    std::fs::create_dir_all(bench.path("modules")).unwrap();
+    // Each file has a link of its own: nothing but what lies behind it changes.
+    std::fs::hard_link(bench.path("one/answers.py"), bench.path("modules/answers.py")).unwrap();
+    let server = bench.serve();
+    let caller = bench.client(&server, "laptop").await;
+    let answer = async |function: &str| {
+        let (rid, body) = caller.envelope(now(), function, None);
+        caller.open(&rid, &server.post(body).await).outcome
+    };
+    assert_eq!(answer("answers").await, Ok("one".into()));
+    std::os::unix::fs::symlink("two", bench.path("next")).unwrap();
+    std::fs::rename(bench.path("next"), bench.path("now")).unwrap();
+    std::fs::hard_link(bench.path("two/answers.py"), bench.path("modules/next")).unwrap();
+    std::fs::rename(bench.path("modules/next"), bench.path("modules/answers.py")).unwrap();
+    until("the other list is in force", async || answer("tell").await.is_ok()).await;
+    until("the other module answers", async || answer("answers").await == Ok("two".into())).await;
+    assert!(server.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_read_is_tried_again_and_told_of_once() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("plugins")).unwrap();
+    let config = "[Doors]\nplugin=on\n[paths]\nplugins=plugins\n";
+    bench.write("config/config.ini", config);
+    let server = bench.serve();
+    bench.write("config/config.ini", &format!("{config}[auth]\nApikeyFile=key.txt\n"));
+    let log = || server.log.lock().unwrap().clone();
+    until("it is told", async || log().contains("not reloaded (a file has changed): ")).await;
+    // A file that no stamp is kept of.
+    bench.write("key.txt", "a-key-that-is-long-enough\n");
+    until("it is taken up", async || log().contains("reloaded: what was wrong may be right now")).await;
+    assert_eq!(log().matches("not reloaded").count(), 1, "{}", log());
+    assert!(server.stop().success());
+}
