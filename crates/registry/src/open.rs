@@ -64,6 +64,12 @@ impl SqlRegistry {
         }
     }
 
+    /// Closes its connections, and with the last of them SQLite's `-wal` and `-shm` files. Those of one that
+    /// is only dropped go some time afterwards, or stay when the process ends before.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
     /// Opens a registry that must exist.
     ///
     /// # Errors

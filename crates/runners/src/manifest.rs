@@ -53,10 +53,10 @@ pub(crate) struct Means {
 
 impl Means {
     /// Looks each module up.
-    pub(crate) fn look_up(&self, folders: &[PathBuf], specs: &[ModuleSpec], wasm: &Modules) -> Plan {
-        let mut plan = Plan::default();
+    pub(crate) fn look_up(&self, specs: &[ModuleSpec], wasm: &Modules) -> Plan {
+        let (mut plan, folders) = (Plan::default(), self.isolation.folders());
         for spec in specs {
-            match self.find(folders, spec, wasm) {
+            match self.find(&folders, spec, wasm) {
                 Ok(what) => plan.entries.push(Entry { spec: spec.clone(), what }),
                 Err(why) => plan.lost.push((spec.clone(), why.into())),
             }

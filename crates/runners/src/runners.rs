@@ -11,15 +11,15 @@ use msp_core::clock::Clock;
 use msp_core::control::FunctionRow;
 use msp_core::{Catalogue, ModuleSpec, PluginsSpec};
 use msp_protocol::FunctionName;
-use tokio::sync::{OnceCell, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use self::inner::Inner;
 use crate::builtin::{self, CurrentCatalogue};
-use crate::isolation::{Isolation, IsolationConfig, IsolationError, IsolationReport};
+use crate::isolation::{Isolation, IsolationConfig, IsolationError, IsolationReport, settled};
 use crate::manifest::{Means, Tallies};
 use crate::native::Natives;
-use crate::python::{Changed, Hosting, Plugins, Stopping, Workshops};
+use crate::python::{Changed, Hosting, Plugins, Python, Stopping, Workshops};
 use crate::report;
 use crate::tasks::Tasks;
 use crate::wasm::Room;
@@ -106,20 +106,17 @@ impl Runners {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, IsolationError> {
         let tasks = Arc::new(Tasks::on_this_runtime());
-        let folders: Vec<_> = config.search_path.into_iter().map(settled).collect();
-        let isolation = Arc::new(Isolation::start(config.isolation, folders.clone(), clock.clone()).await?);
-        let (interpreter, stopping, tallies) =
-            (Arc::new(OnceCell::new()), Arc::new(Stopping::default()), Arc::new(Tallies::default()));
+        let isolation = Isolation::start(config.isolation, config.search_path, clock.clone()).await?;
+        let (isolation, python) = (Arc::new(isolation), Arc::new(Python::new(config.python)));
+        let (stopping, tallies) = (Arc::new(Stopping::default()), Arc::new(Tallies::default()));
         let hosting = Hosting {
-            python: config.python.clone(),
-            interpreter: interpreter.clone(),
+            python: python.clone(),
             isolation: isolation.clone(),
             tasks: tasks.clone(),
             stopping: stopping.clone(),
             tallies: tallies.clone(),
         };
-        let (python, workers) = (config.python, config.python_workers);
-        let python = Workshops::new(python, folders.clone(), workers, &interpreter, &isolation, &tasks);
+        let python = Workshops::new(&python, config.python_workers, &isolation, &tasks);
         let current = Arc::new(CurrentCatalogue::default());
         let means = Means {
             tasks: tasks.clone(),
@@ -133,7 +130,6 @@ impl Runners {
         let inner = Arc::new(Inner {
             current,
             means,
-            folders,
             clock,
             specs: Mutex::new(modules),
             state: tokio::sync::Mutex::default(),
@@ -225,7 +221,7 @@ impl Runners {
         what: Reload,
     ) -> impl Future<Output = Result<Reloaded, ReloadError>> + Send + use<> {
         let inner = self.inner().clone();
-        inner.plugins.decree(PluginsSpec { folder: settled(spec.folder.clone()), ..spec });
+        inner.plugins.decree(PluginsSpec { folder: settled(&spec.folder), ..spec });
         let (done, waiting) = oneshot::channel();
         self.inner().means.tasks.spawn(async move {
             let _caller_gone = done.send(inner.reload_plugins(&what).await);
@@ -252,9 +248,4 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.0.means.tasks.abort();
     }
-}
-
-/// The folder by a path that stays the same wherever a process runs.
-fn settled(folder: PathBuf) -> PathBuf {
-    folder.canonicalize().or_else(|_| std::path::absolute(&folder)).unwrap_or(folder)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use msp_core::{Guard, Registry, Stamp};
 use msp_runners::{Reload, ReloadError};
-use msp_settings::Settings;
+use msp_settings::{Settings, Sources};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::directory::Directory;
@@ -23,8 +23,7 @@ const RETRIED: &str = "what was wrong may be right now";
 const USES_EVERY: u64 = 60;
 
 /// Runs until dropped.
-pub(crate) async fn run(state: Arc<State>) {
-    let mut files = Files::of(&state);
+pub(crate) async fn run(state: Arc<State>, mut files: Files) {
     let mut beats = interval(BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for beat in 0_u64.. {
@@ -34,7 +33,7 @@ pub(crate) async fn run(state: Arc<State>) {
         if beat % FILES_EVERY == 0 {
             // A reload under way may take long; the next tick looks again.
             if let Ok(_alone) = state.reloading.try_lock() {
-                let now = Files::of(&state);
+                let now = Files::now(&state.settings.load(), &state.sources);
                 if now != files {
                     files = now;
                     let _stays_as_it_was = reload(&state, "a file has changed").await;
@@ -179,16 +178,12 @@ async fn reload(
     let settings = Arc::new(settings);
     state.guard.reconfigure(startup::guard_config(&settings));
     state.rates.reconfigure(&settings.limits);
-    let modules = settings.modules.clone();
-    let modules = (before.modules != modules).then(|| state.runners.reload(modules));
+    // The same list, too: the paths in it may lead elsewhere now.
+    let modules = state.runners.reload(settings.modules.clone());
     startup::import(&state.registry, &settings).await;
     state.settings.store(settings.clone());
     tracing::info!("reloaded: {why}");
-    Ok((settings, async move {
-        if let Some(modules) = modules {
-            modules.await;
-        }
-    }))
+    Ok((settings, modules))
 }
 
 /// What a running server cannot change.
@@ -209,13 +204,22 @@ fn fixed(settings: &Settings) -> impl PartialEq {
 
 /// The files that are taken up when they change, with what tells that they did.
 #[derive(Debug, PartialEq, Eq)]
-struct Files(Vec<Option<Stamp>>);
+pub(crate) struct Files(Vec<Option<Stamp>>);
 
 impl Files {
-    fn of(state: &State) -> Self {
-        let settings = state.settings.load();
-        let certificate = settings.ssl.iter().flat_map(|ssl| [ssl.certfile.clone(), ssl.keyfile.clone()]);
-        let files = state.sources.files().into_iter().chain([settings.clients.register.clone()]);
-        Self(files.chain(certificate).map(|path| Stamp::of(&path)).collect())
+    /// As they were when these settings were read; for who has read nothing else yet. What changes while the server
+    /// starts is then taken up like any later change.
+    pub(crate) fn as_read(settings: &Settings) -> Self {
+        Self(settings.files.iter().map(|(_, stamp)| *stamp).chain(Self::beside(settings)).collect())
+    }
+
+    fn now(settings: &Settings, sources: &Sources) -> Self {
+        Self(sources.files().iter().map(|path| Stamp::of(path)).chain(Self::beside(settings)).collect())
+    }
+
+    /// Those that the settings name.
+    fn beside(settings: &Settings) -> impl Iterator<Item = Option<Stamp>> {
+        let certificate = settings.ssl.iter().flat_map(|ssl| [&ssl.certfile, &ssl.keyfile]);
+        [&settings.clients.register].into_iter().chain(certificate).map(|path| Stamp::of(path))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::Parser as _;
 use msp_core::clock::SystemClock;
 use msp_server::{Cli, Server, ServerHandle, telemetry};
-use msp_settings::Settings;
+use msp_settings::{Settings, Sources};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 fn main() -> ExitCode {
@@ -48,30 +48,40 @@ fn start(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
         return Ok(());
     }
     let sources = cli.sources();
-    let settings = Settings::load(&sources)?;
     if cli.healthcheck {
-        return Ok(msp_server::healthcheck(&settings.ops)?);
+        return Ok(msp_server::healthcheck(&Settings::load(&sources)?.ops)?);
     }
+    let runtime = runtime()?;
+    let done = runtime.block_on(async {
+        // Before anything that may take long: whoever ends a server that is starting has meant it, and process 1 of a
+        // container hears no signal that it does not listen to.
+        let mut signals = Signals::listen()?;
+        let server = tokio::select! {
+            server = build(sources) => server?,
+            () = signals.stop() => return Ok(()),
+        };
+        tokio::spawn(signals.obey(server.handle()));
+        Ok(server.run().await?)
+    });
+    // A file that cannot be read, on a mount that has gone, keeps nobody from stopping.
+    runtime.shutdown_background();
+    done
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+}
+
+async fn build(sources: Sources) -> Result<Server, Box<dyn std::error::Error>> {
+    let read = sources.clone();
+    let settings = tokio::task::spawn_blocking(move || Settings::load(&read)).await??;
     let clock = Arc::new(SystemClock::start());
     telemetry::init(&settings.log, clock.clone())?;
-    let metrics = telemetry::metrics();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
-        let server = Server::build(settings, sources, clock, metrics, Path::new("/proc/self/exe")).await?;
-        tokio::spawn(obey(
-            server.handle(),
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::hangup())?,
-            signal(SignalKind::user_defined1())?,
-        ));
-        Ok(server.run().await?)
-    })
+    Ok(Server::build(settings, sources, clock, telemetry::metrics(), Path::new("/proc/self/exe")).await?)
 }
 
 fn check(cli: &Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let findings = runtime.block_on(msp_server::check(&cli.sources(), Path::new("/proc/self/exe")));
+    let findings = runtime()?.block_on(msp_server::check(&cli.sources(), Path::new("/proc/self/exe")));
     let mut text = String::new();
     if cli.json {
         text = serde_json::to_string(&findings)? + "\n";
@@ -82,19 +92,40 @@ fn check(cli: &Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn obey(
-    server: ServerHandle,
-    mut terminate: Signal,
-    mut interrupt: Signal,
-    mut hangup: Signal,
-    mut user: Signal,
-) {
-    loop {
+/// What an operator tells the server by signals; those that come before it listens here end it, as in any program.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    user: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined1())?,
+        })
+    }
+
+    /// Waits for one that stops the server.
+    async fn stop(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => server.stop(),
-            _ = interrupt.recv() => server.stop(),
-            _ = hangup.recv() => server.reload(),
-            _ = user.recv() => server.reload(),
+            _ = self.terminate.recv() => (),
+            _ = self.interrupt.recv() => (),
+        }
+    }
+
+    async fn obey(mut self, server: ServerHandle) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => server.stop(),
+                _ = self.interrupt.recv() => server.stop(),
+                _ = self.hangup.recv() => server.reload(),
+                _ = self.user.recv() => server.reload(),
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use actix_web::web::Data;
 use actix_web::{App, HttpServer, dev};
@@ -43,6 +44,7 @@ pub struct Server {
     listeners: Vec<dev::Server>,
     control: UnixListener,
     pidfile: Option<PathBuf>,
+    files: background::Files,
     commands: (mpsc::UnboundedSender<Command>, mpsc::UnboundedReceiver<Command>),
     _lock: ServerLock,
 }
@@ -88,6 +90,7 @@ impl Server {
         if let Some(exposed) = plugin::exposed(&settings) {
             return Err(exposed.into());
         }
+        let files = background::Files::as_read(&settings);
         msp_keyfile::create_private_folder(&settings.server.keypath)?;
         msp_keyfile::create_private_folder(&settings.clients.keypath)?;
         let registry = SqlRegistry::open(&settings.registry.url, clock.clone()).await?;
@@ -101,11 +104,12 @@ impl Server {
             true => Some(listen("Ops", SocketAddr::new(settings.ops.bindto, settings.ops.port))?),
             false => None,
         };
-        let control = control::bind(&settings.server.keypath)
-            .map_err(|error| io(&settings.server.keypath.join(msp_core::control::SOCKET), error))?;
         let opened = Opened { registry, directory, key, bound: address.ip() };
+        let (keypath, pidfile) = (settings.server.keypath.clone(), settings.pidfile.clone());
         let state = Arc::new(assemble(settings, sources, clock, opened, launcher).await?);
-        let pidfile = state.settings.load().pidfile.clone();
+        // Nothing is waited for from here on, so a start that is given up leaves neither of the two files.
+        let control =
+            control::bind(&keypath).map_err(|error| io(&keypath.join(msp_core::control::SOCKET), error))?;
         if let Some(pidfile) = &pidfile {
             msp_keyfile::replace(pidfile, format!("{}\n", std::process::id()).as_bytes())?;
         }
@@ -122,6 +126,7 @@ impl Server {
             listeners,
             control,
             pidfile,
+            files,
             commands: mpsc::unbounded_channel(),
             _lock: lock,
         })
@@ -162,6 +167,7 @@ impl Server {
             listeners,
             control,
             pidfile,
+            files,
             commands: (_keep, mut commands),
             _lock,
         } = self;
@@ -170,7 +176,7 @@ impl Server {
             tracing::info!("ops door on {ops}");
         }
         let beside = [
-            tokio::spawn(background::run(state.clone())),
+            tokio::spawn(background::run(state.clone(), files)),
             tokio::spawn(control::serve(control, state.clone())),
             tokio::spawn(tell_when_loaded(state.clone())),
         ];
@@ -221,6 +227,9 @@ async fn tell_when_loaded(state: Arc<State>) {
     tracing::info!("functions have loaded: {}, failed: {failed}", catalogue.iter().count());
 }
 
+/// How long the registry may take to close.
+const CLOSING: Duration = Duration::from_secs(2);
+
 /// Leaves the registry so that the next start refuses nothing without need.
 async fn finish(state: &State, pidfile: Option<PathBuf>) {
     if let Err(error) = state.guard.close().await {
@@ -228,6 +237,8 @@ async fn finish(state: &State, pidfile: Option<PathBuf>) {
     }
     background::write_uses(state).await;
     state.runners.stop().await;
+    // Without its log beside it; a disk that hangs keeps nobody waiting.
+    let _slow = tokio::time::timeout(CLOSING, state.registry.close()).await;
     let socket = state.settings.load().server.keypath.join(msp_core::control::SOCKET);
     for made in [Some(socket), pidfile].into_iter().flatten() {
         let _gone_already = std::fs::remove_file(made);

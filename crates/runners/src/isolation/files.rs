@@ -136,6 +136,6 @@ fn allow_settled(
 }
 
 /// The path as the kernel sees it, without links; itself when it does not exist.
-pub(super) fn settled(path: &Path) -> PathBuf {
+pub(crate) fn settled(path: &Path) -> PathBuf {
     path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }

@@ -6,6 +6,7 @@
 
 mod files;
 mod launcher;
+mod places;
 mod plan;
 mod processes;
 mod report;
@@ -13,12 +14,11 @@ mod scratch;
 mod syscalls;
 mod user;
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use msp_core::Reach;
 use msp_core::clock::Clock;
@@ -27,7 +27,8 @@ pub use launcher::run_confined;
 pub use report::IsolationReport;
 pub(crate) use scratch::PrivateFolder;
 
-use self::files::settled;
+pub(crate) use self::files::settled;
+use self::places::Places;
 use self::plan::{Enforced, Plan, Required, SUBCOMMAND};
 use self::processes::Processes;
 use self::scratch::Scratch;
@@ -105,46 +106,39 @@ pub(crate) struct Isolation {
     require: bool,
     user: Option<WorkerUser>,
     scratch: Arc<Scratch>,
-    private: Vec<PathBuf>,
-    folders: Vec<PathBuf>,
-    /// What paths of the settings were when they were first looked at, without links. A link that a function puts in
-    /// the place of one later is not followed, whenever a process starts.
-    settled: Mutex<HashMap<PathBuf, PathBuf>>,
+    places: Places,
     looked_up: Vec<PathBuf>,
     processes: Processes,
     enforced: Enforced,
 }
 
 impl Isolation {
-    /// Finds out, in a process like those that will run functions, what can be had; `folders` is the search path.
+    /// Finds out, in a process like those that will run functions, what can be had; in front of all, with this search
+    /// path.
     pub(crate) async fn start(
         config: IsolationConfig,
-        folders: Vec<PathBuf>,
+        search_path: Vec<PathBuf>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, IsolationError> {
         let user = config.user.as_deref().map(WorkerUser::find).transpose()?;
         let scratch = Scratch::claim(config.scratch.clone(), user)
             .map_err(|error| IsolationError::Scratch(config.scratch.display().to_string(), error))?;
-        let private = config.private.iter().map(|path| settled(path)).chain([scratch.path().to_owned()]);
+        let private = config.private.into_iter().chain([scratch.path().to_owned()]).collect();
         let mut isolation = Self {
             launcher: config.launcher,
             require: false,
             user,
-            private: private.collect(),
-            settled: Mutex::default(),
+            places: Places::new(search_path, private),
             scratch,
             processes: Processes::of(user, clock),
-            folders: folders.iter().map(|path| settled(path)).collect(),
             looked_up: files::looked_up_here(),
             enforced: Enforced::default(),
         };
-        let search_path = isolation.folders.iter().map(PathBuf::as_path);
         let system: Vec<_> = files::of_the_system().map(settled).collect();
-        for (place, exposed) in [
-            ("[Runners] SearchPath", isolation.exposed(search_path)),
-            ("what programs need", isolation.exposed(system.iter().map(PathBuf::as_path))),
-        ] {
-            if let Some(exposed) = exposed {
+        for (place, paths) in
+            [("[Runners] SearchPath", &*isolation.folders()), ("what programs need", &system)]
+        {
+            if let Some(exposed) = isolation.places.exposed(paths) {
                 return Err(IsolationError::Exposed { place, exposed });
             }
         }
@@ -157,6 +151,17 @@ impl Isolation {
         }
     }
 
+    /// The folders of the search path, without links.
+    pub(crate) fn folders(&self) -> Arc<[PathBuf]> {
+        self.places.folders()
+    }
+
+    /// Follows the links of the search path again, and of all that functions were given at a reload. Gives how often one
+    /// has come to lead elsewhere since the start: what was started before reads the wrong files.
+    pub(crate) fn follow(&self, reload: bool) -> u64 {
+        self.places.follow(reload)
+    }
+
     /// The files of the system as they are now. A rule holds for a file, not for its name: a process that started
     /// before one was replaced cannot read the new one.
     pub(crate) fn system_files(&self) -> Vec<Option<(u64, u64)>> {
@@ -165,7 +170,7 @@ impl Isolation {
         self.looked_up.iter().map(file).collect()
     }
 
-    /// What holds for a process that may reach this, and read `roots` beside the search path.
+    /// What holds for a process that may reach this, and read `roots`, which have no links, beside the search path.
     ///
     /// # Errors
     /// The paths, when that would lay open what no function may reach.
@@ -177,12 +182,11 @@ impl Isolation {
     ) -> Result<Confinement, Exposed> {
         let of = |writable: bool| {
             let paths = reach.paths.iter().filter(move |path| path.writable == writable);
-            paths.map(|path| self.settled_once(&path.path))
+            paths.map(|path| self.places.given(&path.path))
         };
-        let roots = roots.iter().map(|path| self.settled_once(path));
-        let readable: Vec<_> = self.folders.iter().cloned().chain(roots).chain(of(false)).collect();
+        let readable: Vec<_> = self.folders().iter().chain(roots).cloned().chain(of(false)).collect();
         let writable: Vec<_> = of(true).collect();
-        if let Some(exposed) = self.exposed(readable.iter().chain(&writable).map(PathBuf::as_path)) {
+        if let Some(exposed) = self.places.exposed(readable.iter().chain(&writable)) {
             return Err(exposed);
         }
         let required = Required {
@@ -201,20 +205,6 @@ impl Isolation {
             writable,
         };
         Ok(Confinement { plan, isolation: self.clone() })
-    }
-
-    fn settled_once(&self, path: &Path) -> PathBuf {
-        let mut known = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(path.to_owned()).or_insert_with(|| settled(path)).clone()
-    }
-
-    /// The first of the paths, which have no links, that holds a private one, or lies in one.
-    fn exposed<'a>(&self, mut paths: impl Iterator<Item = &'a Path>) -> Option<Exposed> {
-        paths.find_map(|path| {
-            let private =
-                self.private.iter().find(|private| private.starts_with(path) || path.starts_with(private))?;
-            Some(Exposed { path: path.display().to_string(), private: private.display().to_string() })
-        })
     }
 
     /// Confines a process that runs nothing, and has it tell what it got.
@@ -262,9 +252,7 @@ impl Isolation {
             require: true,
             user: None,
             scratch: Scratch::claim(folder.path().join("scratch"), None).unwrap(),
-            private: Vec::new(),
-            settled: Mutex::default(),
-            folders: Vec::new(),
+            places: Places::new(Vec::new(), Vec::new()),
             looked_up: Vec::new(),
             processes: Processes::of(None, Arc::new(msp_core::clock::SystemClock::start())),
             enforced: Enforced::default(),

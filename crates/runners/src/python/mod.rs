@@ -20,17 +20,16 @@ mod serving;
 mod worker;
 mod workshops;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use msp_core::{BoxFuture, FunctionLimits, Job, ModuleSpec, Reach, RunError, Runner};
 use serde_json::Value;
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
 pub(crate) use generation::{Generation, Listed};
-pub(crate) use interpreter::Interpreter;
+pub(crate) use interpreter::{Interpreter, Python};
 pub(crate) use plugin::{Changed, Hosting, Plugins, Stopping};
 pub(crate) use pool::Pool;
 pub(crate) use workshops::Workshops;
@@ -70,24 +69,20 @@ const MEMORY: u64 = 1024 * 1024 * 1024;
 /// What all workers of a pool have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct PythonConfig {
-    /// The interpreter, as it was named.
-    pub(crate) python: PathBuf,
-    /// The search path, as it is put on `sys.path`.
-    pub(crate) folders: Vec<PathBuf>,
+    /// The interpreter.
+    pub(crate) python: Arc<Python>,
     /// How many workers run at once.
     pub(crate) workers: usize,
     /// What keeps them to themselves.
     pub(crate) isolation: Arc<Isolation>,
     /// What they may take and reach.
     pub(crate) demands: Demands,
-    /// The interpreter, once it was found.
-    pub(crate) interpreter: Arc<OnceCell<Interpreter>>,
 }
 
 impl PythonConfig {
     /// The interpreter, and what holds for a worker.
-    async fn confined(&self) -> Result<(&Interpreter, Confinement), String> {
-        let interpreter = self.interpreter.get_or_try_init(|| Interpreter::find(&self.python)).await?;
+    async fn confined(&self) -> Result<(Arc<Interpreter>, Confinement), String> {
+        let interpreter = self.python.interpreter().await?;
         let Demands { memory, reach, .. } = &self.demands;
         let confinement = self.isolation.confinement(*memory, reach, &interpreter.roots);
         Ok((interpreter, confinement.map_err(|exposed| exposed.to_string())?))

@@ -48,8 +48,8 @@ pub(super) async fn start(
     let last_start = after(limit.saturating_mul(count).saturating_mul(2));
     loop {
         let launched = Worker::launch(config).await;
-        let mut worker =
-            launched.map_err(|error| format!("{} cannot be started: {error}", config.python.display()))?;
+        let mut worker = launched
+            .map_err(|error| format!("{} cannot be started: {error}", config.python.named().display()))?;
         let mut course = Course::new(&candidates, limit, failures.clone());
         let error = match worker.load(config, &candidates, helpers, &mut course).await {
             Ok(()) => return Ok((worker, course.report)),
@@ -59,12 +59,15 @@ pub(super) async fn start(
         let how = worker.end().await;
         // A start that leaves nothing out would fail again and again.
         let Some(module) = culprit.and_then(|turn| leave_out(&mut candidates, turn)) else {
-            return Err(format!("{} runs no worker: {error} ({how})", config.python.display()));
+            return Err(format!("{} runs no worker: {error} ({how})", config.python.named().display()));
         };
         failures.push((module, format!("{error} while it was loading ({how})")));
         // Each start may take its time for each source; many in a row must not keep the server from its work.
         if after(Duration::ZERO) > last_start {
-            return Err(format!("{} runs no worker: loading takes too long", config.python.display()));
+            return Err(format!(
+                "{} runs no worker: loading takes too long",
+                config.python.named().display()
+            ));
         }
     }
 }
@@ -87,9 +90,11 @@ pub(crate) struct Worker {
 impl Worker {
     async fn launch(config: &PythonConfig) -> Result<Self, String> {
         let (interpreter, confinement) = config.confined().await?;
-        let folder = config.folders.iter().find(|folder| folder.is_dir());
-        let place = Place { python: &config.python, folder: folder.map_or(Path::new("/"), PathBuf::as_path) };
-        Self::start(&place, PROGRAM, "python", interpreter, &confinement).map_err(|error| error.to_string())
+        let folders = config.isolation.folders();
+        let folder = folders.iter().find(|folder| folder.is_dir());
+        let place =
+            Place { python: config.python.named(), folder: folder.map_or(Path::new("/"), PathBuf::as_path) };
+        Self::start(&place, PROGRAM, "python", &interpreter, &confinement).map_err(|error| error.to_string())
     }
 
     /// Starts a program of ours; `name` stands before what it prints.
@@ -134,7 +139,9 @@ impl Worker {
         helpers: &[Helper],
         course: &mut Course<'_>,
     ) -> Result<(), String> {
-        let folders = config.folders.iter().map(|folder| folder.to_string_lossy()).collect();
+        let folders = config.isolation.folders();
+        // The search path, as it is put on `sys.path`.
+        let folders = folders.iter().map(|folder| folder.to_string_lossy()).collect();
         let order =
             serde_json::to_vec(&Order { folders, helpers, modules }).map_err(|error| error.to_string())?;
         let mut bytes = Vec::new();

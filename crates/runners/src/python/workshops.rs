@@ -1,25 +1,21 @@
 //! The pools of workers, one for each set of demands.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use msp_core::ModuleSpec;
-use tokio::sync::OnceCell;
 
-use super::{Demands, Generation, Interpreter, Listed, Pool, PythonConfig, PythonRunner};
+use super::{Demands, Generation, Listed, Pool, Python, PythonConfig, PythonRunner};
 use crate::isolation::Isolation;
 use crate::tasks::Tasks;
 
 /// All workers: functions with the same demands share a pool of them.
 #[derive(Debug)]
 pub(crate) struct Workshops {
-    python: PathBuf,
-    folders: Vec<PathBuf>,
+    python: Arc<Python>,
     workers: usize,
     isolation: Arc<Isolation>,
-    interpreter: Arc<OnceCell<Interpreter>>,
     tasks: Arc<Tasks>,
     /// Never removed, only emptied: there are as many as modules.ini has known sets of demands.
     pools: Mutex<BTreeMap<Demands, Arc<Workshop>>>,
@@ -57,15 +53,13 @@ pub(crate) struct Order(Arc<Workshop>);
 impl Workshops {
     /// None yet; each will have so many workers.
     pub(crate) fn new(
-        python: PathBuf,
-        folders: Vec<PathBuf>,
+        python: &Arc<Python>,
         workers: usize,
-        interpreter: &Arc<OnceCell<Interpreter>>,
         isolation: &Arc<Isolation>,
         tasks: &Arc<Tasks>,
     ) -> Self {
-        let (interpreter, isolation, tasks) = (interpreter.clone(), isolation.clone(), tasks.clone());
-        Self { python, folders, workers, isolation, interpreter, tasks, pools: Mutex::default() }
+        let (python, isolation, tasks) = (python.clone(), isolation.clone(), tasks.clone());
+        Self { python, workers, isolation, tasks, pools: Mutex::default() }
     }
 
     /// What runs the functions with these demands.
@@ -113,11 +107,9 @@ impl Workshops {
     fn open(&self, demands: Demands) -> Workshop {
         let config = Arc::new(PythonConfig {
             python: self.python.clone(),
-            folders: self.folders.clone(),
             workers: self.workers,
             isolation: self.isolation.clone(),
             demands,
-            interpreter: self.interpreter.clone(),
         });
         let pool = Pool::start(config.clone(), &self.tasks);
         let (wanted, loaded) = (Mutex::default(), tokio::sync::Mutex::default());

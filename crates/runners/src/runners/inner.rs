@@ -1,7 +1,6 @@
 //! The catalogue, and the tasks that keep it.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,8 +13,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Reload, ReloadError, Reloaded, settled};
+use super::{Reload, ReloadError, Reloaded};
 use crate::discovery::{Fingerprint, fingerprint, python_files};
+use crate::isolation::settled;
 use crate::manifest::{Assembled, Means, Plan, python_modules, wasm_modules};
 use crate::python::{Plugins, Stopping};
 use crate::report;
@@ -28,7 +28,6 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) struct Inner {
     pub(super) current: Arc<ArcSwap<Catalogue>>,
     pub(super) means: Means,
-    pub(super) folders: Vec<PathBuf>,
     pub(super) clock: Arc<dyn Clock>,
     /// The modules that are to be.
     pub(super) specs: Mutex<Vec<ModuleSpec>>,
@@ -55,10 +54,12 @@ pub(super) struct Parts {
 }
 
 /// What the modules of the catalogue were made of.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct State {
-    seen: Fingerprint,
+    files: Fingerprint,
     system: Vec<Option<(u64, u64)>>,
+    /// How often a path of the settings has come to lead elsewhere.
+    moves: u64,
 }
 
 impl Inner {
@@ -68,7 +69,7 @@ impl Inner {
         let lines =
             self.specs.lock().unwrap_or_else(PoisonError::into_inner).iter().map(report::expected).collect();
         if let Some(spec) = plugins {
-            self.plugins.decree(PluginsSpec { folder: settled(spec.folder.clone()), ..spec });
+            self.plugins.decree(PluginsSpec { folder: settled(&spec.folder), ..spec });
             self.plugins.expect();
         }
         self.publish(|parts| parts.modules = Assembled { functions: Vec::new(), troubles: lines });
@@ -107,8 +108,8 @@ impl Inner {
 
     /// Publishes what needs no time to load, and starts to load the rest.
     async fn take_up(self: &Arc<Self>, state: &mut State, again: bool) -> Vec<oneshot::Receiver<()>> {
-        let Ok((seen, system)) = self.look().await else { return Vec::new() };
-        let same = seen == state.seen && system == state.system && !again;
+        let Ok(now) = self.look(again).await else { return Vec::new() };
+        let same = now == *state && !again;
         let (before, wasm) = {
             let parts = self.parts();
             (parts.plan.clone(), parts.wasm.clone())
@@ -118,15 +119,16 @@ impl Inner {
             return Vec::new();
         }
         let specs = self.specs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let plan = self.means.look_up(&self.folders, &specs, &wasm);
+        let plan = self.means.look_up(&specs, &wasm);
         if same && plan.lost == before.lost {
             return Vec::new();
         }
         for (spec, why) in plan.lost.iter().filter(|lost| !before.lost.contains(lost)) {
             tracing::warn!("function {} is skipped: {why}", spec.function);
         }
-        let changed = !python_files(&seen).eq(python_files(&state.seen)) || system != state.system;
-        (state.seen, state.system) = (seen, system);
+        let same_python = python_files(&now.files).eq(python_files(&state.files));
+        let changed = !same_python || (&now.system, now.moves) != (&state.system, state.moves);
+        *state = now;
         let orders = self.means.python.orders(python_modules(&plan.entries), changed);
         let listed = wasm_modules(&plan.entries);
         self.publish_modules(|parts| parts.plan = Arc::new(plan));
@@ -184,6 +186,9 @@ impl Inner {
     }
 
     pub(super) async fn reload_plugins(&self, what: &Reload) -> Result<Reloaded, ReloadError> {
+        let isolation = self.means.isolation.clone();
+        // An error means that all is being stopped.
+        let _stopping = spawn_blocking(move || isolation.follow(true)).await;
         let publish = || self.publish_plugins();
         match what {
             Reload::All => self.plugins.load_all(&publish).await.map(Reloaded).map_err(|error| {
@@ -197,9 +202,13 @@ impl Inner {
         }
     }
 
-    async fn look(&self) -> Result<(Fingerprint, Vec<Option<(u64, u64)>>), tokio::task::JoinError> {
-        let (folders, isolation) = (self.folders.clone(), self.means.isolation.clone());
-        spawn_blocking(move || (fingerprint(&folders), isolation.system_files())).await
+    async fn look(&self, again: bool) -> Result<State, tokio::task::JoinError> {
+        let isolation = self.means.isolation.clone();
+        spawn_blocking(move || {
+            let moves = isolation.follow(again);
+            State { files: fingerprint(&isolation.folders()), system: isolation.system_files(), moves }
+        })
+        .await
     }
 }
 

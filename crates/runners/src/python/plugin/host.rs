@@ -1,7 +1,6 @@
 //! The process of one plugin file, from its start until its plugins are there.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,6 @@ use msp_protocol::Digest;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::OnceCell;
 use tokio::time::timeout_at;
 use zeroize::Zeroizing;
 
@@ -20,7 +18,7 @@ use crate::isolation::Isolation;
 use crate::manifest::Tallies;
 use crate::python::attending::after;
 use crate::python::frame::{self, CONTROL};
-use crate::python::interpreter::Interpreter;
+use crate::python::interpreter::Python;
 use crate::python::loading::slow;
 use crate::python::serving::message;
 use crate::python::worker::{Place, Worker};
@@ -39,10 +37,8 @@ const REPORT: usize = 1024 * 1024;
 /// What hosts are started with.
 #[derive(Debug)]
 pub(crate) struct Hosting {
-    /// The interpreter, as it was named.
-    pub(crate) python: PathBuf,
-    /// The interpreter, once it was found.
-    pub(crate) interpreter: Arc<OnceCell<Interpreter>>,
+    /// The interpreter.
+    pub(crate) python: Arc<Python>,
     pub(crate) isolation: Arc<Isolation>,
     pub(crate) tasks: Arc<Tasks>,
     /// Tells keepers to end.
@@ -125,15 +121,15 @@ pub(super) async fn start(
     order: &Order,
     folder: &std::path::Path,
 ) -> Result<(Worker, Report), String> {
-    let interpreter = hosting.interpreter.get_or_try_init(|| Interpreter::find(&hosting.python)).await?;
+    let interpreter = hosting.python.interpreter().await?;
     let mut roots = interpreter.roots.clone();
     roots.push(folder.to_owned());
     let confinement = hosting.isolation.confinement(file.memory, &file.reach, &roots);
     let confinement = confinement.map_err(|exposed| exposed.to_string())?;
-    let place = Place { python: &hosting.python, folder };
+    let place = Place { python: hosting.python.named(), folder };
     let name = format!("plugin {}", file.stem);
-    let mut host = Worker::start(&place, PROGRAM, &name, interpreter, &confinement)
-        .map_err(|error| format!("{} cannot be started: {error}", hosting.python.display()))?;
+    let mut host = Worker::start(&place, PROGRAM, &name, &interpreter, &confinement)
+        .map_err(|error| format!("{} cannot be started: {error}", hosting.python.named().display()))?;
     match load(&mut host, order, file.limits.load_timeout).await {
         Ok(report) => Ok((host, report)),
         Err(error) => {

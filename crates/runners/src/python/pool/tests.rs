@@ -9,12 +9,10 @@ use crate::python::Demands;
 
 fn dispatcher(modules: &[(&str, bool)]) -> Dispatcher {
     let config = PythonConfig {
-        python: "python3".into(),
-        folders: Vec::new(),
+        python: Arc::default(),
         workers: 1,
         isolation: Isolation::idle(),
         demands: Demands::default(),
-        interpreter: Arc::default(),
     };
     let (events, _) = mpsc::unbounded_channel();
     let tasks = Arc::new(Tasks::on_this_runtime());

@@ -136,7 +136,11 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it by this command, and waits until it serves and its functions have loaded.
     pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command.spawn().unwrap();
+        Self::of(command.spawn().unwrap())
+    }
+
+    /// Likewise, of one that is starting.
+    pub(crate) fn of(mut child: Child) -> Self {
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(String::new()));
         let (mut address, mut loaded) = (None, false);

@@ -100,7 +100,7 @@ impl Plan {
         let url = format!("sqlite:{}", folder.join("registry.db").display());
         let registry = SqlRegistry::open(&url, Arc::new(SystemClock::start())).await.unwrap();
         registry.add_client(&new_client(&key, &secret, Some("laptop")), "test").await.unwrap();
-        drop(registry);
+        registry.close().await; // else its files vanish while they are given away
         self.bench.write("config/config.ini", &self.config);
         self.bench.write("config/modules.ini", &self.modules);
         if let Some(user) = self.user {

@@ -55,3 +55,51 @@ async fn what_could_not_be_read_is_tried_again_and_told_of_once() {
     assert_eq!(log().matches("not reloaded").count(), 1, "{}", log());
     assert!(server.stop().success());
 }
+
+/// Lets a link lead elsewhere in one step.
+fn lead(link: &std::path::Path, target: &str) {
+    let next = link.with_extension("next");
+    std::os::unix::fs::symlink(target, &next).unwrap();
+    std::fs::rename(&next, link).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_to_a_release_are_followed_when_the_old_one_has_gone() {
+    let bench = Bench::new();
+    for release in ["one", "two"] {
+        bench.write(&format!("{release}/modules/helper.py"), &format!("NAME = '{release}'\n"));
+        let answers = "import helper\n\ndef entry_call():\n    return helper.NAME\n";
+        bench.write(&format!("{release}/modules/answers.py"), answers);
+        let program = format!("#!/bin/sh\nprintf {release}\n");
+        bench.program(&format!("{release}/modules/program"), &program);
+        bench.write(&format!("data-{release}/text"), release);
+    }
+    let data = bench.path("data");
+    let reads = format!("def entry_call():\n    return open({:?}).read()\n", data.join("text"));
+    bench.write("own/reads.py", &reads);
+    lead(&bench.path("current"), "one");
+    lead(&data, "data-one");
+    bench.write("config/config.ini", "[Runners]\nSearchPath=current/modules:own\n");
+    let list = "[Modules]\nanswers=answers\nprogram=program\nreads=reads\n";
+    bench.write("config/modules.ini", &format!("{list}[reads]\nPaths={}\n", data.display()));
+    let server = bench.serve();
+    let caller = bench.client(&server, "laptop").await;
+    let answer = async |function: &str| {
+        let (rid, body) = caller.envelope(now(), function, None);
+        caller.open(&rid, &server.post(body).await).outcome.ok()
+    };
+    for function in ["answers", "program", "reads"] {
+        assert_eq!(answer(function).await, Some("one".into()), "{function}");
+    }
+    lead(&bench.path("current"), "two");
+    lead(&data, "data-two");
+    std::fs::remove_dir_all(bench.path("one")).unwrap();
+    for function in ["answers", "program"] {
+        until("the new release answers", async || answer(function).await == Some("two".into())).await;
+    }
+    // What a function may read is the operator's to change, not that of whoever can change a link.
+    assert_eq!(answer("reads").await, None);
+    server.signal(rustix::process::Signal::HUP);
+    until("the new data is read", async || answer("reads").await == Some("two".into())).await;
+    assert!(server.stop().success());
+}

@@ -4,7 +4,7 @@ use msp_protocol::{OsRng, Secret};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::program::{Bench, now};
+use crate::harness::program::{Bench, Program, now};
 use crate::harness::{Answered, Caller, http, until};
 
 /// A function that runs until the file `go` exists, and says that it began in the file `began`.
@@ -161,5 +161,47 @@ async fn share_point_19_no_secret_key_or_result_is_in_the_log_at_debug() {
         ("argument", "ARGUMENT-OF-THE-CALL".to_owned()),
     ] {
         assert!(!logged.contains(&secret), "{what} in the log");
+    }
+}
+
+/// A server that has read its settings and then waits, because another process seems to bring its registry up to date.
+async fn waiting_server(bench: &Bench) -> (std::process::Child, std::fs::File) {
+    msp_keyfile::create_private_folder(&bench.path("sec")).unwrap();
+    msp_keyfile::create_private(&bench.path("sec/registry.db.migrating")).unwrap();
+    let lock = std::fs::File::open(bench.path("sec/registry.db.migrating")).unwrap();
+    lock.lock().unwrap();
+    let mut command = bench.command("msp-server");
+    let server = command.args(["--port", "0"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    until("the registry is being opened", async || bench.path("sec/registry.db").exists()).await;
+    (server, lock)
+}
+
+fn send(server: &std::process::Child, signal: Signal) {
+    rustix::process::kill_process(rustix::process::Pid::from_child(server), signal).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_starting_can_be_stopped() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let bench = Bench::new();
+        let (mut server, _lock) = waiting_server(&bench).await;
+        send(&server, signal);
+        assert!(server.wait().unwrap().success(), "{signal:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_or_changed_during_a_start_is_taken_up_after_it() {
+    for signal in [Signal::HUP, Signal::USR1] {
+        let bench = Bench::new();
+        let (server, lock) = waiting_server(&bench).await;
+        send(&server, signal);
+        bench.write("config/modules.ini", "[Modules]\nlater=echo\n");
+        drop(lock);
+        let server = Program::of(server);
+        let log = || server.log.lock().unwrap().clone();
+        until("it was asked to", async || log().contains("reloaded: asked to")).await;
+        until("it has seen the file", async || log().contains("reloaded: a file has changed")).await;
+        assert!(server.stop().success());
     }
 }
