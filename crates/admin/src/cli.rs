@@ -77,7 +77,7 @@ fn run(common: Common, command: Command) -> ExitCode {
 /// Says why a command ended; what is not ours in the line, a server's words or a file's name, is written out.
 fn told(error: &AdminError) -> ExitCode {
     if let Some(line) = error.line() {
-        output::note(&output::printable(&line));
+        output::note(&line);
     }
     error.exit_code()
 }

@@ -59,7 +59,8 @@ impl HandOver<'_> {
         output::note("The hex secret is for clients of the Python original, which save it as client.secret");
         match enrolment {
             Some(line) => {
-                output::note(&format!("Send the client this line instead, for `msp-client join`:\n{line}"))
+                output::note("Send the client this line instead, for `msp-client join`:");
+                output::note(&line);
             }
             None => output::note(
                 "Hint: with --url, or [Server] PublicUrl, one line for `msp-client join` is printed here too",

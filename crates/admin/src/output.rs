@@ -125,9 +125,9 @@ pub(crate) fn tell_secret(before: &str, secret: &str) -> Result<(), AdminError> 
     write(&mut stderr, before, secret).and_then(|()| write(&mut stderr, "", "\n"))
 }
 
-/// Prints a line on standard error; nobody listening is no reason to fail.
+/// Prints a line on standard error, whatever in it comes from outside; nobody listening is no reason to fail.
 pub(crate) fn note(line: &str) {
-    let _nobody_listens = write(&mut io::stderr().lock(), line, "\n");
+    let _nobody_listens = write(&mut io::stderr().lock(), &printable(line), "\n");
 }
 
 /// A reader that has gone away has read what it wanted: no error.

@@ -6,6 +6,7 @@
 //! of their own, confined, and with an environment that tells them nothing about the server.
 
 mod builtin;
+mod children;
 mod discovery;
 mod executable;
 mod isolation;
@@ -19,7 +20,9 @@ mod spawn;
 mod tasks;
 mod wasm;
 
-pub use isolation::{Exposed, IsolationConfig, IsolationError, IsolationReport, run_confined};
+pub use isolation::{
+    Exposed, IsolationConfig, IsolationError, IsolationReport, own_control_group, run_confined,
+};
 #[doc(hidden)]
 pub use python::fuzzing;
 pub use runners::{Reload, ReloadError, Reloaded, Runners, RunnersConfig};

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use self::inner::Inner;
 use crate::builtin::{self, CurrentCatalogue};
+use crate::children;
 use crate::isolation::{Isolation, IsolationConfig, IsolationError, IsolationReport, settled};
 use crate::manifest::{Means, Tallies};
 use crate::native::Natives;
@@ -127,6 +128,9 @@ impl Runners {
             built_in: builtin::functions(&current, config.version, &clock),
             tallies,
         };
+        if children::adopts() {
+            tasks.spawn(children::reap_adopted());
+        }
         let inner = Arc::new(Inner {
             current,
             means,

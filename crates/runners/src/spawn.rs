@@ -18,7 +18,8 @@ use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use crate::isolation::{Confinement, PrivateFolder};
+use crate::children::{self, Awaited};
+use crate::isolation::{Confinement, Own};
 
 /// A process that is to start: what it is, where, and with what beside the scrubbed environment.
 ///
@@ -45,18 +46,18 @@ impl Launch<'_> {
     /// # Errors
     /// What the system says when the launcher cannot be started; the program itself is started by that.
     pub(crate) fn start(self) -> io::Result<Group> {
-        let (launcher, orders, folder) = self.confinement.prepare()?;
+        let (launcher, orders, own) = self.confinement.prepare()?;
         let mut command = command(launcher);
         command
             .args(&orders)
             .arg(self.program)
             .args(self.arguments)
             .current_dir(self.folder)
-            .env("HOME", folder.path())
-            .env("TMPDIR", folder.path())
+            .env("HOME", own.folder())
+            .env("TMPDIR", own.folder())
             .envs(self.variables.iter().copied())
             .stdin(self.input.map_or_else(Stdio::piped, Stdio::from));
-        Group::of(command.spawn()?, Some(folder))
+        Group::start(&mut command, Some(own))
     }
 }
 
@@ -66,7 +67,7 @@ impl Launch<'_> {
 /// What went wrong, for people.
 pub(crate) async fn output(program: &Path, arguments: &[&OsStr]) -> Result<Vec<u8>, String> {
     let run = async {
-        let mut group = Group::of(command(program).args(arguments).stdin(Stdio::null()).spawn()?, None)?;
+        let mut group = Group::start(command(program).args(arguments).stdin(Stdio::null()), None)?;
         let (_, stdout, stderr) = group.pipes();
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let (mut stdout, mut stderr) = stdout.zip(stderr).ok_or(io::ErrorKind::BrokenPipe)?;
@@ -107,7 +108,8 @@ pub(crate) struct Group {
     /// Becomes readable when the leader has exited, without reaping it: so its number, which is the group's,
     /// is not given to another process before the group has been killed.
     exit: AsyncFd<OwnedFd>,
-    folder: Option<PrivateFolder>,
+    own: Option<Own>,
+    _awaited: Awaited,
 }
 
 impl Group {
@@ -115,10 +117,11 @@ impl Group {
         deprecated,
         reason = "its successor is unsafe, for types that lie about their descriptor; OwnedFd never does"
     )]
-    fn of(child: Child, folder: Option<PrivateFolder>) -> io::Result<Self> {
+    fn start(command: &mut Command, own: Option<Own>) -> io::Result<Self> {
+        let (child, _awaited) = children::spawn(command)?;
         let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or(io::ErrorKind::NotFound)?;
         let exit = AsyncFd::new(pidfd_open(id, PidfdFlags::empty())?)?;
-        Ok(Self { child, id, exit, folder })
+        Ok(Self { child, id, exit, own, _awaited })
     }
 
     /// Standard input, output and error, as far as they are pipes and not taken yet.
@@ -137,18 +140,19 @@ impl Group {
         if self.child.id().is_some() {
             // Fails only when nothing is left to kill.
             let _gone = kill_process_group(self.id, Signal::KILL);
+            self.own.iter().for_each(Own::kill);
         }
     }
 
-    /// Kills what is left of the group and says how the leader ended. Its folder is removed behind the caller's
-    /// back.
+    /// Kills what is left of the group and says how the leader ended. What was its own is removed behind the
+    /// caller's back.
     pub(crate) async fn end(mut self) -> io::Result<ExitStatus> {
         self.kill();
         let status = self.child.wait().await;
-        let (id, folder) = (self.id, self.folder.take());
+        let (id, own) = (self.id, self.own.take());
         tokio::task::spawn_blocking(move || {
             reap(id);
-            drop(folder);
+            drop(own);
         });
         status
     }
@@ -157,7 +161,7 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.kill();
-        if self.folder.is_some() {
+        if self.own.is_some() {
             // Dropped while it runs, which is when all is stopped: nobody else will do it.
             reap(self.id);
         }

@@ -14,6 +14,7 @@ pub(crate) fn config(settings: &Settings, launcher: &Path) -> IsolationConfig {
         user: settings.runners.worker_user.clone(),
         scratch: scratch(&settings.server.keypath),
         private: settings.private_paths(),
+        control_group: msp_runners::own_control_group(),
     }
 }
 

@@ -42,7 +42,7 @@ impl Import {
         let report = registry.import(Loose::read(Some(keys), Some(register)), self.revive).await?;
         drop(waiting);
         for (file, why) in &report.skipped {
-            output::note(&output::printable(&format!("error: {} skipped: {why}", file.display())));
+            output::note(&format!("error: {} skipped: {why}", file.display()));
         }
         let skipped: Vec<_> =
             report.skipped.iter().map(|(file, why)| json!({ "file": file, "why": why })).collect();

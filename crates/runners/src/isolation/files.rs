@@ -80,8 +80,8 @@ pub(super) fn restrict(plan: &Plan) -> Result<i32, RulesetError> {
     let look = make_bitflags!(AccessFs::{ReadFile | ReadDir});
     let read = AccessFs::from_read(TRIED);
     let use_device = make_bitflags!(AccessFs::{ReadFile | WriteFile});
-    // Devices are made by root alone, and what stands behind them is none of a function's business.
-    let change = AccessFs::from_all(TRIED) & !make_bitflags!(AccessFs::{MakeBlock | MakeChar | IoctlDev});
+    // Devices are made by root alone; one that is there, or in a folder of them such as /dev/pts, was given to be used.
+    let change = AccessFs::from_all(TRIED) & !make_bitflags!(AccessFs::{MakeBlock | MakeChar});
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(TRIED))?

@@ -13,7 +13,7 @@ use rustix::process::{Resource, Rlimit, Signal};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::plan::{Enforced, Plan, SUBCOMMAND};
-use super::{files, syscalls};
+use super::{cgroups, files, syscalls};
 
 /// Why a process does not become the program; one line for the log.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +66,13 @@ fn run(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
 fn confine(plan: &Plan) -> Result<Enforced, Failure> {
     let step = |name| move |error: &dyn std::fmt::Display| Failure::Step(name, error.to_string());
     prefer_as_victim();
+    if let Some(group) = &plan.cgroup {
+        cgroups::join(group).map_err(|error| step("its control group")(&error))?;
+    }
+    if plan.adopts {
+        // Where it cannot be set, orphans become the server's.
+        let _old_kernel = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    }
     if let Some(user) = &plan.user {
         user.become_it().map_err(|error| step("[Runners] WorkerUser")(&error))?;
     }

@@ -4,8 +4,10 @@
 //! that the plan does not leave it, and then becomes the program. So no code of a function ever runs without, and
 //! nothing of it needs the server's rights.
 
+mod cgroups;
 mod files;
 mod launcher;
+mod leftovers;
 mod places;
 mod plan;
 mod processes;
@@ -23,15 +25,16 @@ use std::sync::Arc;
 use msp_core::Reach;
 use msp_core::clock::Clock;
 
+pub use cgroups::own_control_group;
 pub use launcher::run_confined;
 pub use report::IsolationReport;
-pub(crate) use scratch::PrivateFolder;
 
+use self::cgroups::{Cgroup, Cgroups};
 pub(crate) use self::files::settled;
 use self::places::Places;
 use self::plan::{Enforced, Plan, Required, SUBCOMMAND};
 use self::processes::Processes;
-use self::scratch::Scratch;
+use self::scratch::{PrivateFolder, Scratch};
 use self::user::WorkerUser;
 
 /// How the processes that run functions are to be confined.
@@ -47,6 +50,8 @@ pub struct IsolationConfig {
     pub scratch: PathBuf,
     /// Files and folders that no function may reach.
     pub private: Vec<PathBuf>,
+    /// The control group in which each process gets one of its own, or why there is none.
+    pub control_group: Result<PathBuf, String>,
 }
 
 /// Why functions cannot be confined as asked; one line for the operator.
@@ -107,6 +112,8 @@ pub(crate) struct Isolation {
     user: Option<WorkerUser>,
     scratch: Arc<Scratch>,
     places: Places,
+    /// Where each process gets a control group, or why there are none.
+    cgroups: Result<Arc<Cgroups>, String>,
     looked_up: Vec<PathBuf>,
     processes: Processes,
     enforced: Enforced,
@@ -121,14 +128,25 @@ impl Isolation {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, IsolationError> {
         let user = config.user.as_deref().map(WorkerUser::find).transpose()?;
+        let place = settled(&config.scratch);
+        let left = tokio::task::spawn_blocking(move || leftovers::end(&place, user)).await;
+        if let Ok(left @ 1..) = left {
+            tracing::warn!("ended {left} processes of functions that a killed server has left");
+        }
         let scratch = Scratch::claim(config.scratch.clone(), user)
             .map_err(|error| IsolationError::Scratch(config.scratch.display().to_string(), error))?;
+        let name = scratch.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let cgroups = config.control_group.and_then(|folder| {
+            let failed = |error| format!("{}: {error}", folder.display());
+            Cgroups::claim(folder.clone(), &name).map_err(failed)
+        });
         let private = config.private.into_iter().chain([scratch.path().to_owned()]).collect();
         let mut isolation = Self {
             launcher: config.launcher,
             require: false,
             user,
             places: Places::new(search_path, private),
+            cgroups,
             scratch,
             processes: Processes::of(user, clock),
             looked_up: files::looked_up_here(),
@@ -199,6 +217,8 @@ impl Isolation {
             user: self.user,
             memory,
             processes: None,
+            cgroup: None,
+            adopts: false,
             network: reach.network,
             looked_up: self.looked_up.clone(),
             readable,
@@ -228,13 +248,45 @@ pub(crate) struct Confinement {
 }
 
 impl Confinement {
-    /// Prepares one process: the program that starts in its place, with its first arguments, and its own folder.
-    pub(crate) fn prepare(&self) -> io::Result<(&Path, [OsString; 2], PrivateFolder)> {
+    /// The same for processes that take orphans of what they start, and end them.
+    pub(crate) fn adopting(mut self) -> Self {
+        self.plan.adopts = true;
+        self
+    }
+
+    /// Prepares one process: the program that starts in its place, with its first arguments, and what is its own.
+    pub(crate) fn prepare(&self) -> io::Result<(&Path, [OsString; 2], Own)> {
         let folder = self.isolation.scratch.folder()?;
         let mut plan = self.plan.clone();
-        plan.processes = self.isolation.processes.limit();
+        let cgroup = match &self.isolation.cgroups {
+            Ok(all) => Some(all.group(plan.memory)?),
+            Err(_) => None,
+        };
+        plan.cgroup = cgroup.as_ref().map(|cgroup| cgroup.path().to_owned());
+        // The kernel counts all processes of a user, so in this way one function's would count for another.
+        plan.processes = if cgroup.is_none() { self.isolation.processes.limit() } else { None };
         plan.writable.push(folder.path().to_owned());
-        Ok((&self.isolation.launcher, [SUBCOMMAND.into(), orders(&plan)?], folder))
+        Ok((&self.isolation.launcher, [SUBCOMMAND.into(), orders(&plan)?], Own { cgroup, folder }))
+    }
+}
+
+/// What is one process's own, with all that it starts; gone when this is dropped, which may take its time.
+#[derive(Debug)]
+pub(crate) struct Own {
+    /// Dropped first: who lives in the folder is ended before the folder.
+    cgroup: Option<Cgroup>,
+    folder: PrivateFolder,
+}
+
+impl Own {
+    /// Its home, and the place for its temporary files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Ends all that is in its control group, if it has one.
+    pub(crate) fn kill(&self) {
+        self.cgroup.iter().for_each(Cgroup::kill);
     }
 }
 
@@ -253,6 +305,7 @@ impl Isolation {
             user: None,
             scratch: Scratch::claim(folder.path().join("scratch"), None).unwrap(),
             places: Places::new(Vec::new(), Vec::new()),
+            cgroups: Err(String::new()),
             looked_up: Vec::new(),
             processes: Processes::of(None, Arc::new(msp_core::clock::SystemClock::start())),
             enforced: Enforced::default(),

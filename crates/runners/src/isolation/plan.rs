@@ -22,6 +22,10 @@ pub(super) struct Plan {
     pub(super) memory: u64,
     /// How many processes its user may have; none: the user is root, whom the kernel does not count.
     pub(super) processes: Option<u64>,
+    /// The control group that it joins.
+    pub(super) cgroup: Option<PathBuf>,
+    /// Whether it becomes the parent of orphans among what it starts.
+    pub(super) adopts: bool,
     /// Whether it may use the network.
     pub(super) network: bool,
     /// Files and folders of the system that may be read, beside its programs.

@@ -10,7 +10,7 @@ use super::user::WorkerUser;
 
 /// How many more than there were at its start one process may see. The kernel counts the whole user, so this is
 /// far above what functions need, and far below what ends a machine.
-const MORE: u64 = 512;
+pub(super) const MORE: u64 = 512;
 /// How old a count may be.
 const AGE: Duration = Duration::from_secs(1);
 

@@ -33,6 +33,10 @@ impl Isolation {
             in_force: vec![format!("isolation={mode}: {}", parts.join("; "))],
             ..IsolationReport::default()
         };
+        report.in_force.push(match &self.cgroups {
+            Ok(_) => "limits: a control group for each process of functions with all it starts".to_owned(),
+            Err(why) => format!("limits: for each process alone; no control groups: {why}"),
+        });
         if let Some(user) = self.user {
             report.in_force.push(format!("functions run as uid {}, gid {}", user.uid, user.gid));
         } else if geteuid().is_root() {

@@ -85,7 +85,7 @@ impl PythonConfig {
         let interpreter = self.python.interpreter().await?;
         let Demands { memory, reach, .. } = &self.demands;
         let confinement = self.isolation.confinement(*memory, reach, &interpreter.roots);
-        Ok((interpreter, confinement.map_err(|exposed| exposed.to_string())?))
+        Ok((interpreter, confinement.map_err(|exposed| exposed.to_string())?.adopting()))
     }
 }
 

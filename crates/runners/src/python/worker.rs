@@ -21,7 +21,7 @@ use crate::isolation::Confinement;
 use crate::output::{log_leveled_lines, log_lines};
 use crate::spawn::{Group, Launch};
 
-const PROGRAM: &str = include_str!("worker.py");
+const PROGRAM: &str = concat!(include_str!("leavings.py"), include_str!("worker.py"));
 /// How long the last lines a worker printed are waited for.
 const LAST_LINES: Duration = Duration::from_secs(1);
 

@@ -125,13 +125,18 @@ if child == 0:
 }
 
 #[tokio::test]
-async fn what_a_function_started_ends_with_its_worker() {
+async fn what_a_function_started_ends_with_its_call() {
     let running = running().await;
-    let code = "answer = subprocess.Popen(['sleep', '1000']).pid";
-    let id = order(&running, code).await.unwrap().to_string();
-    assert!(lives(&id));
-    assert_eq!(order(&running, "while True: pass").await, Err(CallError::Timeout));
+    let code = "
+child = subprocess.Popen(['sleep', '1000'])
+print('started', child.pid)
+while True: pass";
+    assert_eq!(order(&running, code).await, Err(CallError::Timeout));
+    let line = running.log.find("started ").unwrap();
+    let id = line.split_once("started ").unwrap().1.trim().to_owned();
     until("the child's end", async || (!lives(&id)).then_some(())).await;
+    let id = order(&running, "answer = subprocess.Popen(['sleep', '1000']).pid").await.unwrap().to_string();
+    assert!(!lives(&id));
 }
 
 #[tokio::test]

@@ -137,6 +137,7 @@ impl Folder {
                 user: None,
                 scratch: self.outside.path().join("scratch"),
                 private: Vec::new(),
+                control_group: Err("a test".to_owned()),
             },
             version: "1.2.3",
         };

@@ -56,9 +56,13 @@ async fn keys_and_registry(settings: &Settings) -> Vec<Finding> {
 /// Loads every module and plugin in processes like those of a start.
 async fn functions(settings: Settings, launcher: &Path) -> Vec<Finding> {
     let config = startup::runners_config(&settings, launcher);
-    // The running server's own folder is emptied by whoever takes it.
+    // The running server's own folder, and its control groups, are emptied by whoever takes them.
     let config = msp_runners::RunnersConfig {
-        isolation: IsolationConfig { scratch: scratch(), ..config.isolation },
+        isolation: IsolationConfig {
+            scratch: scratch(),
+            control_group: Err("not for a check".to_owned()),
+            ..config.isolation
+        },
         ..config
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());

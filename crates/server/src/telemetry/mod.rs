@@ -25,6 +25,9 @@ use quick::Waiting;
 
 use crate::access;
 
+/// The libraries that are heard when they warn: of the registry, and of a listener that has no descriptors left. What the
+/// others say, a stranger could have them say for each of its bytes (http, TLS), or it may hold what we never log.
+const HEARD: [&str; 2] = ["sqlx", "actix_server"];
 /// How long the lines of calls are gathered, to be written together.
 const GATHERED: Duration = Duration::from_millis(100);
 
@@ -141,16 +144,15 @@ const fn level(level: LogLevel) -> Level {
 
 impl<S: Subscriber> Layer<S> for Log {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        // What it warns of is one line for each broken connection, so that a stranger could fill the log.
-        if metadata.target().starts_with("actix_http") {
-            return false;
-        }
-        if metadata.target() == access::TARGET {
+        let target = metadata.target();
+        if target == access::TARGET {
             return self.access && *metadata.level() <= self.level;
         }
-        // Libraries are heard when they warn: what they say below that may hold what we never log.
-        let ours = metadata.target().starts_with("msp_") || metadata.target() == "function";
-        *metadata.level() <= if ours { self.level } else { self.level.min(Level::WARN) }
+        if target.starts_with("msp_") || target == "function" {
+            return *metadata.level() <= self.level;
+        }
+        HEARD.iter().any(|library| target.starts_with(library))
+            && *metadata.level() <= self.level.min(Level::WARN)
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {

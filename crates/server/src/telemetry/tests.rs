@@ -99,13 +99,15 @@ fn json_on_request_is_one_object_a_line() {
 }
 
 #[test]
-fn libraries_are_heard_only_when_they_warn() {
+fn libraries_are_heard_only_when_they_warn_and_no_stranger_makes_them() {
     let text = logged(
         |settings| settings.level = LogLevel::Debug,
         || {
             tracing::debug!(target: "sqlx::query", "a statement");
             tracing::warn!(target: "sqlx::query", "a slow statement");
             tracing::error!(target: "actix_http::h1::dispatcher", "a stranger's broken connection");
+            tracing::error!(target: "rustls::common_state", "an alert that a stranger sent");
+            tracing::warn!(target: "a_library_of_later", "whatever it says");
             tracing::debug!("ours");
         },
     );

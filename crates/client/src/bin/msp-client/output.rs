@@ -62,9 +62,10 @@ pub(crate) async fn while_waiting<T>(something: impl Future<Output = T>) -> T {
     result
 }
 
-/// Prints one line on standard error; where that is closed there is nobody to tell.
-pub(crate) fn note(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+/// Prints a text on standard error, whatever in it comes from a server; where that is closed there is nobody to tell.
+pub(crate) fn note(text: &str) {
+    let shown = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { ' ' } else { c };
+    let _ = writeln!(io::stderr().lock(), "{}", text.chars().map(shown).collect::<String>());
 }
 
 /// A text from the server that cannot steer the terminal.

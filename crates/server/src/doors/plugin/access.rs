@@ -52,6 +52,15 @@ pub(super) fn caller(
     }
 }
 
+/// Who manages plugins.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Manager {
+    /// Who has the key of this name.
+    Key(String),
+    /// Whoever asks: `control_open` is set.
+    Anybody,
+}
+
 /// Lets somebody manage plugins; how the log names them.
 ///
 /// # Errors
@@ -61,17 +70,17 @@ pub(super) fn manager(
     asked: &Asked,
     control: &str,
     wanted: Access,
-) -> Result<String, Refusal> {
+) -> Result<Manager, Refusal> {
     let presented = asked.key(incoming.request.headers());
     let door = &incoming.door;
     if presented.is_some_and(|key| door.key == Some(key.digest)) {
-        return Ok(DOOR_KEY.to_owned());
+        return Ok(Manager::Key(DOOR_KEY.to_owned()));
     }
     let name = control.parse::<FunctionName>().map_err(|_| Refusal::NotFound)?;
     let refused = match presented.and_then(|key| named(incoming, key)) {
         Some(Ok(key)) if key.grants.list(&name, wanted) => {
             incoming.state.uses.note(key.digest, incoming.state.clock.unix());
-            return Ok(key.name.to_string());
+            return Ok(Manager::Key(key.name.to_string()));
         }
         Some(Ok(key)) => Some(Reason::KeyNotGranted(key.name.to_string(), control.to_owned())),
         Some(Err(reason)) => Some(reason),
@@ -79,7 +88,7 @@ pub(super) fn manager(
     };
     // An open door is the operator's choice, and only where no key was set.
     if presented.is_none() && door.key.is_none() && door.control_open {
-        return Ok("anybody (control_open)".to_owned());
+        return Ok(Manager::Anybody);
     }
     Err(incoming.refuse_key(presented, refused, control))
 }

@@ -7,6 +7,7 @@ use msp_protocol::FunctionName;
 use msp_runners::{Reload, ReloadError};
 use serde_json::json;
 
+use super::access::Manager;
 use super::answer::Refusal;
 use super::path::Path;
 use super::request::Asked;
@@ -71,22 +72,24 @@ fn loaded(state: &State) -> Vec<String> {
     plugins.map(|function| function.name.to_string()).collect()
 }
 
-async fn reload(state: &State, name: &str, manager: &str) -> Result<HttpResponse, Refusal> {
+async fn reload(state: &State, name: &str, manager: &Manager) -> Result<HttpResponse, Refusal> {
     let unknown = || Refusal::PluginUnknown(name.to_owned());
     let what = match name {
         "all" => Reload::All,
         _ => Reload::One(name.parse::<FunctionName>().map_err(|_| unknown())?),
     };
-    // First: who asked goes on record, whether or not it waits for the end.
-    tracing::info!(by = manager, "plugins are to be loaded anew: {}", name.escape_debug());
-    let event = AuditEvent {
-        actor: format!("apikey:{manager}"),
-        action: "plugin.reload",
-        subject: name.to_owned(),
-        detail: String::new(),
-    };
-    if let Err(error) = state.registry.record(event).await {
-        tracing::warn!("the reload of plugins is not in the audit: {error}");
+    // First: who asked goes on record, whether or not it waits for the end. Strangers have no name, and fill no audit.
+    if let Manager::Key(manager) = manager {
+        tracing::info!(by = manager, "plugins are to be loaded anew: {}", name.escape_debug());
+        let event = AuditEvent {
+            actor: format!("apikey:{manager}"),
+            action: "plugin.reload",
+            subject: name.to_owned(),
+            detail: String::new(),
+        };
+        if let Err(error) = state.registry.record(event).await {
+            tracing::warn!("the reload of plugins is not in the audit: {error}");
+        }
     }
     let failed = background::reload_plugins(state, "plugins are loaded anew", what).await;
     let failed = failed.map_err(|error| match error {

@@ -107,3 +107,92 @@ async fn a_start_removes_what_a_killed_server_has_left_in_its_temporary_folder()
     assert!(!left.exists());
     assert!(again.stop().success());
 }
+
+/// Processes that have ended and that this one, their parent, has not waited for.
+fn zombies(parent: &str) -> usize {
+    let folders = std::path::Path::new("/proc").read_dir().unwrap().flatten();
+    let stats = folders.filter_map(|folder| std::fs::read_to_string(folder.path().join("stat")).ok());
+    let is_one = |stat: &String| {
+        let mut fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
+        fields.next() == Some("Z") && fields.next() == Some(parent)
+    };
+    stats.filter(is_one).count()
+}
+
+/// Starts a process that is nobody's child but who takes orphans', and one that lives on; gives the latter's number and
+/// its own.
+const ABANDON: &str = "
+import os, subprocess
+def abandon():
+    for _ in range(20):
+        if os.fork() == 0:
+            if os.fork() == 0:
+                os._exit(0)
+            os._exit(0)
+        os.wait()
+    script = 'sleep 1000 >/dev/null 2>&1 & echo $!'
+    orphan = subprocess.run(['sh', '-c', script], capture_output=True, text=True).stdout.strip()
+    child = subprocess.Popen(['sleep', '1000'])
+    return f'{orphan} {child.pid} {os.getpid()}'
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_call_of_a_python_function_left_ends_with_the_call_and_what_its_module_started_stays() {
+    let own = "own = subprocess.Popen(['sleep', '1000'])\n";
+    let left = format!("{ABANDON}{own}def entry_call():\n    return f'{{abandon()}} {{own.pid}}'\n");
+    let at_once = format!("{ABANDON}async def entry_call():\n    return abandon() + ' none'\n");
+    let place = Plan::new().python("left", &left, "").python("at_once", &at_once, "").start().await;
+    let mut workers = std::collections::BTreeSet::new();
+    for function in ["left", "at_once", "left", "at_once"] {
+        let answer = text(place.call(function, json!({})).await);
+        let [orphan, child, worker, own] = *answer.split(' ').collect::<Vec<_>>() else { panic!("{answer}") };
+        // At once, or within a second where a module has processes of its own.
+        ends(orphan).await;
+        ends(child).await;
+        assert!(own == "none" || exists(own));
+        assert_eq!((zombies(worker), exists(worker)), (0, true));
+        workers.insert(worker.to_owned());
+    }
+    assert_eq!(workers.len(), 1, "none of them has ended for it");
+    assert_eq!(zombies(&place.server.id().to_string()), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orphans_of_a_program_that_still_runs_are_waited_for() {
+    let program = format!(
+        "#!/usr/bin/env python3\n{ABANDON}\nabandon()\nimport sys, time\nsys.stderr.write('abandoned\\n')\n\
+         sys.stderr.flush()\ntime.sleep(1000)\n"
+    );
+    let place = Plan::new().program("hang", &program, "Timeout=100").start().await;
+    let server = place.server.id().to_string();
+    let call = place.call("hang", json!({}));
+    let reaped = async {
+        until("it has abandoned them", async || place.logged("abandoned")).await;
+        until("none is a zombie", async || zombies(&server) == 0).await;
+    };
+    tokio::select! {
+        _ = call => panic!("it has ended"),
+        () = reaped => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_ends_what_functions_of_a_killed_server_have_left() {
+    let hang = format!(
+        "{ABANDON}\ndef entry_call():\n    import sys, time\n    sys.stderr.write('left ' + abandon() + '\\n')\n    \
+         sys.stderr.flush()\n    time.sleep(1000)\n"
+    );
+    let place = Plan::new().python("hang", &hang, "Timeout=100").start().await;
+    let left = async { told(&place, "left ").await };
+    let orphan = tokio::select! {
+        _ = place.call("hang", json!({})) => panic!("it has ended"),
+        orphan = left => orphan,
+    };
+    let Place { server, bench, .. } = place;
+    assert!(!server.kill().success());
+    assert!(exists(&orphan));
+    let again = bench.serve();
+    assert!(again.log.lock().unwrap().contains("processes of functions that a killed server has left"));
+    ends(&orphan).await;
+    assert!(again.stop().success());
+}

@@ -66,6 +66,32 @@ async fn paths_add_files_to_read_and_with_a_plus_to_change() {
     }
 }
 
+/// Steers devices as anybody may who can open them.
+const STEER: &str = "
+import array, fcntl, os
+def entry_call():
+    done = []
+    for steer in (entropy, lambda: os.ttyname(os.openpty()[1])):
+        try:
+            steer()
+            done.append('yes')
+        except OSError as error:
+            done.append(error.strerror)
+    return done
+def entropy():
+    # RNDGETENTCNT
+    fcntl.ioctl(os.open('/dev/random', os.O_RDWR), 0x80045200, array.array('i', [0]))
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_is_given_to_be_changed_can_be_steered_and_no_other() {
+    let paths = "Paths=+/dev/random:+/dev/ptmx:+/dev/pts";
+    let place = Plan::new().python("given", STEER, paths).python("other", STEER, "").start().await;
+    assert_eq!(place.call("given", json!({})).await, Ok(json!(["yes", "yes"])));
+    let denied = "Permission denied";
+    assert_eq!(place.call("other", json!({})).await, Ok(json!([denied, denied])));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_a_function_puts_in_a_paths_place_leads_nowhere() {
     let plan = Plan::new();
