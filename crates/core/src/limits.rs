@@ -21,7 +21,7 @@ impl Default for FunctionLimits {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(30),
-            load_timeout: Duration::from_secs(30),
+            load_timeout: Duration::from_secs(60),
             max_concurrent: 256,
             max_output: 1024 * 1024,
             memory: None,

@@ -191,7 +191,7 @@ keys! { CONFIG:
 
 keys! { FUNCTION:
     TIMEOUT = Key::new("<function>", "Timeout", "30", seconds(1, 3600), "The longest run of one call.");
-    LOAD_TIMEOUT = Key::new("<function>", "LoadTimeout", "30", seconds(1, 600),
+    LOAD_TIMEOUT = Key::new("<function>", "LoadTimeout", "60", seconds(1, 600),
         "The longest time its Python module may take to load; modules with another one have workers of their own.");
     MAX_CONCURRENT = Key::new("<function>", "MaxConcurrent", "256", Kind::Number(1, 100_000, "calls"),
         "Calls under way at once; one more is busy.");

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
 use super::{config, shows, wanted};
 use crate::harness::program::{Bench, stdout};
 use crate::harness::{TestServer, until};
@@ -171,7 +174,67 @@ fn plugin_18_a_certificate_that_cannot_be_used_stops_the_start() {
     let other = std::fs::read(home.join("key.pem")).unwrap();
     certify(&home);
     std::fs::write(home.join("key.pem"), other).unwrap();
-    assert!(told(&bench).contains("cannot be used"), "{}", told(&bench));
+    assert!(told(&bench).contains("none of its certificates is that of the key"), "{}", told(&bench));
+    certify(&home);
+    let good = std::fs::read_to_string(home.join("key.pem")).unwrap();
+    // DER: version [0] INTEGER 2 becomes 0.
+    let mut old = CertificateDer::from_pem_file(home.join("cert.pem")).unwrap().to_vec();
+    let version = old.windows(5).position(|bytes| bytes == [0xa0, 3, 2, 1, 2]).unwrap();
+    old[version + 4] = 0;
+    let certificate = std::fs::read_to_string(home.join("cert.pem")).unwrap();
+    std::fs::write(home.join("cert.pem"), as_pem("CERTIFICATE", &old)).unwrap();
+    assert!(told(&bench).contains("X.509 version 1"), "{}", told(&bench));
+    std::fs::write(home.join("cert.pem"), certificate).unwrap();
+    let encrypted = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n\
+                     -----END RSA PRIVATE KEY-----\n";
+    for key in [encrypted.to_owned(), good.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")] {
+        std::fs::write(home.join("key.pem"), key).unwrap();
+        assert!(told(&bench).contains("the key is encrypted; take its passphrase off"), "{}", told(&bench));
+    }
+    // SEC 1: version 1, 66 bytes, and the name of secp521r1.
+    let p521 =
+        [&[0x30, 0x50, 2, 1, 1, 4, 66][..], &[1; 66], &[0xa0, 7, 6, 5, 0x2b, 0x81, 4, 0, 0x23]].concat();
+    std::fs::write(home.join("key.pem"), as_pem("EC PRIVATE KEY", &p521)).unwrap();
+    assert!(told(&bench).contains("no key of a kind that can serve; right: RSA"), "{}", told(&bench));
+}
+
+/// What the server shows, in its order.
+async fn certificates(server: &TestServer, trusted: &str) -> Vec<Vec<u8>> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(trusted.as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config =
+        rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+    stream.get_ref().1.peer_certificates().unwrap().iter().map(|certificate| certificate.to_vec()).collect()
+}
+
+fn as_pem(label: &str, der: &[u8]) -> String {
+    use base64::Engine as _;
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_is_glued_or_begins_with_another_certificate_is_served_whole() {
+    let other = rcgen::generate_simple_self_signed(["other".to_owned()]).unwrap().cert.pem();
+    for own_first in [true, false] {
+        let wanted = wanted("", &[("p.py", &shows("P"))]);
+        let folder = wanted.path().to_owned();
+        let own = certify(&folder);
+        let parts = if own_first { [own.as_str(), &other] } else { [other.as_str(), &own] };
+        std::fs::write(folder.join("cert.pem"), parts.map(str::trim_end).concat()).unwrap();
+        let text = config(&folder.join("plugins"), &ssl(&folder));
+        let server = wanted.config(&text).start().await;
+        assert_eq!(trusting(&own).get(url(&server, "/p")).send().await.unwrap().status(), 200);
+        let told = certificates(&server, &own).await;
+        let expected =
+            [&own, &other].map(|pem| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap().to_vec());
+        assert_eq!(told, expected, "own first: {own_first}");
+    }
 }
 
 #[test]
