@@ -35,6 +35,10 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let wrong = |reason| AddressError { text: text.escape_debug().to_string(), reason };
+        // `box:8000` has the form of a URL, of the scheme `box`.
+        if !text.contains("://") && Url::parse(&format!("http://{text}")).is_ok() {
+            return Err(wrong("no http:// or https:// before it"));
+        }
         let mut url = Url::parse(text).map_err(|_| wrong("not a URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(wrong("not http:// or https://"));
@@ -97,7 +101,8 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused_with_the_reason() {
         for (text, reason) in [
-            ("host:8000", "not http:// or https://"),
+            ("host:8000", "no http:// or https:// before it"),
+            ("host", "no http:// or https:// before it"),
             ("", "not a URL"),
             ("http://", "not a URL"),
             ("ftp://host", "not http:// or https://"),

@@ -1,5 +1,6 @@
 //! The client: one call after the other, each sealed anew.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -55,6 +56,7 @@ impl Client {
             url: url.to_owned(),
             keys: None,
             timeout: DEFAULT_TIMEOUT,
+            ca_file: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -184,6 +186,7 @@ pub struct ClientBuilder {
     url: String,
     keys: Option<ClientKeys>,
     timeout: Duration,
+    ca_file: Option<PathBuf>,
     clock: Arc<dyn Clock>,
 }
 
@@ -202,6 +205,14 @@ impl ClientBuilder {
         self
     }
 
+    /// Trusts the CA certificates of this PEM file, and no others, for TLS. Without it those of the machine count, or of
+    /// the files that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+    #[must_use]
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca_file = Some(path.into());
+        self
+    }
+
     /// Goes by another clock than the machine's, as tests do.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -212,12 +223,13 @@ impl ClientBuilder {
     /// Makes the client; opens no connection yet.
     ///
     /// # Errors
-    /// [`ClientError::Address`], [`ClientError::NoKeys`], [`ClientError::ServerKey`] or [`ClientError::Setup`].
+    /// [`ClientError::Address`], [`ClientError::NoKeys`], [`ClientError::ServerKey`], [`ClientError::CaFile`] or
+    /// [`ClientError::Setup`].
     pub fn build(self) -> Result<Client, ClientError> {
         let address: Address = self.url.parse()?;
         let keys = self.keys.ok_or(ClientError::NoKeys)?;
         let inner = Inner {
-            transport: Transport::new(address.clone(), self.timeout)?,
+            transport: Transport::new(address.clone(), self.timeout, self.ca_file.as_deref())?,
             address,
             pair: PairKeys::of_client(&keys.private, &keys.server).ok_or(ClientError::ServerKey)?,
             classic: BoxKey::agree(&keys.private, &keys.server),

@@ -65,6 +65,18 @@ pub enum ClientError {
         /// What is wrong with the answer.
         cause: DecodeError,
     },
+    /// It sends callers elsewhere, and not to where the same server surely is.
+    #[error(
+        "{address} redirects to {to} ({status}), which is not followed; if the server is there, give that URL"
+    )]
+    Redirect {
+        /// The server.
+        address: Address,
+        /// The status.
+        status: u16,
+        /// Where to, as it says.
+        to: String,
+    },
     /// The plain 401, which gives strangers no reason.
     #[error(
         "{address} refused the call (401): key or secret not registered, server.pub of another server, or a clock \
@@ -83,6 +95,14 @@ pub enum ClientError {
     /// The server's public key protects nothing.
     #[error("the server's public key is a point of low order; get server.pub again")]
     ServerKey,
+    /// The file of CA certificates is none.
+    #[error("{path}: {cause}; right is a file of certificates as PEM")]
+    CaFile {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// The HTTP client could not be made, for want of CA certificates for instance.
     #[error("cannot prepare connections: {cause}")]
     Setup {

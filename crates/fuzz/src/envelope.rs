@@ -5,7 +5,7 @@ use msp_protocol::encoding::{decode_url, encode_url};
 use msp_protocol::envelope::fuzzing::{answer, message, message_text};
 use msp_protocol::envelope::{
     Answer, Failure, FailureCode, MAX_DEPTH, MAX_MESSAGE, MAX_VALUE_DEPTH, Message, Outer, RequestParts, Rid,
-    levels,
+    levels, whole_numbers_fit,
 };
 use msp_protocol::sealing::seal_from;
 use msp_protocol::{Body, DecodeError, Digest, ErrorCode};
@@ -44,6 +44,8 @@ fn expected_message(json: &[u8]) -> Option<Message> {
         entry: member("entry")?.as_str()?.parse().ok()?,
         rid: Rid::from_bytes(decode_url(member("rid")?.as_str()?).ok()?.try_into().ok()?),
         args: member("args"),
+        // Of the whole text, in which nothing else is as long.
+        exact: member("args").is_none() || whole_numbers_fit(json),
     })
 }
 
@@ -53,11 +55,13 @@ fn check_request(mut input: Input<'_>) {
     let Ok(entry) = input.text().parse() else { return };
     let args: Option<Value> = serde_json::from_slice(input.0).ok();
     let parts = RequestParts { secret: &SECRET, ts, entry: &entry, rid: &rid, args: args.as_ref() };
+    let exact = args.is_none()
+        || whole_numbers_fit(args.as_ref().map(Value::to_string).unwrap_or_default().as_bytes());
     match message_text(&parts) {
         Ok(text) => {
             assert!(text.len() >= 512 && text.len().is_power_of_two() && text.len() <= MAX_MESSAGE);
             let Ok(text) = std::str::from_utf8(&text) else { panic!("not text: {text:?}") };
-            assert_eq!(message(text), Ok(Message { secret: SECRET.digest(), ts, entry, rid, args }));
+            assert_eq!(message(text), Ok(Message { secret: SECRET.digest(), ts, entry, rid, args, exact }));
         }
         Err(DecodeError::Depth) => {
             assert!(Tree::read(input.0).is_some_and(|tree| tree.levels() >= MAX_DEPTH));

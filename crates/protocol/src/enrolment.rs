@@ -54,6 +54,12 @@ impl Enrolment {
         format!("{PREFIX}{}", encode_url(&sealing::seal(client, &json, rng)))
     }
 
+    /// True for what has the form of such a line, whoever it is sealed to.
+    #[must_use]
+    pub fn is_line(line: &str) -> bool {
+        line.trim().starts_with(PREFIX)
+    }
+
     /// Reads a line with the client's private key; white space around it is ignored.
     ///
     /// # Errors

@@ -11,6 +11,10 @@ pub enum ErrorCode {
     Busy,
     /// The request's time is outside what the server accepts; `not_before` says from when it would be.
     ClockSkew,
+    /// The operator has disabled this client.
+    Disabled,
+    /// This client's registration has expired.
+    Expired,
     /// The caller has no grant for this function.
     Forbidden,
     /// The function raised, crashed or returned what it may not.
@@ -25,10 +29,12 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in alphabetical order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::BadArguments,
         Self::Busy,
         Self::ClockSkew,
+        Self::Disabled,
+        Self::Expired,
         Self::Forbidden,
         Self::FunctionFailed,
         Self::Timeout,
@@ -43,6 +49,8 @@ impl ErrorCode {
             Self::BadArguments => "bad_arguments",
             Self::Busy => "busy",
             Self::ClockSkew => "clock_skew",
+            Self::Disabled => "disabled",
+            Self::Expired => "expired",
             Self::Forbidden => "forbidden",
             Self::FunctionFailed => "function_failed",
             Self::Timeout => "timeout",

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use msp_core::{ApiKeyRecord, ClientRecord, Link, Reason, Snapshot};
 use msp_protocol::envelope::PairKeys;
 use msp_protocol::sealing::BoxKey;
-use msp_protocol::{Digest, PrivateKey, UnixSecond};
+use msp_protocol::{Digest, ErrorCode, PrivateKey, UnixSecond};
 
 /// A client with the keys derived for it, each computed at its first use and kept while the client exists.
 #[derive(Debug)]
@@ -68,6 +68,15 @@ impl Entry {
         }
     }
 
+    /// Why this client may do nothing, whatever it proves, and what it is told of that.
+    pub(crate) fn closed(&self, now: UnixSecond) -> Option<(ErrorCode, Reason)> {
+        if self.record.disabled {
+            return Some((ErrorCode::Disabled, Reason::ClientDisabled));
+        }
+        let expired = self.record.expires.is_some_and(|expires| now >= expires);
+        expired.then_some((ErrorCode::Expired, Reason::ClientExpired))
+    }
+
     /// Judges the secret that came with this client's key.
     pub(crate) fn judge(
         &self,
@@ -75,12 +84,6 @@ impl Entry {
         now: UnixSecond,
         directory: &Directory,
     ) -> Result<(), Reason> {
-        if self.record.disabled {
-            return Err(Reason::ClientDisabled);
-        }
-        if self.record.expires.is_some_and(|expires| now >= expires) {
-            return Err(Reason::ClientExpired);
-        }
         let Link::Linked(linked) = &self.record.link else {
             return directory.unlinked_secret(secret);
         };

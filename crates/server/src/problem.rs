@@ -7,6 +7,8 @@ use msp_core::{CallError, Catalogue, Denied, Reason};
 use msp_protocol::envelope::Failure;
 use msp_protocol::{ErrorCode, FunctionName};
 
+/// Why arguments are refused that would arrive as others.
+pub(crate) const BEYOND_64_BITS: &str = "a whole number in it is beyond 64 bits; send it as text";
 /// The most characters that are kept of what a function says of its failure: the ring holds 10,000 of them.
 const LONGEST_REASON: usize = 500;
 
@@ -53,6 +55,8 @@ impl CallRefusal {
             ErrorCode::BadArguments
             | ErrorCode::Busy
             | ErrorCode::ClockSkew
+            | ErrorCode::Disabled
+            | ErrorCode::Expired
             | ErrorCode::Forbidden
             | ErrorCode::TooLarge
             | ErrorCode::UnknownFunction => false,
@@ -100,12 +104,19 @@ const fn message(code: ErrorCode) -> &'static str {
         ErrorCode::BadArguments => "the function refused its arguments",
         ErrorCode::Busy => "at its limit; try again later",
         ErrorCode::ClockSkew => "the time of the request is outside what the server accepts",
+        ErrorCode::Disabled => "this client is disabled; ask the operator",
+        ErrorCode::Expired => "the registration of this client has expired; ask the operator",
         ErrorCode::Forbidden => "no grant of this caller covers the function",
         ErrorCode::FunctionFailed => "the function failed",
         ErrorCode::Timeout => "the function took longer than its limit",
         ErrorCode::TooLarge => "the answer is larger than the limit",
         ErrorCode::UnknownFunction => "no function of this name",
     }
+}
+
+/// What a client is told that has proved itself and is registered no longer.
+pub(crate) fn closed(code: ErrorCode) -> Failure {
+    Failure { code: code.into(), message: message(code).to_owned(), not_before: None }
 }
 
 /// What `clock_skew` tells.

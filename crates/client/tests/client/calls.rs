@@ -137,10 +137,39 @@ async fn a_call_that_may_have_run_is_not_sent_again() {
 async fn statuses_of_others_and_the_plain_401_are_told_apart() {
     let (error, _) = failure(Step::Plain(401, "", "")).await;
     assert!(matches!(error, ClientError::Refused { .. }), "{error}");
-    for status in [308, 404, 413, 500, 502] {
+    for status in [404, 413, 500, 502] {
         let (error, _) = failure(Step::Plain(status, "Location: http://127.0.0.1:1/v1", "")).await;
         assert!(matches!(error, ClientError::Status { status: told, .. } if told == status), "{error}");
     }
+}
+
+#[tokio::test]
+async fn redirects_are_followed_to_the_same_host_and_others_are_named() {
+    for (status, location) in [(307, "/moved/v1/"), (308, "/moved/v1/")] {
+        let header = format!("Location: {location}").leak();
+        let server = FakeServer::start(vec![Step::Plain(status, header, ""), Step::Value(json!("there"))]);
+        assert_eq!(server.client().call(&function(), None).await.unwrap(), json!("there"));
+        assert_eq!(server.seen()[1].path, location);
+        assert_eq!(server.seen()[0].rid, server.seen()[1].rid, "it is the same request");
+    }
+    for (status, location) in [
+        (301, "/moved/v1/"),
+        (303, "/moved/v1/"),
+        (307, "http://127.0.0.1:1/v1/"),
+        (308, "http://other.example/v1/"),
+        (308, "ftp://127.0.0.1/v1/"),
+        (308, "https://u:p@127.0.0.1/v1/"),
+    ] {
+        let (error, requests) =
+            failure(Step::Plain(status, format!("Location: {location}").leak(), "")).await;
+        let ClientError::Redirect { status: told, to, .. } = error else { panic!("{error}") };
+        assert_eq!((told, to.as_str(), requests), (status, location, 1));
+    }
+    let circle = vec![Step::Plain(307, "Location: /v1/", ""); 9];
+    let server = FakeServer::start(circle);
+    let error = server.client().call(&function(), None).await.unwrap_err();
+    assert!(matches!(error, ClientError::Redirect { .. }), "{error}");
+    assert_eq!(server.seen().len(), 4);
 }
 
 #[tokio::test]

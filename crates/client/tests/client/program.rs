@@ -1,5 +1,6 @@
 //! `msp-client` as a person runs it.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output, Stdio};
 
 use msp_protocol::enrolment::Enrolment;
@@ -26,7 +27,9 @@ impl Home {
     }
 
     fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.0.path().join(name), text).unwrap();
+        let path = self.0.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     fn run(&self, arguments: &[&str]) -> (i32, String, String) {
@@ -60,7 +63,8 @@ fn with_a_url_alone_it_does_what_the_demo_did() {
     assert_eq!(code, 1);
     assert!(err.contains("WARNING") && err.contains(&server.url), "{err}");
     assert_eq!(Home::new().run(&[&server.url]).0, 1, "no keys");
-    assert_eq!(home.run(&[]).0, 1, "no URL");
+    let (code, _, err) = home.run(&[]);
+    assert!(code == 1 && err.contains("Usage: msp-client") && err.contains("Examples:"), "no URL: {err}");
 }
 
 #[test]
@@ -106,6 +110,108 @@ fn wrong_command_lines_end_with_2_and_say_what_would_be_right() {
 }
 
 #[test]
+fn what_stands_before_a_commands_name_is_the_commands() {
+    let server = FakeServer::start(vec![Step::Value(json!("one")), Step::Value(json!("two"))]);
+    let home = Home::with_keys(&server);
+    assert_eq!(home.run(&[&server.url, "call", "f"]), (0, "one\n".to_owned(), String::new()));
+    assert_eq!(home.run(&[&server.url, "--classic", "call", "f"]).1, "two\n");
+    assert!(server.seen()[1].rid.is_empty(), "classic");
+    for (arguments, told) in [
+        (&[&server.url, "call", &server.url, "f"][..], "two URLs"),
+        (&[&server.url, "ping", &server.url], "two URLs"),
+        (&[&server.url, "profile", "list"], "takes no URL"),
+        (&["--classic", "ping"], "--classic goes with call"),
+    ] {
+        let (code, _, err) = home.run(arguments);
+        assert!(code == 2 && err.contains(told), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn an_error_is_json_for_a_script() {
+    let refusal = Step::Failure { code: ErrorCode::Expired, server_time: 0, not_before: None };
+    let server = FakeServer::start(vec![refusal, Step::Plain(401, "", "")]);
+    let home = Home::with_keys(&server);
+    for (arguments, code) in [
+        (&["call", &server.url, "f", "--json"][..], "expired"),
+        (&["ping", &server.url, "--json"], "refused"),
+        (&["call", "http://127.0.0.1:1", "f", "--json"], "not_connected"),
+        (&["functions", "host", "--json"], "failed"),
+        (&["call", &server.url, "f", "--json", "{\"n\":18446744073709551616}"], "usage"),
+    ] {
+        let (_, out, err) = home.run(arguments);
+        let error: serde_json::Value = serde_json::from_str(&err).unwrap();
+        assert_eq!((out.as_str(), &error["error"]["code"]), ("", &json!(code)), "{err}");
+        assert!(error["error"]["message"].as_str().is_some_and(|message| !message.is_empty()));
+    }
+}
+
+#[test]
+fn a_key_that_others_may_read_is_warned_of_and_a_key_without_its_server_is_no_other_clients() {
+    let server = FakeServer::start(vec![Step::Value(json!("hello")), Step::Value(json!("again"))]);
+    let home = Home::with_keys(&server);
+    let path = home.0.path().join("client.secret");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let warning = "warning: others may read client.secret; run: chmod 600 client.secret\n";
+    assert_eq!(home.run(&["call", &server.url, "f"]), (0, "hello\n".to_owned(), warning.to_owned()));
+    let joins = |key: &msp_protocol::PrivateKey| {
+        let (url, secret) = (server.url.clone(), server.secret.clone());
+        Enrolment { url, server: *server.key.public(), secret, name: None }.seal(key.public(), &mut OsRng)
+    };
+    let other = msp_protocol::PrivateKey::generate(&mut OsRng);
+    home.write("other.key", &other.dangerously_to_base64());
+    assert_eq!(home.run(&["join", &joins(&other), "--key", "other.key", "--yes"]).0, 0);
+    std::fs::remove_file(home.0.path().join("server.pub")).unwrap();
+    let (code, _, err) = home.run(&["call", "f"]);
+    assert!(code == 1 && err.contains("client.key is in this folder, and server.pub is not"), "{err}");
+    // After a join the private key may lie there, and is that of the profile.
+    assert_eq!(home.run(&["join", &joins(&server.client), "--profile", "own", "--yes"]).0, 0);
+    assert_eq!(home.run(&["profile", "use", "own"]).1, "Default: own\n");
+    assert_eq!(home.run(&["call", "f"]).1, "again\n");
+}
+
+#[test]
+fn profiles_are_listed_chosen_and_removed() {
+    let server = FakeServer::start(Vec::new());
+    let home = Home::new();
+    home.write("client.key", &server.client.dangerously_to_base64());
+    assert_eq!(
+        home.run(&["profile", "list"]),
+        (0, String::new(), "no profiles yet; make one with `msp-client join`\n".to_owned())
+    );
+    for name in ["one", "two"] {
+        let (url, secret) = (format!("https://{name}.example"), server.secret.clone());
+        let line = Enrolment { url, server: *server.key.public(), secret, name: None }
+            .seal(server.client.public(), &mut OsRng);
+        assert_eq!(home.run(&["join", &line, "--yes", "--profile", name, "--cafile", "ca.pem"]).0, 0);
+    }
+    let (_, out, _) = home.run(&["profile", "list", "--json"]);
+    let list: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let row = |name: &str, default: bool| {
+        json!({
+            "name": name,
+            "default": default,
+            "url": format!("https://{name}.example/v1/"),
+            "server": server.key.public().fingerprint(),
+            "client": server.client.public().fingerprint(),
+            "cafile": "HOME/ca.pem",
+        })
+    };
+    assert_eq!(list, json!([row("one", true), row("two", false)]));
+    let (_, out, _) = home.run(&["profile", "list"]);
+    assert!(out.contains("PROFILE") && out.contains("https://two.example/v1/"), "{out}");
+    assert!(!out.contains(server.secret.dangerously_as_str()));
+    assert_eq!(home.run(&["profile", "remove", "one"]).0, 1, "nobody said yes");
+    assert_eq!(home.run(&["profile", "remove", "one", "--yes"]).1, "Removed: one\n");
+    let (_, out, _) = home.run(&["profile", "list", "--json"]);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&out).unwrap(), json!([row("two", true)]));
+    let (code, _, err) = home.run(&["profile", "use", "one"]);
+    assert!(code == 1 && err.contains("no profile one; there is two"), "{err}");
+    let (_, _, err) = home.run(&["call", "f"]);
+    assert!(err.contains("HOME/ca.pem: No such file"), "{err}");
+}
+
+#[test]
 fn a_line_is_joined_into_a_private_profile_that_is_not_repinned_without_force() {
     let server = FakeServer::start(vec![Step::Value(json!("hello")), Step::Value(json!("again"))]);
     let other = FakeServer::start(Vec::new());
@@ -122,7 +228,7 @@ fn a_line_is_joined_into_a_private_profile_that_is_not_repinned_without_force() 
     assert!(err.contains(&server.key.public().fingerprint()) && err.contains(&server.url), "{err}");
     assert_eq!(home.run(&["join", &line(&server), "--yes"]).0, 0);
     let file = home.0.path().join(".config/msp/client.toml");
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(home.run(&["call", "f"]).1, "hello\n");
     let before = std::fs::read_to_string(&file).unwrap();

@@ -21,6 +21,48 @@ pub fn levels(value: &Value) -> usize {
     }
 }
 
+/// True when each whole number in this JSON text is one that a [`Value`] holds exactly: it reads those beyond 64 bits as
+/// floating-point numbers, which are others. Of what is no JSON it says nothing.
+#[must_use]
+pub fn whole_numbers_fit(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some((first, after)) = rest.split_first() {
+        rest = match first {
+            b'"' => after_string(after),
+            b'-' | b'0'..=b'9' => {
+                let in_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
+                let length = after.iter().position(|byte| !in_number(byte)).unwrap_or(after.len());
+                let (number, after) = rest.split_at(length + 1);
+                // What is shorter fits.
+                if number.len() > 18 && !fits(number) {
+                    return false;
+                }
+                after
+            }
+            _ => after,
+        };
+    }
+    true
+}
+
+fn fits(number: &[u8]) -> bool {
+    let whole = number.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-');
+    let text = std::str::from_utf8(number).unwrap_or_default();
+    !whole || text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok()
+}
+
+/// What stands behind a string of which the opening quote has been read.
+fn after_string(mut rest: &[u8]) -> &[u8] {
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+        let is_quote = rest.get(at) == Some(&b'"');
+        rest = rest.get(at + if is_quote { 1 } else { 2 }..).unwrap_or_default();
+        if is_quote {
+            return rest;
+        }
+    }
+    &[]
+}
+
 /// Reads one JSON value of at most so many levels; white space around it is allowed, anything else after it is not.
 ///
 /// # Errors
@@ -150,5 +192,28 @@ mod tests {
         assert_eq!(parse("{} x"), Err(DecodeError::Json));
         assert_eq!(parse("{}{}"), Err(DecodeError::Json));
         assert_eq!(parse(""), Err(DecodeError::Json));
+    }
+
+    #[test]
+    fn whole_numbers_fit_up_to_64_bits_and_other_numbers_always() {
+        for fits in [
+            "18446744073709551615",
+            "-9223372036854775808",
+            r#"{"a":[1,2.5,1e300,-0],"b":"340282366920938463463374607431768211455","c":"\\\"99999999999999999999"}"#,
+            "340282366920938463463374607431768211455.0",
+            "34028236692093846346337460743176821145e1",
+        ] {
+            assert!(whole_numbers_fit(fits.as_bytes()), "{fits}");
+        }
+        for beyond in [
+            "18446744073709551616",
+            "-9223372036854775809",
+            r#"{"a":"\\","b":[1,340282366920938463463374607431768211455]}"#,
+        ] {
+            assert!(!whole_numbers_fit(beyond.as_bytes()), "{beyond}");
+        }
+        for broken in ["\"", "\"\\", "-", ""] {
+            assert!(whole_numbers_fit(broken.as_bytes()), "{broken}");
+        }
     }
 }

@@ -25,7 +25,7 @@ use crate::names::FunctionName;
 use crate::sealing::{self, BoxKey, NONCE, TAG, kdf};
 
 pub use answer::{Answer, Failure, FailureCode, MAX_VALUE_DEPTH};
-pub use json::{MAX_DEPTH, levels};
+pub use json::{MAX_DEPTH, levels, whole_numbers_fit};
 
 /// The version byte.
 const VERSION: u8 = 0x01;
@@ -268,6 +268,8 @@ pub struct Message {
     pub rid: Rid,
     /// The arguments, if there are any.
     pub args: Option<Value>,
+    /// False when they are not what was sent, since a whole number in them is beyond 64 bits.
+    pub exact: bool,
 }
 
 impl Message {
@@ -280,6 +282,7 @@ impl Message {
         };
         let id = Zeroizing::new(id);
         let args = members.remove("args");
+        let exact = args.is_none() || json::whole_numbers_fit(text.as_bytes());
         let text = |name| members.get(name).and_then(Value::as_str).ok_or(DecodeError::Json);
         let integer = |name| members.get(name).and_then(Value::as_u64).ok_or(DecodeError::Json);
         if id.is_empty() {
@@ -294,6 +297,7 @@ impl Message {
             entry: text("entry")?.parse().map_err(|_| DecodeError::Name)?,
             rid: Rid::parse(text("rid")?)?,
             args,
+            exact,
         })
     }
 }

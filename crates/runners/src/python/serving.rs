@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use msp_core::{FunctionLimits, RunError};
-use msp_protocol::envelope::{MAX_VALUE_DEPTH, levels};
+use msp_protocol::envelope::{MAX_VALUE_DEPTH, levels, whole_numbers_fit};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
@@ -19,6 +19,9 @@ use super::worker::Worker;
 
 /// How much longer than its limit an asynchronous call may take to end once it has been cancelled.
 const GRACE: Duration = Duration::from_secs(2);
+/// Why an answer fails that would arrive as another.
+pub(super) const BEYOND_64_BITS: &str =
+    "a whole number in its answer is beyond 64 bits, which callers would read as another; answer it as text";
 /// The longest message about a failure, in bytes; the worker cuts them shorter.
 const MESSAGE: usize = 16 * 1024;
 
@@ -211,6 +214,7 @@ pub(super) fn understand(mut body: Vec<u8>, limits: &FunctionLimits) -> Result<V
             .map(Value::String)
             .map_err(|_| RunError::Failed("its worker sent text that is not UTF-8".into())),
         Some(b'V') => match serde_json::from_slice(&body) {
+            Ok(_) if !whole_numbers_fit(&body) => Err(RunError::Failed(BEYOND_64_BITS.into())),
             Ok(value) if levels(&value) > MAX_VALUE_DEPTH => {
                 Err(RunError::Failed(format!("its answer is nested deeper than {MAX_VALUE_DEPTH} levels")))
             }

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 
+use msp_protocol::envelope::whole_numbers_fit;
 use serde_json::{Map, Value};
 
 use crate::error::CliError;
@@ -45,11 +46,17 @@ fn is_integer(text: &str) -> bool {
 }
 
 fn parse_json(text: &str) -> Result<Value, CliError> {
-    serde_json::from_str(text).map_err(|error| {
+    let value = serde_json::from_str(text).map_err(|error| {
         CliError::usage(format!(
             "--json: not JSON ({error}); --json without arguments goes to the end of the line"
         ))
-    })
+    })?;
+    match whole_numbers_fit(text.as_bytes()) {
+        true => Ok(value),
+        false => Err(CliError::usage(
+            "--json: a whole number in it is beyond 64 bits; write it as text, in quotes",
+        )),
+    }
 }
 
 fn standard_input() -> Result<String, CliError> {

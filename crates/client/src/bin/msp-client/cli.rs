@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use msp_protocol::ClientName;
 
 /// Calls functions of a mini-share-point server
 #[derive(Debug, Parser)]
@@ -13,6 +14,7 @@ use clap_complete::Shell;
     version,
     subcommand_negates_reqs = true,
     disable_help_subcommand = true,
+    arg_required_else_help = true,
     after_help = EXAMPLES,
     after_long_help = format!("{EXAMPLES}\n\n{DETAILS}"),
 )]
@@ -38,6 +40,10 @@ pub(crate) struct Common {
     /// Use the keys and URL of this profile
     #[arg(long, value_name = "NAME", global = true)]
     pub(crate) profile: Option<String>,
+
+    /// For https, trust the CA certificates of this PEM file, and no others; join keeps it in the profile
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) cafile: Option<PathBuf>,
 
     /// Give up after this many seconds
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, global = true)]
@@ -71,6 +77,45 @@ pub(crate) enum Command {
     },
     /// Ask the server for its version and time
     Ping(Query),
+    /// List, choose or remove profiles
+    #[command(subcommand)]
+    Profile(ProfileCommand),
+}
+
+impl Command {
+    /// True when a script asked for JSON.
+    pub(crate) const fn json(&self) -> bool {
+        match self {
+            Self::Call(call) => call.json.is_some(),
+            Self::Functions(query) | Self::Ping(query) => query.json,
+            Self::Profile(ProfileCommand::List { json }) => *json,
+            _ => false,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfileCommand {
+    /// Show all profiles; the default one is marked
+    List {
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete a profile with its key and secret
+    Remove {
+        /// Its name
+        name: ClientName,
+
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Make a profile the default
+    Use {
+        /// Its name
+        name: ClientName,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -148,12 +193,19 @@ Examples:
   msp-client join msp1:…                         keep what the operator sent in a profile
   msp-client http://localhost:8000               call time_test
   msp-client call report --arg day=2024-03-30    call a function of the profile's server
-  msp-client functions                           list what may be called";
+  msp-client functions                           list what may be called
+  msp-client profile list                        show the servers this client knows";
 
 const DETAILS: &str = "\
 Keys: those of --profile; else client.secret, client.key and server.pub in the current folder when all three are
 there; else those of the default profile. Profiles are kept in $XDG_CONFIG_HOME/msp/client.toml, by default
 ~/.config/msp/client.toml. The server's key is pinned there and never fetched.
+
+https: the server's certificate is checked against the machine's CA certificates, or those of --cafile alone;
+SSL_CERT_FILE and SSL_CERT_DIR name others than the machine's. HTTPS_PROXY and its like are used. 307 and 308 are
+followed to the same host; other redirects are named and not followed.
+
+With --json an error is JSON too, on standard error: {\"error\":{\"code\":…,\"message\":…}}.
 
 Exit codes:
   0  the call was answered

@@ -36,6 +36,40 @@ impl PreparedCall {
     }
 }
 
+/// Gives the command what stands before its name, as in `msp-client URL call FUNCTION`.
+pub(crate) fn take_from_before(
+    command: &mut cli::Command,
+    url: Option<String>,
+    classic: bool,
+) -> Result<(), CliError> {
+    let takes_classic = matches!(command, cli::Command::Call(_));
+    let place = match command {
+        cli::Command::Call(call) => {
+            call.classic |= classic;
+            match (url, call.target.len()) {
+                (Some(url), 1) => {
+                    call.target.insert(0, url);
+                    None
+                }
+                (Some(_), _) => return Err(CliError::usage("two URLs; give the server once")),
+                (None, _) => None,
+            }
+        }
+        cli::Command::Functions(query) | cli::Command::Ping(query) => url.map(|url| (url, &mut query.url)),
+        _ if url.is_some() => return Err(CliError::usage("this command takes no URL; leave it out")),
+        _ => None,
+    };
+    match place {
+        Some((_, Some(_))) => return Err(CliError::usage("two URLs; give the server once")),
+        Some((url, place)) => *place = Some(url),
+        None => {}
+    }
+    if classic && !takes_classic {
+        return Err(CliError::usage("--classic goes with call; leave it out"));
+    }
+    Ok(())
+}
+
 /// Calls a function in the shape asked for.
 pub(crate) async fn answer(
     client: &Client,
@@ -85,7 +119,13 @@ fn target(words: Vec<String>) -> Result<(Option<String>, String), CliError> {
     let is_url = |word: &str| word.starts_with("http://") || word.starts_with("https://");
     match <[String; 2]>::try_from(words) {
         Ok([url, function]) if is_url(&url) => Ok((Some(url), function)),
-        Ok([url, _]) => Err(CliError::usage(format!("{url:?} is no URL; write: call [URL] FUNCTION"))),
+        Ok([server, function]) if server.contains([':', '.', '/']) || server == "localhost" => {
+            let wrong = format!("{server:?} has no http:// or https:// before it");
+            Err(CliError::usage(format!("{wrong}; perhaps: call http://{server} {function}")))
+        }
+        Ok([function, argument]) => Err(CliError::usage(format!(
+            "{argument:?}: arguments have names; write: call {function} --arg NAME={argument}"
+        ))),
         Err(words) => match words.into_iter().next() {
             Some(function) if !is_url(&function) => Ok((None, function)),
             _ => Err(CliError::usage("which function? write: call [URL] FUNCTION")),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use msp_client::ClientError;
 use msp_keyfile::KeyFileError;
 use msp_protocol::DecodeError;
+use serde_json::json;
 
 use crate::output;
 
@@ -16,6 +17,12 @@ pub(crate) enum CliError {
     Client(#[from] ClientError),
     #[error("nothing was changed")]
     Declined,
+    #[error(
+        "client.key is in this folder, and {} {} not, and no profile is of that key; put the server's key and the \
+         secret beside it, or give --profile NAME",
+        .missing.join(" and "), if .missing.len() == 1 { "is" } else { "are" }
+    )]
+    Incomplete { missing: Vec<&'static str> },
     #[error(
         "the enrolment line cannot be opened with {key} ({cause}); ask for a line made for your public key"
     )]
@@ -61,9 +68,29 @@ impl CliError {
         }
     }
 
-    /// Prints the message; those that scripts know from the original gen_key stand alone on their line.
-    pub(crate) fn print(&self) {
+    /// What a script tells it by: the server's code, or that of its kind.
+    fn code(&self) -> String {
         match self {
+            Self::Client(ClientError::Answer { code, .. }) => return code.to_string(),
+            Self::Client(ClientError::Connect { .. }) => "not_connected",
+            Self::Client(ClientError::Interrupted { .. } | ClientError::Timeout { .. }) => "no_answer",
+            Self::Client(ClientError::NotAuthentic { .. }) => "not_authentic",
+            Self::Client(ClientError::Refused { .. }) => "refused",
+            Self::Client(_) => "failed",
+            Self::Usage(_) => "usage",
+            _ => "local",
+        }
+        .to_owned()
+    }
+
+    /// Prints the message, for a script as JSON; those that scripts know from the original gen_key stand alone on their
+    /// line.
+    pub(crate) fn print(&self, json: bool) {
+        match self {
+            _ if json => {
+                let error = json!({"error": {"code": self.code(), "message": self.to_string()}});
+                output::note(&error.to_string());
+            }
             Self::Logged => {}
             Self::KeyNotFound(_) | Self::WrongKeyType(_) => output::note(&self.to_string()),
             _ => output::note(&format!("error: {self}")),

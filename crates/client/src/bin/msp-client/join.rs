@@ -7,23 +7,30 @@ use msp_client::Address;
 use msp_protocol::enrolment::Enrolment;
 use msp_protocol::{ClientName, PrivateKey};
 
-use crate::cli::Join;
+use crate::cli::{Common, Join};
 use crate::error::CliError;
+use crate::keys::CLIENT_KEY;
 use crate::output;
 use crate::profile::{self, Profile, Profiles};
 
 /// Shows what the line holds, asks, and writes the profile.
-pub(crate) fn run(join: &Join, named: Option<&str>, path: Option<&Path>) -> Result<(), CliError> {
+pub(crate) fn run(join: &Join, common: &Common, path: Option<&Path>) -> Result<(), CliError> {
     let path = path.ok_or(CliError::NoProfileFolder)?;
     let mut profiles = Profiles::read(path)?;
-    let name = match (named, &profiles.default) {
+    let name = match (&common.profile, &profiles.default) {
         (Some(named), _) => profile::name(named)?,
         (None, Some(default)) => default.clone(),
         (None, None) => profile::name("default")?,
     };
     let old = profiles.profiles.get(&name);
-    let (key, key_name) = private_key(join, &name, old)?;
     let line = if join.line == "-" { read_line()? } else { join.line.clone() };
+    if !Enrolment::is_line(&line) {
+        return Err(CliError::usage(
+            "join: this is no enrolment line; it begins with msp1: and is what `appendclient KEY --name NAME --url URL` \
+             prints to the operator",
+        ));
+    }
+    let (key, key_name) = private_key(join, &name, old)?;
     let enrolment =
         Enrolment::open(line.trim(), &key).map_err(|cause| CliError::Enrolment { key: key_name, cause })?;
     let address: Address = enrolment.url.parse().map_err(msp_client::ClientError::from)?;
@@ -31,11 +38,23 @@ pub(crate) fn run(join: &Join, named: Option<&str>, path: Option<&Path>) -> Resu
     if let Some(old) = old.filter(|old| old.server != enrolment.server && !join.force) {
         return Err(CliError::Pinned { profile: name.to_string(), pinned: old.server.fingerprint() });
     }
-    if !join.yes && !confirmed()? {
+    if !join.yes && !confirmed("Join?")? {
         return Err(CliError::Declined);
     }
-    let new =
-        Profile { url: address.to_string(), server: enrolment.server, key, secret: enrolment.secret.clone() };
+    let cafile = match &common.cafile {
+        Some(cafile) => Some(
+            std::path::absolute(cafile)
+                .map_err(|cause| CliError::Io { action: "find the --cafile", cause })?,
+        ),
+        None => old.and_then(|old| old.cafile.clone()),
+    };
+    let new = Profile {
+        url: address.to_string(),
+        server: enrolment.server,
+        key,
+        secret: enrolment.secret.clone(),
+        cafile,
+    };
     profiles.profiles.insert(name.clone(), new);
     profiles.default.get_or_insert_with(|| name.clone());
     profiles.write(path)?;
@@ -65,10 +84,10 @@ fn show(enrolment: &Enrolment, address: &Address, name: &ClientName, old: Option
     output::note(&format!("Profile:    {name}{replaces}"));
 }
 
-fn confirmed() -> Result<bool, CliError> {
+/// Asks; nobody to ask is an answer too: no.
+pub(crate) fn confirmed(question: &str) -> Result<bool, CliError> {
     let mut stderr = io::stderr().lock();
-    // Nobody to ask is an answer too: the end of standard input means no.
-    let _ = write!(stderr, "Join? (y|n) ").and_then(|()| stderr.flush());
+    let _ = write!(stderr, "{question} (y|n) ").and_then(|()| stderr.flush());
     drop(stderr);
     Ok(matches!(read_line()?.trim(), "y" | "Y" | "yes"))
 }
@@ -80,5 +99,3 @@ fn read_line() -> Result<String, CliError> {
         .map_err(|cause| CliError::Io { action: "read standard input", cause })?;
     Ok(line)
 }
-
-const CLIENT_KEY: &str = "client.key";

@@ -1,10 +1,12 @@
 //! Whose keys a command uses, and which server it calls.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use msp_client::ClientKeys;
+use msp_keyfile::KeyFileError;
 
 use crate::error::CliError;
+use crate::output;
 use crate::profile::{self, Profile, Profiles};
 
 /// What is needed to call: the keys, and the URL where a profile knows it.
@@ -12,6 +14,8 @@ use crate::profile::{self, Profile, Profiles};
 pub(crate) struct Identity {
     pub(crate) keys: ClientKeys,
     pub(crate) url: Option<String>,
+    /// The CA certificates that the profile trusts alone.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 impl Identity {
@@ -25,7 +29,8 @@ impl Identity {
     }
 }
 
-/// Chooses: the profile named, else the three files of the folder when all exist, else the default profile.
+/// Chooses: the profile named, else the three files of the folder when all exist, else the default profile. A private key
+/// in the folder without the other files is no other client's: it must be the profile's.
 pub(crate) fn choose(
     named: Option<&str>,
     folder: &Path,
@@ -41,27 +46,41 @@ pub(crate) fn choose(
     }
     let path = profiles.ok_or(CliError::NoProfileFolder)?;
     match Profiles::read(path)?.chosen(path)? {
+        Some(profile) if is_of_another(profile, folder)? => Err(CliError::Incomplete { missing }),
         Some(profile) => Ok(of_profile(profile)),
         None => Err(CliError::NoKeys { missing, profiles: path.to_owned() }),
     }
 }
 
+/// True when the folder has a private key, and not the profile's.
+fn is_of_another(profile: &Profile, folder: &Path) -> Result<bool, CliError> {
+    match msp_keyfile::read_private_key(&folder.join(CLIENT_KEY)) {
+        Ok(key) => Ok(key.public() != profile.key.public()),
+        Err(KeyFileError::NotFound { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn of_profile(profile: &Profile) -> Identity {
-    Identity { keys: profile.keys(), url: Some(profile.url.clone()) }
+    Identity { keys: profile.keys(), url: Some(profile.url.clone()), ca_file: profile.cafile.clone() }
 }
 
 fn of_folder(folder: &Path) -> Result<Identity, CliError> {
     let [secret, private, server] = FILES.map(|name| folder.join(name));
+    for path in [&secret, &private].into_iter().filter(|path| !msp_keyfile::is_private(path)) {
+        output::warn_of_readers(path);
+    }
     let keys = ClientKeys {
         private: msp_keyfile::read_private_key(&private)?,
         server: msp_keyfile::read_public_key(&server)?,
         secret: msp_keyfile::read_secret(&secret)?,
     };
-    Ok(Identity { keys, url: None })
+    Ok(Identity { keys, url: None, ca_file: None })
 }
 
 /// The files of the original's demo client.
-const FILES: [&str; 3] = ["client.secret", "client.key", "server.pub"];
+const FILES: [&str; 3] = ["client.secret", CLIENT_KEY, "server.pub"];
+pub(crate) const CLIENT_KEY: &str = "client.key";
 
 #[cfg(test)]
 mod tests;

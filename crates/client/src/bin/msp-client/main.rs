@@ -10,12 +10,13 @@ mod join;
 mod keys;
 mod output;
 mod profile;
+mod profiles;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
-use msp_client::Client;
+use msp_client::{Address, Client};
 
 use crate::cli::{Cli, Command, Common};
 use crate::commands::PreparedCall;
@@ -31,10 +32,11 @@ fn main() -> ExitCode {
         }
     };
     let is_demo = cli.command.is_none();
+    let json = cli.command.as_ref().is_some_and(Command::json);
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error.print();
+            error.print(json);
             if is_demo { ExitCode::FAILURE } else { error.exit_code() }
         }
     }
@@ -42,12 +44,10 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), CliError> {
     let Cli { url, classic, common, command } = cli;
-    let Some(command) = command else {
+    let Some(mut command) = command else {
         return with_client(&common, url, async |client| demo::run(client, classic).await);
     };
-    if url.is_some() || classic {
-        return Err(CliError::usage("the URL and --classic go behind the command's name"));
-    }
+    commands::take_from_before(&mut command, url, classic)?;
     match command {
         Command::Call(call) => {
             let mut call = PreparedCall::new(call)?;
@@ -62,15 +62,14 @@ fn run(cli: Cli) -> Result<(), CliError> {
             with_client(&common, query.url, async |client| commands::functions(client, query.json).await)
         }
         Command::GenKey(options) => gen_key::run(&options),
-        Command::Join(join) => {
-            join::run(&join, common.profile.as_deref(), profile::path(environment).as_deref())
-        }
+        Command::Join(join) => join::run(&join, &common, profile::path(environment).as_deref()),
         Command::Man { dir: Some(folder), .. } => clap_mangen::generate_to(Cli::command(), folder)
             .map_err(|cause| CliError::Io { action: "write the manual pages", cause }),
         Command::Man { command, dir: None } => manual(command.as_deref()),
         Command::Ping(query) => {
             with_client(&common, query.url, async |client| commands::ping(client, query.json).await)
         }
+        Command::Profile(command) => profiles::run(&command, profile::path(environment).as_deref()),
     }
 }
 
@@ -80,10 +79,17 @@ fn with_client(
     url: Option<String>,
     command: impl AsyncFnOnce(&Client) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
+    // Before the keys: a word that is no URL is no reason to look for any.
+    let given = url.map(|url| url.parse::<Address>()).transpose().map_err(msp_client::ClientError::from)?;
+    let url = given.map(|address| address.to_string());
     let profiles = profile::path(environment);
     let identity = keys::choose(common.profile.as_deref(), Path::new(""), profiles.as_deref())?;
     let url = identity.url(url)?;
-    let client = Client::builder(&url).keys(identity.keys).timeout(common.timeout).build()?;
+    let mut builder = Client::builder(&url).keys(identity.keys).timeout(common.timeout);
+    if let Some(ca_file) = common.cafile.clone().or(identity.ca_file) {
+        builder = builder.ca_file(ca_file);
+    }
+    let client = builder.build()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -1,6 +1,7 @@
 //! Results go to standard output, everything else to standard error.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
 use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
@@ -43,12 +44,23 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), CliError> {
 
 /// Prints the functions as a table for a person.
 pub(crate) fn print_functions(functions: &[FunctionInfo]) -> Result<(), CliError> {
+    let rows = functions.iter().map(|function| {
+        let description = function.description.clone().unwrap_or_default();
+        [function.name.to_string(), function.access.clone(), description]
+    });
+    print_table(["FUNCTION", "ACCESS", "DESCRIPTION"], rows)
+}
+
+/// Prints rows as a table for a person.
+pub(crate) fn print_table<const N: usize>(
+    header: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> Result<(), CliError> {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["FUNCTION", "ACCESS", "DESCRIPTION"]);
-    for function in functions {
-        let description = function.description.as_deref().unwrap_or_default();
-        table.add_row([function.name.as_str(), &function.access, description].map(printable));
+    table.set_header(header);
+    for row in rows {
+        table.add_row(row.map(|cell| printable(&cell)));
     }
     print(&table.trim_fmt())
 }
@@ -66,6 +78,11 @@ pub(crate) async fn while_waiting<T>(something: impl Future<Output = T>) -> T {
 pub(crate) fn note(text: &str) {
     let shown = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { ' ' } else { c };
     let _ = writeln!(io::stderr().lock(), "{}", text.chars().map(shown).collect::<String>());
+}
+
+/// Says that others may read a file with a secret.
+pub(crate) fn warn_of_readers(path: &Path) {
+    note(&format!("warning: others may read {0}; run: chmod 600 {0}", path.display()));
 }
 
 /// A text from the server that cannot steer the terminal.

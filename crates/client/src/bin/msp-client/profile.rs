@@ -37,6 +37,9 @@ pub(crate) struct Profile {
     pub(crate) key: PrivateKey,
     #[serde(with = "secret")]
     pub(crate) secret: Secret,
+    /// For https, the only CA certificates that are trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cafile: Option<PathBuf>,
 }
 
 impl Profile {
@@ -54,7 +57,7 @@ impl Profiles {
             Err(error) => return Err(error.into()),
         };
         if !msp_keyfile::is_private(path) {
-            output::note(&format!("warning: others may read {0}; run: chmod 600 {0}", path.display()));
+            output::warn_of_readers(path);
         }
         // The error's own text would quote the line, and with it a secret.
         toml::from_str(&text).map_err(|error| {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use msp_core::{Access, FunctionLimits, PluginsSpec, Reach, ReachPath};
+use msp_protocol::envelope::whole_numbers_fit;
 use serde_json::{Map, Value};
 
 use crate::python::generation::read;
@@ -155,7 +156,11 @@ fn members(path: &Path) -> Result<Map<String, Value>, String> {
     if u64::try_from(text.len()).is_ok_and(|length| length > LARGEST_JSON) {
         return Err(format!("larger than {LARGEST_JSON} bytes"));
     }
-    serde_json::from_slice(&text).map_err(|error| format!("no JSON object: {error}"))
+    let members = serde_json::from_slice(&text).map_err(|error| format!("no JSON object: {error}"))?;
+    match whole_numbers_fit(&text) {
+        true => Ok(members),
+        false => Err("a whole number in it is beyond 64 bits; write it as text".to_owned()),
+    }
 }
 
 fn access(value: &str) -> Option<Access> {

@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use msp_core::{RunError, WebAnswer, WebRequest};
-use msp_protocol::envelope::{MAX_VALUE_DEPTH, levels};
+use msp_protocol::envelope::{MAX_VALUE_DEPTH, levels, whole_numbers_fit};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::python::serving::message;
+use crate::python::serving::{BEYOND_64_BITS, message};
 
 /// Bytes that an answer may have beside its body: letter, length, status and headers.
 pub(super) const AROUND: usize = 64 * 1024;
@@ -133,6 +133,7 @@ pub(super) fn value(answer: WebAnswer) -> Result<Value, RunError> {
             .map_err(|_| RunError::Failed("it answered bytes, which only its REST route can carry".into()));
     }
     match serde_json::from_slice(&answer.body) {
+        Ok(_) if !whole_numbers_fit(&answer.body) => Err(RunError::Failed(BEYOND_64_BITS.into())),
         Ok(value) if levels(&value) > MAX_VALUE_DEPTH => {
             Err(RunError::Failed(format!("its answer is nested deeper than {MAX_VALUE_DEPTH} levels")))
         }

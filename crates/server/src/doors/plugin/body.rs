@@ -8,10 +8,12 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::Bytes;
 use form_urlencoded::{Serializer, parse};
 use futures_util::TryStreamExt as _;
+use msp_protocol::envelope::whole_numbers_fit;
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
 use super::decoding::{Charset, Unreadable};
+use crate::problem::BEYOND_64_BITS;
 
 /// What a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,8 +90,10 @@ pub(super) async fn values(
 }
 
 fn json(body: &[u8], charset: Charset) -> Result<Value, Unreadable> {
-    serde_json::from_str(&charset.text(body)?)
-        .map_err(|error| Unreadable::Broken(format!("the body is no JSON that can be read: {error}")))
+    let text = charset.text(body)?;
+    let broken = |why: &str| Unreadable::Broken(format!("the body is no JSON that can be read: {why}"));
+    let value = serde_json::from_str(&text).map_err(|error| broken(&error.to_string()))?;
+    if whole_numbers_fit(text.as_bytes()) { Ok(value) } else { Err(broken(BEYOND_64_BITS)) }
 }
 
 /// The pairs of a form, each as it was before it was encoded.

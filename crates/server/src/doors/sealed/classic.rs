@@ -48,7 +48,7 @@ pub(super) async fn answer(state: &State, incoming: &Incoming, request: Request)
             state.guard.note_failure(incoming.peer.address, incoming.peer.is_hop, Some(&claim.entry.digest));
             reason
         }
-        Err(Refused::Skewed { reason, .. } | Refused::Limited(reason)) => reason,
+        Err(Refused::Skewed { reason, .. } | Refused::Limited(reason) | Refused::Closed(_, reason)) => reason,
     };
     state.refuse(incoming, Some(claim.entry.label()), "401", reason);
     Outcome::Refused

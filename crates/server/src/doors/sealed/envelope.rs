@@ -1,7 +1,7 @@
 //! The envelope shape: one authenticated message.
 
 use actix_web::http::StatusCode;
-use msp_core::{Guard as _, Item, Shape};
+use msp_core::{CallError, Guard as _, Item, Shape};
 use msp_protocol::envelope::{Answer, Failure, Message, Outer, PairKeys, Rid};
 use msp_protocol::{DecodeError, Digest, OsRng};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use super::{Incoming, Outcome};
 use crate::access::Access;
 use crate::directory::Entry;
 use crate::peer::Peer;
-use crate::problem::{CallRefusal, clock_skew};
+use crate::problem::{BEYOND_64_BITS, CallRefusal, clock_skew, closed};
 use crate::state::State;
 
 pub(super) async fn answer(state: &State, incoming: &Incoming, sealed: &[u8]) -> Outcome {
@@ -38,7 +38,7 @@ pub(super) async fn answer(state: &State, incoming: &Incoming, sealed: &[u8]) ->
             return Outcome::Refused;
         }
     };
-    let Message { secret, ts, entry: function, rid, args } = message;
+    let Message { secret, ts, entry: function, rid, args, exact } = message;
     let claim = Claim { items: vec![item(&rid, &entry.digest)], entry, secret, ts };
     let sealer = Sealer { state, incoming, pair, rid };
     if let Err(refused) = state.prove(&claim, &directory).await {
@@ -46,7 +46,11 @@ pub(super) async fn answer(state: &State, incoming: &Incoming, sealed: &[u8]) ->
     }
     let caller = state.caller(incoming, &claim.entry, Shape::Envelope);
     let access = Access::begin(&*state.clock, &caller, || Some(claim.entry.label()), &function);
-    let refusal = match state.run(&caller, &function, args).await {
+    let called = match exact {
+        true => state.run(&caller, &function, args).await,
+        false => Err(CallRefusal::Call(CallError::BadArguments(BEYOND_64_BITS.to_owned()))),
+    };
+    let refusal = match called {
         Ok(value) => match sealer.seal_value(value) {
             Ok(outcome) => {
                 access.end("ok");
@@ -105,6 +109,9 @@ impl Sealer<'_> {
             Refused::Skewed { not_before, tell: true, reason } => {
                 let outcome = self.seal(StatusCode::UNAUTHORIZED, Err(clock_skew(not_before)));
                 ("clock_skew", reason, outcome)
+            }
+            Refused::Closed(code, reason) => {
+                (code.as_str(), reason, self.seal(StatusCode::OK, Err(closed(code))))
             }
             Refused::Limited(reason) => {
                 let refusal = CallRefusal::Limited(reason.clone());

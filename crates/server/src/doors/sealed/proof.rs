@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use msp_core::{Admission, Caller, Door, Guard as _, Item, Link, Reason, Rejection, Shape, call, permit};
-use msp_protocol::{Digest, FunctionName, UnixSecond};
+use msp_protocol::{Digest, ErrorCode, FunctionName, UnixSecond};
 use serde_json::Value;
 
 use super::Incoming;
@@ -27,6 +27,8 @@ pub(super) enum Refused {
     Skewed { not_before: UnixSecond, tell: bool, reason: Reason },
     /// Proven, but the guard cannot take it.
     Limited(Reason),
+    /// Proven, by a client that is disabled or has expired.
+    Closed(ErrorCode, Reason),
 }
 
 impl State {
@@ -38,7 +40,7 @@ impl State {
         // Before the guard judges it, or else what it refuses now might be forgiven when the old secret ends. A request
         // that is too old leaves no trace in the guard, and is no use of the new secret.
         let too_old = claim.ts < now.saturating_sub(self.settings.load().clients.request_ttl.as_secs());
-        let ends = !too_old && claim.entry.ends_previous(&claim.secret);
+        let ends = !too_old && claim.entry.closed(now).is_none() && claim.entry.ends_previous(&claim.secret);
         if ends && !self.end_previous_secret(client, claim.secret).await {
             return Err(Refused::Limited(Reason::GuardUnavailable));
         }
@@ -47,7 +49,8 @@ impl State {
         // The secret may have ended meanwhile, and with it the floor that stood for its requests.
         let directory = self.directory.load();
         let entry = directory.by_digest(&client).ok_or(Refused::Unproven(Reason::Stranger))?;
-        entry.judge(&claim.secret, now, &directory).map_err(Refused::Unproven)
+        entry.judge(&claim.secret, now, &directory).map_err(Refused::Unproven)?;
+        entry.closed(now).map_or(Ok(()), |(code, reason)| Err(Refused::Closed(code, reason)))
     }
 
     /// Makes the caller of a proven request.

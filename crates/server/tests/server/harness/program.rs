@@ -34,10 +34,14 @@ impl Bench {
         self.folder.path().join(name)
     }
 
+    /// Writes a file; a key or secret is private.
     pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
+        std::fs::write(&path, text).unwrap();
+        if name.ends_with(".secret") || name.ends_with(".key") {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
     }
 
     /// Writes a file that can be run.

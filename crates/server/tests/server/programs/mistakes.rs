@@ -2,7 +2,6 @@
 //!
 //! The snapshot is a table in Markdown, mistake → exit code → message; each message must be one line.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 
 use msp_protocol::{OsRng, PrivateKey};
@@ -189,9 +188,6 @@ fn put(bench: &Bench, files: &[(&str, &str)]) {
             _ => (*text).to_owned(),
         };
         bench.write(name, &made);
-        if name.ends_with(".key") {
-            std::fs::set_permissions(bench.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
-        }
     }
 }
 

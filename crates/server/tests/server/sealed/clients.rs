@@ -73,14 +73,21 @@ async fn a_disabled_or_expired_client_is_refused_and_comes_back_when_the_operato
     let name = "laptop".parse().unwrap();
     server.registry.set_disabled(&name, true, "test").await.unwrap();
     server.up_to_date().await;
-    assert_eq!(caller.call(&server, NOW, "time_test", None).await, (401, Err(String::new())));
+    assert_eq!(caller.call(&server, NOW, "time_test", None).await, (200, Err("disabled".to_owned())));
     assert_eq!(server.why().await, "the client is disabled");
+    // Only who proves itself is told, and once.
+    let stranger = Caller { secret: Secret::generate(&mut OsRng), ..caller.clone() };
+    assert_eq!(stranger.call(&server, NOW, "time_test", None).await, (401, Err(String::new())));
+    let (_, body) = caller.envelope(NOW, "time_test", None);
+    assert_eq!(server.post(body.clone()).await.status, 200);
+    server.post(body).await.assert_plain();
+    server.post(caller.classic(NOW, "time_test")).await.assert_plain();
     server.registry.set_disabled(&name, false, "test").await.unwrap();
     server.registry.set_expiry(&name, Some(NOW + 5), "test").await.unwrap();
     server.up_to_date().await;
     assert_eq!(caller.call(&server, NOW, "time_test", None).await.0, 200);
     server.clock().set_unix(NOW + 5);
-    assert_eq!(caller.call(&server, NOW + 5, "time_test", None).await, (401, Err(String::new())));
+    assert_eq!(caller.call(&server, NOW + 5, "time_test", None).await, (200, Err("expired".to_owned())));
     assert_eq!(server.why().await, "the client has expired");
 }
 

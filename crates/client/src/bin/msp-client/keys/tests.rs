@@ -46,6 +46,7 @@ fn profile(name: &str) -> Profile {
         server: server_key(),
         key: PrivateKey::generate(&mut OsRng),
         secret: Secret::generate(&mut OsRng),
+        cafile: None,
     }
 }
 
@@ -60,7 +61,10 @@ fn a_named_profile_comes_before_the_files_and_the_files_before_the_default_profi
     assert_eq!(home.choose(Some("work")).unwrap().url.as_deref(), Some("http://work/v1/"));
     assert_eq!(home.choose(None).unwrap().url, None);
 
+    // Without its server's key the private key in the folder is no other client's.
     fs::remove_file(home.folder.path().join("server.pub")).unwrap();
+    assert!(matches!(home.choose(None), Err(CliError::Incomplete { .. })));
+    fs::remove_file(home.folder.path().join("client.key")).unwrap();
     assert_eq!(home.choose(None).unwrap().url.as_deref(), Some("http://home/v1/"));
 }
 

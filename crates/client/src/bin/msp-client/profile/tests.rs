@@ -12,6 +12,7 @@ fn profile() -> Profile {
         server: *PrivateKey::generate(&mut OsRng).public(),
         key: PrivateKey::generate(&mut OsRng),
         secret: Secret::generate(&mut OsRng),
+        cafile: None,
     }
 }
 
