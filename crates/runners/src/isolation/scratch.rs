@@ -7,8 +7,8 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, fstat, open, openat, renameat, unlinkat};
 use rustix::io::Errno;
@@ -21,11 +21,11 @@ const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOL
 /// To list a folder that is open already.
 const LIST: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// The folder that holds all of them. Another user may pass through it, and not list it.
+/// The folder that holds all of them, made when the first is. Another user may pass through it, and not list it.
 #[derive(Debug)]
 pub(super) struct Scratch {
     path: PathBuf,
-    folder: OwnedFd,
+    folder: OnceLock<OwnedFd>,
     user: Option<WorkerUser>,
     number: AtomicU64,
 }
@@ -33,17 +33,7 @@ pub(super) struct Scratch {
 impl Scratch {
     /// Takes the folder into use; what a killed server has left in it is removed.
     pub(super) fn claim(path: PathBuf, user: Option<WorkerUser>) -> io::Result<Arc<Self>> {
-        match DirBuilder::new().mode(0o711).create(&path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-        let others = |_| io::Error::other("it is another user's; remove it");
-        let folder = open(&path, FOLDER, Mode::empty()).map_err(others)?;
-        if fstat(&folder)?.st_uid != geteuid().as_raw() {
-            return Err(others(Errno::PERM));
-        }
-        // Whatever the umask is.
-        set_mode(&folder, 0o711)?;
+        let folder = open_own(&path)?;
         let mut left = names(&folder)?;
         // Long names first: they are in the way of what is moved beside shorter ones.
         left.sort_unstable_by_key(|name| std::cmp::Reverse(name.len()));
@@ -51,7 +41,18 @@ impl Scratch {
             // What cannot be removed is in nobody's way.
             let _stays = remove(&folder, &name);
         }
-        Ok(Arc::new(Self { path: path.canonicalize()?, folder, user, number: AtomicU64::new(0) }))
+        let path = path.canonicalize()?;
+        // A server that runs no process leaves none, however it ends.
+        let _something_stays = std::fs::remove_dir(&path);
+        Ok(Arc::new(Self { path, folder: OnceLock::new(), user, number: AtomicU64::new(0) }))
+    }
+
+    fn opened(&self) -> io::Result<&OwnedFd> {
+        if self.folder.get().is_none() {
+            let folder = open_own(&self.path)?;
+            return Ok(self.folder.get_or_init(|| folder));
+        }
+        self.folder.get().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -60,6 +61,7 @@ impl Scratch {
 
     /// Makes a new private folder.
     pub(super) fn folder(self: &Arc<Self>) -> io::Result<PrivateFolder> {
+        self.opened()?;
         let name = self.number.fetch_add(1, Ordering::Relaxed).to_string();
         let path = self.path.join(&name);
         DirBuilder::new().mode(0o700).create(&path)?;
@@ -78,6 +80,22 @@ impl Drop for Scratch {
     }
 }
 
+/// Opens the folder, which is ours, and makes it when it is not there.
+fn open_own(path: &Path) -> io::Result<OwnedFd> {
+    match DirBuilder::new().mode(0o711).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let others = |_| io::Error::other("it is another user's; remove it");
+    let folder = open(path, FOLDER, Mode::empty()).map_err(others)?;
+    if fstat(&folder)?.st_uid != geteuid().as_raw() {
+        return Err(others(Errno::PERM));
+    }
+    // Whatever the umask is.
+    set_mode(&folder, 0o711)?;
+    Ok(folder)
+}
+
 /// One process's folder; removed with all in it when this is dropped, which may take its time.
 #[derive(Debug)]
 pub(crate) struct PrivateFolder {
@@ -94,7 +112,7 @@ impl PrivateFolder {
 
 impl Drop for PrivateFolder {
     fn drop(&mut self) {
-        let _stays = remove(&self.all.folder, &self.name);
+        let _stays = self.all.opened().and_then(|folder| remove(folder, &self.name));
     }
 }
 
@@ -201,7 +219,7 @@ mod tests {
         assert!(outside.join("file").is_symlink());
         drop(all);
         let all = Scratch::claim(folder.clone(), None).unwrap();
-        assert_eq!(folder.read_dir().unwrap().count(), 0);
+        assert!(!folder.exists());
         assert!(outside.join("file").is_symlink());
         drop(all);
     }
@@ -230,6 +248,8 @@ mod tests {
         std::fs::create_dir_all(folder.join("7/left")).unwrap();
         std::fs::create_dir_all(folder.join("7-0/behind")).unwrap();
         let all = Scratch::claim(folder.clone(), None).unwrap();
+        assert!(!folder.exists(), "made by the first process");
+        drop(all.folder().unwrap());
         assert_eq!(folder.read_dir().unwrap().count(), 0);
         drop(all);
         std::os::unix::fs::symlink("/tmp", &folder).unwrap();

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::place::{Place, Plan};
+use super::place::{Place, Plan, scratch_of};
+use crate::harness::program::Bench;
 use crate::harness::until;
 
 /// Forks twice, tries to leave its group and session, and says who is left.
@@ -195,4 +196,14 @@ async fn a_start_ends_what_functions_of_a_killed_server_have_left() {
     assert!(again.log.lock().unwrap().contains("processes of functions that a killed server has left"));
     ends(&orphan).await;
     assert!(again.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_runs_no_process_leaves_no_folder_however_it_ends() {
+    let bench = Bench::new();
+    bench.write("config/modules.ini", "[Modules]\ntime_test=simple_time\n");
+    let server = bench.serve();
+    let scratch = scratch_of(&bench);
+    assert!(!server.kill().success());
+    assert!(!scratch.exists());
 }

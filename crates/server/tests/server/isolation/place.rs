@@ -218,8 +218,13 @@ impl Place {
 
     /// The folder of the functions' temporary folders.
     pub(super) fn scratch(&self) -> PathBuf {
-        let place = self.bench.path("sec").canonicalize().unwrap();
-        let digest = msp_protocol::Digest::of(place.as_os_str().as_encoded_bytes()).to_string();
-        std::env::temp_dir().join(format!("msp-{}", &digest[..16]))
+        scratch_of(&self.bench)
     }
+}
+
+/// The folder for temporary files of a server that has its keys in `sec`.
+pub(super) fn scratch_of(bench: &Bench) -> PathBuf {
+    let place = bench.path("sec").canonicalize().unwrap();
+    let digest = msp_protocol::Digest::of(place.as_os_str().as_encoded_bytes()).to_string();
+    std::env::temp_dir().join(format!("msp-{}", &digest[..16]))
 }
