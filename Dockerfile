@@ -39,7 +39,7 @@ COPY --from=build /out/ /usr/local/lib/msp/
 COPY docker/entrypoint docker/as-server-user docker/server-user util/install /usr/local/lib/msp/
 COPY config-docker/ /defaults/config/
 COPY modules/ /defaults/modules/
-# Server and client by their own names; the tools of the operator as the server's user, so that their files are the
+# A configuration that names no Keypath means the volume. Server and client by their own names; the tools of the operator as the server's user, so that their files are the
 # server's.
 RUN ln -s ../lib/msp/msp-server ../lib/msp/msp-client /usr/local/bin/ && \
     for tool in msp-admin gen_key appendclient purgeclients; do \
@@ -47,7 +47,7 @@ RUN ln -s ../lib/msp/msp-server ../lib/msp/msp-client /usr/local/bin/ && \
     done && \
     /usr/local/lib/msp/install --from /usr/local/lib/msp --texts && rm /usr/local/lib/msp/install && \
     touch /defaults/modules/__init__.py /defaults/modules/module-requirements.txt && \
-    mkdir -p /config /app/modules /app/venv /log /sec
+    mkdir -p /config /app/modules /app/venv /log /sec && ln -s /sec /app/sec
 ENV MSP_CONFIG_PATH=/config/config.ini MSP_MODCONF_PATH=/config/modules.ini MSP_LOGFILE_PATH=/log
 WORKDIR /app
 EXPOSE 8000

@@ -51,25 +51,27 @@ impl Transport {
     /// 307 and 308 are followed to the same host, from plain HTTP to TLS too: what is sent is sealed to the server's key,
     /// wherever it goes.
     pub(crate) async fn post(&self, body: String) -> Result<Reply, ClientError> {
+        let posted = tokio::time::timeout(self.timeout, self.post_and_follow(&body)).await;
+        posted.unwrap_or_else(|_| {
+            Err(ClientError::Timeout { address: self.address.clone(), after: self.timeout })
+        })
+    }
+
+    async fn post_and_follow(&self, body: &str) -> Result<Reply, ClientError> {
         let mut url = self.address.url();
         for _ in 0..=REDIRECTS {
             let http = self.client_for(&url)?;
             let request = http.post(url.clone()).header(header::CONTENT_TYPE, "application/json");
             let response =
-                request.body(body.clone()).send().await.map_err(|error| self.failed(&url, &error))?;
-            match response.status() {
-                status if !status.is_redirection() => {
-                    let body = self.read(&url, response).await?;
-                    return Ok(Reply { status, body });
-                }
-                _ => url = self.redirected(&url, &response)?,
+                request.body(body.to_owned()).send().await.map_err(|error| self.failed(&url, &error))?;
+            if !response.status().is_redirection() {
+                let status = response.status();
+                return Ok(Reply { status, body: self.read(&url, response).await? });
             }
+            url = self.redirected(&url, &response)?;
         }
-        Err(ClientError::Redirect {
-            address: self.address.clone(),
-            status: 308,
-            to: "itself, again and again".into(),
-        })
+        let to = "itself, again and again".to_owned();
+        Err(ClientError::Redirect { address: self.address.clone(), status: 308, to })
     }
 
     fn client_for(&self, url: &Url) -> Result<&reqwest::Client, ClientError> {
@@ -132,7 +134,7 @@ impl Transport {
             return ClientError::Connect { address, cause };
         }
         let hint = TLS_HINTS.iter().find(|(fault, _)| cause.contains(fault));
-        let cause = hint.map_or(cause.clone(), |(fault, hint)| format!("{fault}: {hint}"));
+        let cause = hint.map_or(cause.clone(), |(_, hint)| format!("{cause}; {hint}"));
         if error.is_connect() {
             ClientError::Connect { address, cause }
         } else if error.is_timeout() {
@@ -187,18 +189,13 @@ fn root_cause(error: &reqwest::Error) -> String {
     text.escape_debug().to_string()
 }
 
-/// What would be right, by rustls's word for what is wrong with a server's certificate.
-const TLS_HINTS: [(&str, &str); 4] = [
-    (
-        "UnknownIssuer",
-        "no CA that is trusted here has issued its certificate; name yours with --cafile or SSL_CERT_FILE",
-    ),
-    ("CaUsedAsEndEntity", "its certificate is a CA's; make the server's own with basicConstraints=CA:FALSE"),
-    (
-        "NotValidForName",
-        "its certificate is for other names; call it by one of those, or have it issued for this one",
-    ),
-    ("Expired", "its certificate has expired, or this machine's clock is wrong"),
+/// What would be right, by rustls's words for what is wrong with a server's certificate.
+const TLS_HINTS: [(&str, &str); 5] = [
+    ("UnknownIssuer", "no CA that is trusted here has issued it; name yours with --cafile or SSL_CERT_FILE"),
+    ("CaUsedAsEndEntity", "it is a CA's; make the server's own with basicConstraints=CA:FALSE"),
+    ("not valid for name", "call the server by a name that it holds, or have it issued for this one"),
+    ("certificate expired", "have it renewed, or correct this machine's clock"),
+    ("not valid yet", "wait, or correct this machine's clock"),
 ];
 
 /// How many redirects one request follows.

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser as _;
 use msp_core::clock::SystemClock;
@@ -63,10 +64,13 @@ fn start(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
         tokio::spawn(signals.obey(server.handle()));
         Ok(server.run().await?)
     });
-    // A file that cannot be read, on a mount that has gone, keeps nobody from stopping.
-    runtime.shutdown_background();
+    // What functions have left is removed; a file on a mount that has gone keeps nobody from stopping.
+    runtime.shutdown_timeout(LAST_WORK);
     done
 }
+
+/// How long what is still being put away may take at the end.
+const LAST_WORK: Duration = Duration::from_secs(2);
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()

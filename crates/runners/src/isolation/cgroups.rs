@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::processes::MORE;
@@ -31,7 +32,11 @@ pub fn own_control_group() -> Result<PathBuf, String> {
         fs::read_to_string("/proc/self/cgroup").map_err(|error| format!("/proc/self/cgroup: {error}"))?;
     let mounts = fs::read_to_string("/proc/self/mountinfo")
         .map_err(|error| format!("/proc/self/mountinfo: {error}"))?;
-    let folder = place(&own, &mounts).ok_or("this machine has no cgroup v2")?;
+    let mut folder = place(&own, &mounts).ok_or("this machine has no cgroup v2")?;
+    // A server that was started from within another's group.
+    if folder.ends_with(SERVER) {
+        folder.pop();
+    }
     let given = || {
         ["user.delegate", "trusted.delegate"].iter().any(|name| {
             let mut value = [0; 4];
@@ -48,6 +53,15 @@ pub fn own_control_group() -> Result<PathBuf, String> {
     // Root may write everywhere; in a name space of its own, what is visible of the tree is the container's.
     if !all_in_it || (geteuid().is_root() && !given() && !own.lines().any(|line| line == "0::/")) {
         return Err("none was given to it; right would be Delegate=yes in its systemd unit".to_owned());
+    }
+    // A terminal's group is its user's to write, and not the server's: it would take the shell along.
+    let others = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+    let own = std::process::id().to_string();
+    if others.lines().any(|process| process != own && process != "1") {
+        return Err(
+            "it shares its group with other processes; right would be Delegate=yes in its systemd unit"
+                .to_owned(),
+        );
     }
     Ok(folder)
 }
@@ -86,7 +100,10 @@ impl Cgroups {
         let server = folder.join(SERVER);
         make(&server)?;
         for process in fs::read_to_string(folder.join("cgroup.procs"))?.lines() {
-            write(&server, "cgroup.procs", process)?;
+            match write(&server, "cgroup.procs", process) {
+                Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => {} // it has ended
+                moved => moved?,
+            }
         }
         write(&folder, "cgroup.subtree_control", "+memory +pids")?;
         let all = Self { folder, prefix: format!("{name}-"), number: AtomicU64::new(0) };

@@ -200,10 +200,12 @@ impl Isolation {
     ) -> Result<Confinement, Exposed> {
         let of = |writable: bool| {
             let paths = reach.paths.iter().filter(move |path| path.writable == writable);
-            paths.map(|path| self.places.given(&path.path))
+            paths.map(|path| self.places.given(&path.path, path.writable))
         };
         let readable: Vec<_> = self.folders().iter().chain(roots).cloned().chain(of(false)).collect();
         let writable: Vec<_> = of(true).collect();
+        // From here on nobody else can make it; whether it cannot be made, a start of a process tells.
+        let _told_later = self.scratch.hold();
         if let Some(exposed) = self.places.exposed(readable.iter().chain(&writable)) {
             return Err(exposed);
         }

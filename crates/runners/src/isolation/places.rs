@@ -1,6 +1,7 @@
 //! Where the paths of the settings lead.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,13 +9,15 @@ use super::Exposed;
 use super::files::settled;
 
 /// The paths of the settings, without links. A link of the operator's is followed again at each reload, that of a folder
-/// of the search path whenever files are looked at. No link is followed when a process starts: one that a function puts
-/// in the place of a path leads nowhere.
+/// of the search path whenever files are looked at. No link is followed when a process starts, and none ever again that
+/// stands where a function may write: it leads where it led.
 #[derive(Debug)]
 pub(super) struct Places {
     search_path: Vec<PathBuf>,
     private: Vec<PathBuf>,
     now: Mutex<Now>,
+    /// Held while links are followed, which may take long where a mount hangs; nothing else waits for it.
+    following: Mutex<()>,
 }
 
 /// Where they lead now.
@@ -24,11 +27,18 @@ struct Now {
     /// What no function may reach.
     private: Vec<PathBuf>,
     /// What functions were given.
-    given: HashMap<PathBuf, PathBuf>,
+    given: HashMap<PathBuf, Given>,
     /// How often one of these has come to lead elsewhere.
     moves: u64,
     /// Why the search path stays as it was, although it leads elsewhere.
     refused: Option<Exposed>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Given {
+    leads: PathBuf,
+    /// Whether some function may change what is there.
+    writable: bool,
 }
 
 impl Places {
@@ -39,7 +49,7 @@ impl Places {
             private: private.iter().map(|path| settled(path)).collect(),
             ..Now::default()
         };
-        Self { search_path, private, now: Mutex::new(now) }
+        Self { search_path, private, now: Mutex::new(now), following: Mutex::default() }
     }
 
     /// The folders of the search path.
@@ -48,8 +58,16 @@ impl Places {
     }
 
     /// Where a path led when it was first asked for since the last reload.
-    pub(super) fn given(&self, path: &Path) -> PathBuf {
-        self.now().given.entry(path.to_owned()).or_insert_with(|| settled(path)).clone()
+    pub(super) fn given(&self, path: &Path, writable: bool) -> PathBuf {
+        if let Some(known) = self.now().given.get_mut(path) {
+            known.writable |= writable;
+            return known.leads.clone();
+        }
+        let leads = settled(path);
+        let mut now = self.now();
+        let known = now.given.entry(path.to_owned()).or_insert(Given { leads, writable });
+        known.writable |= writable;
+        known.leads.clone()
     }
 
     /// The first of the paths, which have no links, that holds a private one, or lies in one.
@@ -57,28 +75,44 @@ impl Places {
         self.now().exposed(paths)
     }
 
-    /// Follows the links of the search path again, and of all paths at a reload. What is not there at the
-    /// moment stays what it was: a link that is being replaced may be missing for an instant. Gives how often a path has
-    /// come to lead elsewhere since the start.
+    /// Follows the links of the search path again, and of all paths at a reload. What is not there at the moment stays
+    /// what it was: a link that is being replaced may be missing for an instant. Gives how often a path has come to lead
+    /// elsewhere since the start.
     pub(super) fn follow(&self, reload: bool) -> u64 {
+        let _alone = self.following.lock().unwrap_or_else(PoisonError::into_inner);
         let again = |path: &Path, before: &Path| path.canonicalize().unwrap_or_else(|_| before.to_owned());
-        let mut now = self.now();
-        let mut next = now.clone();
+        let before = self.now().clone();
+        let mut next = before.clone();
         if reload {
             next.private =
-                self.private.iter().zip(&now.private).map(|(path, was)| again(path, was)).collect();
-            next.given.iter_mut().for_each(|(path, leads)| *leads = again(path, leads));
+                self.private.iter().zip(&before.private).map(|(path, was)| again(path, was)).collect();
+            let writable: Vec<_> = before
+                .given
+                .values()
+                .filter(|given| given.writable)
+                .map(|given| given.leads.as_path())
+                .collect();
+            for (path, given) in &mut next.given {
+                if !passes_through(path, &writable) {
+                    given.leads = again(path, &given.leads);
+                }
+            }
         }
         next.folders =
-            self.search_path.iter().zip(now.folders.iter()).map(|(path, was)| again(path, was)).collect();
+            self.search_path.iter().zip(before.folders.iter()).map(|(path, was)| again(path, was)).collect();
         next.refused = next.exposed(next.folders.iter());
         if let Some(exposed) = &next.refused {
-            if now.refused != next.refused {
+            if before.refused != next.refused {
                 tracing::error!("[Runners] SearchPath stays as it was: {exposed}");
             }
-            next.folders = now.folders.clone();
+            next.folders = before.folders.clone();
         }
-        next.moves += u64::from(next.folders != now.folders || next.given != now.given);
+        let mut now = self.now();
+        next.moves += u64::from(next.folders != before.folders || next.given != before.given);
+        // What was asked for meanwhile has been looked at just now.
+        for (path, given) in &now.given {
+            next.given.entry(path.clone()).or_insert_with(|| given.clone()).writable |= given.writable;
+        }
         *now = next;
         now.moves
     }
@@ -86,6 +120,32 @@ impl Places {
     fn now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The most links that one path may pass, as in the kernel.
+const LINKS: usize = 40;
+
+/// True when something on the way of the path stands in one of these folders, where whoever may write could put a link.
+fn passes_through(path: &Path, folders: &[&Path]) -> bool {
+    let mut here = PathBuf::from("/");
+    let mut ahead: Vec<OsString> = path.components().rev().map(|part| part.as_os_str().to_owned()).collect();
+    let mut links = 0;
+    while let Some(part) = ahead.pop() {
+        if folders.iter().any(|folder| here.starts_with(folder)) {
+            return true;
+        }
+        let next = here.join(&part);
+        match next.read_link() {
+            Ok(target) if links < LINKS => {
+                links += 1;
+                ahead.extend(target.components().rev().map(|part| part.as_os_str().to_owned()));
+            }
+            _ if part == ".." => drop(here.pop()),
+            _ if part == "." => {}
+            _ => here = next,
+        }
+    }
+    false
 }
 
 impl Now {
@@ -118,20 +178,49 @@ mod tests {
         };
         to("one");
         let places = Places::new(vec![at("now")], vec![at("keys")]);
-        assert_eq!((&*places.folders(), places.given(&at("now"))), (&[at("one")][..], at("one")));
+        assert_eq!((&*places.folders(), places.given(&at("now"), false)), (&[at("one")][..], at("one")));
         assert_eq!(places.follow(true), 0);
         to("two");
         assert_eq!(places.follow(false), 1);
-        assert_eq!((&*places.folders(), places.given(&at("now"))), (&[at("two")][..], at("one")));
+        assert_eq!((&*places.folders(), places.given(&at("now"), false)), (&[at("two")][..], at("one")));
         assert_eq!(places.follow(true), 2);
-        assert_eq!(places.given(&at("now")), at("two"));
+        assert_eq!(places.given(&at("now"), false), at("two"));
         // Between two releases, and where no function may read.
         for target in ["nowhere", "keys"] {
             to(target);
             assert_eq!(places.follow(false), 2);
             assert_eq!(&*places.folders(), [at("two")]);
         }
-        let given = places.given(&at("keys"));
+        let given = places.given(&at("keys"), false);
         assert!(places.exposed([&given]).is_some());
+    }
+
+    #[test]
+    fn a_link_that_a_function_can_turn_is_never_followed_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().canonicalize().unwrap().join(name);
+        for name in ["data/one", "data/two", "secret"] {
+            fs::create_dir_all(at(name)).unwrap();
+        }
+        symlink("one", at("data/current")).unwrap();
+        // The operator's link, whose way leads through the function's folder.
+        symlink("data/current", at("through")).unwrap();
+        symlink("data/one", at("beside")).unwrap();
+        let places = Places::new(Vec::new(), Vec::new());
+        places.given(&at("data"), true);
+        for name in ["data/current", "through", "beside"] {
+            assert_eq!(places.given(&at(name), false), at("data/one"), "{name}");
+        }
+        for (link, target) in [("data/current", "../secret"), ("data/one", "../secret")] {
+            fs::rename(at(link), at("data/moved-away")).unwrap();
+            symlink(target, at(link)).unwrap();
+            fs::remove_file(at("data/moved-away"))
+                .or_else(|_| fs::remove_dir(at("data/moved-away")))
+                .unwrap();
+            assert_eq!(places.follow(true), 0);
+            for name in ["data/current", "through", "beside"] {
+                assert_eq!(places.given(&at(name), false), at("data/one"), "{name}");
+            }
+        }
     }
 }

@@ -21,7 +21,7 @@ const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOL
 /// To list a folder that is open already.
 const LIST: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// The folder that holds all of them, made when the first is. Another user may pass through it, and not list it.
+/// The folder that holds all of them, made for the first function that runs in a process. Another user may pass through it, and not list it.
 #[derive(Debug)]
 pub(super) struct Scratch {
     path: PathBuf,
@@ -45,6 +45,11 @@ impl Scratch {
         // A server that runs no process leaves none, however it ends.
         let _something_stays = std::fs::remove_dir(&path);
         Ok(Arc::new(Self { path, folder: OnceLock::new(), user, number: AtomicU64::new(0) }))
+    }
+
+    /// Makes the folder, so that no other user can take its name.
+    pub(super) fn hold(&self) -> io::Result<()> {
+        self.opened().map(drop)
     }
 
     fn opened(&self) -> io::Result<&OwnedFd> {

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use msp_client::ClientKeys;
-use msp_keyfile::KeyFileError;
 
 use crate::error::CliError;
 use crate::output;
@@ -46,18 +45,18 @@ pub(crate) fn choose(
     }
     let path = profiles.ok_or(CliError::NoProfileFolder)?;
     match Profiles::read(path)?.chosen(path)? {
-        Some(profile) if is_of_another(profile, folder)? => Err(CliError::Incomplete { missing }),
+        Some(profile) if is_of_another(profile, folder) => Err(CliError::Incomplete { missing }),
         Some(profile) => Ok(of_profile(profile)),
         None => Err(CliError::NoKeys { missing, profiles: path.to_owned() }),
     }
 }
 
 /// True when the folder has a private key, and not the profile's.
-fn is_of_another(profile: &Profile, folder: &Path) -> Result<bool, CliError> {
+fn is_of_another(profile: &Profile, folder: &Path) -> bool {
     match msp_keyfile::read_private_key(&folder.join(CLIENT_KEY)) {
-        Ok(key) => Ok(key.public() != profile.key.public()),
-        Err(KeyFileError::NotFound { .. }) => Ok(false),
-        Err(error) => Err(error.into()),
+        Ok(key) => key.public() != profile.key.public(),
+        // None there, or another program's.
+        Err(_) => false,
     }
 }
 

@@ -37,6 +37,12 @@ impl State {
         let now = self.clock.unix();
         let client = claim.entry.digest;
         claim.entry.judge(&claim.secret, now, directory).map_err(Refused::Unproven)?;
+        // Who is let in no longer is told so as often as it might call, and is then worth no more work.
+        if let Some((_, reason)) = claim.entry.closed(now)
+            && !self.rates.caller_may(&client)
+        {
+            return Err(Refused::Unproven(reason));
+        }
         // Before the guard judges it, or else what it refuses now might be forgiven when the old secret ends. A request
         // that is too old leaves no trace in the guard, and is no use of the new secret.
         let too_old = claim.ts < now.saturating_sub(self.settings.load().clients.request_ttl.as_secs());
