@@ -198,6 +198,50 @@ fn plugin_18_a_certificate_that_cannot_be_used_stops_the_start() {
     assert!(told(&bench).contains("no key of a kind that can serve; right: RSA"), "{}", told(&bench));
 }
 
+#[test]
+fn the_client_says_what_would_be_right_about_a_servers_certificate() {
+    let bench = Bench::new();
+    let home = bench.path("");
+    bench.write("config/config.ini", &ssl(&home));
+    bench.write(
+        "client.key",
+        &msp_protocol::PrivateKey::generate(&mut msp_protocol::OsRng).dangerously_to_base64(),
+    );
+    bench.write(
+        "client.secret",
+        msp_protocol::Secret::generate(&mut msp_protocol::OsRng).dangerously_as_str(),
+    );
+    let certify = |name: &str, last_year: bool| {
+        let mut wanted = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+        if last_year {
+            wanted.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        }
+        let key = rcgen::KeyPair::generate().unwrap();
+        std::fs::write(home.join("cert.pem"), wanted.self_signed(&key).unwrap().pem()).unwrap();
+        std::fs::write(home.join("key.pem"), key.serialize_pem()).unwrap();
+    };
+    for (name, last_year, trusted, told) in [
+        (
+            "localhost",
+            false,
+            false,
+            "UnknownIssuer; no CA that is trusted here has issued it; name yours with --cafile",
+        ),
+        ("other.example", false, true, "; call the server by a name that it holds"),
+        ("localhost", true, true, "; have it renewed, or correct this machine's clock"),
+    ] {
+        certify(name, last_year);
+        let server = bench.serve();
+        std::fs::copy(bench.path("sec/server.pub"), bench.path("server.pub")).unwrap();
+        let place = format!("https://localhost:{}", server.address.port());
+        let options = if trusted { &["--cafile", "cert.pem"][..] } else { &[] };
+        let output = bench.run("msp-client", &[&["call", &place, "time_test"][..], options].concat());
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains(told), "{error}");
+        assert!(server.stop().success());
+    }
+}
+
 /// What the server shows, in its order.
 async fn certificates(server: &TestServer, trusted: &str) -> Vec<Vec<u8>> {
     let mut roots = rustls::RootCertStore::empty();
