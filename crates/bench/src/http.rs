@@ -66,7 +66,7 @@ fn head(received: &[u8]) -> Result<Option<(u16, usize, usize)>, Failure> {
 /// A GET, with a key where one is asked for.
 pub(crate) fn get(path: &str, key: Option<&str>) -> Vec<u8> {
     let key = key.map_or_else(String::new, |key| format!("Authorization: Bearer {key}\r\n"));
-    format!("GET {path} HTTP/1.1\r\nHost: bench\r\n{key}\r\n").into_bytes()
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{key}\r\n").into_bytes()
 }
 
 /// Writes a POST of JSON into `to`; `forwarded` stands in `X-Forwarded-For`.
@@ -82,7 +82,7 @@ pub(crate) fn post_as(to: &mut Vec<u8>, content_type: &str, forwarded: Option<Ip
 fn write(to: &mut Vec<u8>, (path, content_type): (&str, &str), forwarded: Option<IpAddr>, body: &[u8]) {
     to.clear();
     // Writing to a vector cannot fail.
-    let _written = write!(to, "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {content_type}\r\n");
+    let _written = write!(to, "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\n");
     if let Some(address) = forwarded {
         let _written = write!(to, "X-Forwarded-For: {address}\r\n");
     }

@@ -217,6 +217,12 @@ impl Bench<'_> {
     }
 }
 
+/// The one that a quarter of some figures do not reach.
+fn lower_quartile(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 4).copied().unwrap_or(f64::NAN)
+}
+
 /// The middle one of some figures.
 fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
