@@ -86,6 +86,12 @@ async fn a_body_that_cannot_be_read_is_refused_with_a_reason_and_nothing_runs() 
             "the body is no JSON that can be read: number out of range at line 1 column 11",
         ),
         (
+            vec![json],
+            br#"{"a": [18446744073709551616]}"#,
+            400,
+            "the body is no JSON that can be read: a whole number in it is beyond 64 bits; send it as text",
+        ),
+        (
             vec![],
             b"{\"a\":",
             400,

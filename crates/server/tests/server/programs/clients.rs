@@ -138,3 +138,32 @@ fn a_server_moved_from_the_originals_folders_answers_the_old_clients_at_the_firs
     assert!(stdout(&told).contains("It is currently: \n\t"));
     assert!(server.stop().success());
 }
+
+#[test]
+fn whole_numbers_arrive_as_they_are_or_are_refused_with_a_reason() {
+    let bench = Bench::new();
+    bench.write("config/modules.ini", "[Modules]\necho=echo\npower=power\nprogram=program\n");
+    bench.write("modules/power.py", "def entry_call(of):\n    return [2 ** of]\n");
+    bench.program("modules/program", "#!/bin/sh\ncat\n");
+    let server = registered(&bench, &["--name", "laptop"]);
+    let (url, reference) = (server.url("/v1"), script("../../util/client.py"));
+    let ask = |function: &str, args: &str| {
+        let arguments = [reference.as_str(), &url, function, args];
+        let output =
+            bench.command("python3").args(arguments).current_dir(bench.path("client")).output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap().trim().to_owned()
+    };
+    for exact in ["{\"n\": 18446744073709551615}", "{\"n\": -9223372036854775808}", "{\"n\": 1.5}"] {
+        assert_eq!(ask("echo", exact), exact);
+        assert_eq!(ask("program", exact), exact.replace(' ', ""));
+    }
+    let refused = "client.py: bad_arguments: a whole number in it is beyond 64 bits; send it as text";
+    for function in ["echo", "power", "program"] {
+        assert_eq!(ask(function, "{\"of\": 18446744073709551616}"), refused, "{function}");
+    }
+    assert_eq!(ask("power", "{\"of\": 63}"), "[9223372036854775808]");
+    assert_eq!(ask("power", "{\"of\": 64}"), "client.py: function_failed: the function failed");
+    let log = server.log.lock().unwrap().clone();
+    assert!(log.contains("a whole number in its answer is beyond 64 bits"), "{log}");
+    assert!(server.stop().success());
+}
