@@ -203,14 +203,7 @@ fn the_client_says_what_would_be_right_about_a_servers_certificate() {
     let bench = Bench::new();
     let home = bench.path("");
     bench.write("config/config.ini", &ssl(&home));
-    bench.write(
-        "client.key",
-        &msp_protocol::PrivateKey::generate(&mut msp_protocol::OsRng).dangerously_to_base64(),
-    );
-    bench.write(
-        "client.secret",
-        msp_protocol::Secret::generate(&mut msp_protocol::OsRng).dangerously_as_str(),
-    );
+    some_keys(&bench);
     let certify = |name: &str, last_year: bool| {
         let mut wanted = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
         if last_year {
@@ -240,6 +233,56 @@ fn the_client_says_what_would_be_right_about_a_servers_certificate() {
         assert!(error.contains(told), "{error}");
         assert!(server.stop().success());
     }
+}
+
+/// Sends whoever asks once to where the server is.
+fn redirecting(to: String) -> std::net::SocketAddr {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = Vec::new();
+        let mut chunk = [0; 4096];
+        while !request.ends_with(b"}") {
+            let length = stream.read(&mut chunk).unwrap();
+            request.extend_from_slice(&chunk[..length]);
+        }
+        let head = "HTTP/1.1 308 Permanent Redirect\r\nContent-Length: 0\r\nLocation:";
+        write!(stream, "{head} {to}\r\n\r\n").unwrap();
+    });
+    address
+}
+
+#[test]
+fn the_client_follows_a_redirect_from_plain_http_to_tls_on_the_same_host() {
+    let bench = Bench::new();
+    let home = bench.path("");
+    bench.write("config/config.ini", &ssl(&home));
+    certify(&home);
+    some_keys(&bench);
+    let server = bench.serve();
+    std::fs::copy(bench.path("sec/server.pub"), bench.path("server.pub")).unwrap();
+    let port = server.address.port();
+    for (host, told) in [
+        // A stranger there: so it has come to the server.
+        ("localhost", "refused the call (401)".to_owned()),
+        ("127.0.0.1", format!("redirects to https://localhost:{port}/v1/ (308), which is not followed")),
+    ] {
+        let plain = redirecting(format!("https://localhost:{port}/v1/"));
+        let place = format!("http://{host}:{}", plain.port());
+        let output = bench.run("msp-client", &["call", &place, "time_test", "--cafile", "cert.pem"]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains(&told), "{error}");
+    }
+    assert!(server.stop().success());
+}
+
+/// Keys of a client that no server knows.
+fn some_keys(bench: &Bench) {
+    use msp_protocol::{OsRng, PrivateKey, Secret};
+    bench.write("client.key", &PrivateKey::generate(&mut OsRng).dangerously_to_base64());
+    bench.write("client.secret", Secret::generate(&mut OsRng).dangerously_as_str());
 }
 
 /// What the server shows, in its order.
