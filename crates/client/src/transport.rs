@@ -78,11 +78,11 @@ impl Transport {
         if self.address.is_https() || url.scheme() == "http" {
             return Ok(&self.http);
         }
-        if self.upgraded.get().is_none() {
-            let client = connect_with(self.timeout, self.authorities.clone())?;
-            return Ok(self.upgraded.get_or_init(|| client));
+        if let Some(client) = self.upgraded.get() {
+            return Ok(client);
         }
-        Ok(self.upgraded.get().unwrap_or(&self.http))
+        let client = connect_with(self.timeout, self.authorities.clone())?;
+        Ok(self.upgraded.get_or_init(|| client))
     }
 
     /// Where the request is to go instead.

@@ -210,7 +210,7 @@ impl Files {
     /// As they were when these settings were read; for who has read nothing else yet. What changes while the server
     /// starts is then taken up like any later change.
     pub(crate) fn as_read(settings: &Settings) -> Self {
-        Self(settings.files.iter().map(|(_, stamp)| *stamp).chain(Self::beside(settings)).collect())
+        Self(settings.stamps.iter().copied().chain(Self::beside(settings)).collect())
     }
 
     fn now(settings: &Settings, sources: &Sources) -> Self {

@@ -60,8 +60,8 @@ pub struct Settings {
     pub plugins_config_path: Option<PathBuf>,
     /// The modules.ini that was read; none means the built-in one.
     pub modules_path: Option<PathBuf>,
-    /// The files that were looked for, each as it was before it was read.
-    pub files: Vec<(PathBuf, Option<Stamp>)>,
+    /// The files of [`Sources::files`], each as it was before it was read.
+    pub stamps: Vec<Option<Stamp>>,
     /// What is legal but should be looked at, one line each.
     pub warnings: Vec<String>,
     /// Every key of config.ini with what is in force for it, in the order of the reference.
@@ -90,7 +90,7 @@ impl Settings {
     /// [`SettingsError`] for the first mistake; a file that is named but missing is one.
     pub fn load(sources: &Sources) -> Result<Self, SettingsError> {
         let mut warnings = Vec::new();
-        let stamps = sources.files().into_iter().map(|path| (path.clone(), Stamp::of(&path))).collect();
+        let stamps = sources.files().iter().map(|path| Stamp::of(path)).collect();
         let files = Files::read(sources)?;
         let dialect = files.dialect(sources);
         let layers = Layers::read(sources, &files, &dialect, &mut warnings)?;
@@ -127,7 +127,7 @@ impl Settings {
             config_path,
             plugins_config_path,
             modules_path,
-            files: stamps,
+            stamps,
             warnings,
         })
     }

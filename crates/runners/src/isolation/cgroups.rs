@@ -4,7 +4,6 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -96,7 +95,7 @@ pub(crate) struct Cgroup {
 impl Cgroups {
     /// Prepares the group that is the server's for others within, and ends what a killed server has left there;
     /// `name` is no other server's.
-    pub(super) fn claim(folder: PathBuf, name: &str) -> io::Result<Arc<Self>> {
+    pub(super) fn claim(folder: PathBuf, name: &str) -> io::Result<Self> {
         let server = folder.join(SERVER);
         make(&server)?;
         for process in fs::read_to_string(folder.join("cgroup.procs"))?.lines() {
@@ -112,7 +111,7 @@ impl Cgroups {
                 drop(Cgroup { path: entry.path() });
             }
         }
-        Ok(Arc::new(all))
+        Ok(all)
     }
 
     /// A new group for a process whose function may have so much memory, in bytes.

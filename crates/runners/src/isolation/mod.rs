@@ -113,7 +113,7 @@ pub(crate) struct Isolation {
     scratch: Arc<Scratch>,
     places: Places,
     /// Where each process gets a control group, or why there are none.
-    cgroups: Result<Arc<Cgroups>, String>,
+    cgroups: Result<Cgroups, String>,
     looked_up: Vec<PathBuf>,
     processes: Processes,
     enforced: Enforced,

@@ -21,7 +21,8 @@ const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOL
 /// To list a folder that is open already.
 const LIST: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// The folder that holds all of them, made for the first function that runs in a process. Another user may pass through it, and not list it.
+/// The folder that holds all of them, made for the first function that runs in a process. Another user may pass through
+/// it, and not list it.
 #[derive(Debug)]
 pub(super) struct Scratch {
     path: PathBuf,
@@ -53,11 +54,11 @@ impl Scratch {
     }
 
     fn opened(&self) -> io::Result<&OwnedFd> {
-        if self.folder.get().is_none() {
-            let folder = open_own(&self.path)?;
-            return Ok(self.folder.get_or_init(|| folder));
+        if let Some(folder) = self.folder.get() {
+            return Ok(folder);
         }
-        self.folder.get().ok_or_else(|| io::ErrorKind::NotFound.into())
+        let folder = open_own(&self.path)?;
+        Ok(self.folder.get_or_init(|| folder))
     }
 
     pub(super) fn path(&self) -> &Path {
