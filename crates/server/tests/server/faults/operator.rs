@@ -11,7 +11,7 @@ async fn a_log_folder_that_is_removed_costs_no_call_and_comes_back() {
     let server = bench.serve();
     let caller = bench.client(&server, "laptop").await;
     for _ in 0..3 {
-        std::fs::remove_dir_all(bench.path("log")).unwrap();
+        bench.remove("log");
         until("it is written to again", async || {
             assert_eq!(server.post(caller.fresh("time_test")).await.status, 200);
             server.signal(Signal::HUP);
@@ -20,8 +20,11 @@ async fn a_log_folder_that_is_removed_costs_no_call_and_comes_back() {
         .await;
     }
     // A file in the folder's place keeps lines from the file for as long as it is there.
-    std::fs::remove_dir_all(bench.path("log")).unwrap();
-    bench.write("log", "not a folder");
+    until("a file stands there", async || {
+        bench.remove("log");
+        bench.place("log", "not a folder", 0o644).is_ok()
+    })
+    .await;
     server.signal(Signal::HUP);
     for _ in 0..10 {
         assert_eq!(server.post(caller.fresh("time_test")).await.status, 200);

@@ -1,6 +1,6 @@
 //! The real programs, as an operator starts them.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -34,20 +34,37 @@ impl Bench {
         self.folder.path().join(name)
     }
 
-    /// Writes a file; a key or secret is private.
+    /// Writes a file, whole at once as a careful editor does; a key or secret is private.
     pub(crate) fn write(&self, name: &str, text: &str) {
+        self.place(name, text, 0o644).unwrap();
+    }
+
+    /// Removes a folder, whatever the server writes into it meanwhile.
+    pub(crate) fn remove(&self, name: &str) {
+        let written_meanwhile =
+            |refused: &std::io::Error| refused.kind() == std::io::ErrorKind::DirectoryNotEmpty;
+        while std::fs::remove_dir_all(self.path(name)).is_err_and(|refused| written_meanwhile(&refused)) {}
+    }
+
+    /// Writes a file unless a folder stands there.
+    pub(crate) fn place(&self, name: &str, text: &str, mode: u32) -> std::io::Result<()> {
         let path = self.path(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
-        if name.ends_with(".secret") || name.ends_with(".key") {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        }
+        std::fs::create_dir_all(path.parent().unwrap())?;
+        let private = name.ends_with(".secret") || name.ends_with(".key");
+        let mut file = tempfile::NamedTempFile::new_in(self.folder.path())?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(if private {
+            0o600
+        } else {
+            mode
+        }))?;
+        // The descriptor is closed first: a program that is open for writing cannot be run.
+        file.into_temp_path().persist(path).map_err(|refused| refused.error)
     }
 
     /// Writes a file that can be run.
     pub(crate) fn program(&self, name: &str, text: &str) {
-        self.write(name, text);
-        std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+        self.place(name, text, 0o755).unwrap();
     }
 
     /// A program of ours, `python3` or `sh`, in this folder with a clean environment.

@@ -93,7 +93,7 @@ async fn links_to_a_release_are_followed_when_the_old_one_has_gone() {
     }
     lead(&bench.path("current"), "two");
     lead(&data, "data-two");
-    std::fs::remove_dir_all(bench.path("one")).unwrap();
+    bench.remove("one");
     for function in ["answers", "program"] {
         until("the new release answers", async || answer(function).await == Some("two".into())).await;
     }
