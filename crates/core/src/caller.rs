@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use msp_protocol::{ClientName, Digest};
-
+use crate::catalogue::Access;
 use crate::grant::Grants;
+use crate::identity::Identity;
 
 /// One way in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,15 +17,15 @@ pub enum Door {
     Sealed,
 }
 
-/// How the request was packed, which decides what may be asked with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Shape {
-    /// Four values that a watcher can recombine within their time; closed to functions that write.
-    Classic,
-    /// One authenticated message.
-    Envelope,
-    /// A plain request, whose privacy is the connection's.
-    Rest,
+impl Door {
+    /// Its name in logs and in `[Doors]`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plugin => "plugin",
+            Self::Sealed => "sealed",
+        }
+    }
 }
 
 /// The id of one request, in the log, in the answer's `req` and for `msp-admin why`: 16 lower-case hex digits.
@@ -43,19 +44,38 @@ impl fmt::Debug for RequestId {
     }
 }
 
+/// Makes request ids.
+#[derive(Debug)]
+pub struct RequestIds(AtomicU64);
+
+impl RequestIds {
+    /// Odd, so that counting in its steps meets every id once (2⁶⁴ over the golden ratio).
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+    /// Begins anywhere; at a random number, so that ids of two runs do not meet.
+    #[must_use]
+    pub const fn from(start: u64) -> Self {
+        Self(AtomicU64::new(start))
+    }
+
+    /// One that none had before.
+    pub fn next(&self) -> RequestId {
+        RequestId(self.0.fetch_add(Self::STEP, Ordering::Relaxed))
+    }
+}
+
 /// An authenticated caller; only doors make one, after proof.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// SHA-256 of its public key, or of its api key.
-    pub id: Digest,
-    /// The name of a linked client or an api key.
-    pub name: Option<ClientName>,
+    /// What it proved to be.
+    pub identity: Identity,
     /// What it may call.
     pub grants: Grants,
+    /// The most that its way in can give, whatever the grants: the values of a classic request can be recombined by a
+    /// watcher within their time, so it may read only.
+    pub ceiling: Access,
     /// The door it came through.
     pub door: Door,
-    /// How its request was packed.
-    pub shape: Shape,
     /// Where the request seems to come from; for logs only, an address never widens rights.
     pub address: IpAddr,
     /// The request it makes.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::caller::Caller;
-use crate::grant;
 use crate::limits::FunctionLimits;
+use crate::permit;
 use crate::reach::Reach;
 use crate::runner::Runner;
 use crate::tally::Tally;
@@ -40,6 +40,8 @@ impl Access {
 pub enum Origin {
     /// Always there, for every proven caller of the envelope shape: `msp/ping`, `msp/functions`.
     BuiltIn,
+    /// What is no function but manages them; never in the catalogue.
+    Control,
     /// Listed in modules.ini.
     Modules,
     /// Found in the folder of plugins.
@@ -111,7 +113,7 @@ pub struct Function {
     pub runner: Arc<dyn Runner>,
     /// One slot for each call under way.
     pub slots: Arc<Semaphore>,
-    /// Counts the calls that brought an answer; see [`crate::call::successes`].
+    /// Counts the calls that brought an answer; see [`crate::successes`].
     pub succeeded: metrics::Counter,
     /// What became of its calls.
     pub tally: Arc<Tally>,
@@ -205,6 +207,6 @@ impl Catalogue {
 
     /// What this caller may call, in the order of the names, built-in functions apart.
     pub fn callable_by<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Function>> {
-        grant::callable(caller, self)
+        permit::callable(caller, self)
     }
 }

@@ -1,4 +1,4 @@
-//! Which functions a caller may use, and the proof of it.
+//! Which functions a caller may use.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use msp_protocol::FunctionName;
 
-use crate::caller::{Caller, Shape};
-use crate::catalogue::{Access, Catalogue, Function, Origin};
+use crate::catalogue::{Access, Function, Origin};
 
 /// A pattern for function names, in which `*` stands for any run of characters without `/`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -86,16 +85,14 @@ pub enum Grants {
 }
 
 impl Grants {
-    /// This one function, whatever it changes; none for a name that would be read as a pattern.
+    /// No function at all; for who may call only by what it is.
     #[must_use]
-    pub fn only(name: &FunctionName) -> Option<Self> {
-        let row = (Pattern(name.as_str().into()), Access::Write);
-        (!name.as_str().contains('*')).then(|| Self::Listed(Arc::new([row])))
+    pub fn nothing() -> Self {
+        Self::Listed(Arc::default())
     }
 
     /// True when a pattern of these grants covers this name with this access; for what is no function of the catalogue.
-    #[must_use]
-    pub fn list(&self, name: &FunctionName, wanted: Access) -> bool {
+    pub(crate) fn list(&self, name: &FunctionName, wanted: Access) -> bool {
         match self {
             Self::Standard => false,
             Self::Listed(rows) => {
@@ -105,8 +102,7 @@ impl Grants {
     }
 
     /// True when these grants cover the function.
-    #[must_use]
-    pub fn cover(&self, function: &Function) -> bool {
+    pub(crate) fn cover(&self, function: &Function) -> bool {
         match self {
             Self::Standard => {
                 function.origin == Origin::Modules
@@ -115,83 +111,6 @@ impl Grants {
             }
             Self::Listed(_) => self.list(&function.name, function.access),
         }
-    }
-}
-
-/// Proof that a grant covers this call. Only [`permit`] makes one, and nothing runs without one.
-#[derive(Debug)]
-pub struct Permit {
-    caller: Arc<Caller>,
-    function: Arc<Function>,
-}
-
-impl Permit {
-    /// The caller that was permitted.
-    #[must_use]
-    pub const fn caller(&self) -> &Arc<Caller> {
-        &self.caller
-    }
-
-    /// The function it may call.
-    #[must_use]
-    pub const fn function(&self) -> &Arc<Function> {
-        &self.function
-    }
-}
-
-/// Why there is no permit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Denied {
-    /// A function that writes, asked for in the classic shape.
-    #[error("the function writes and is closed to the classic shape")]
-    ClassicWrite,
-    /// A built-in function, asked for in the classic shape.
-    #[error("a built-in function is for the envelope shape only")]
-    EnvelopeOnly,
-    /// No grant of the caller covers it.
-    #[error("no grant of this caller covers the function")]
-    Forbidden,
-    /// What may be this function has not loaded yet.
-    #[error("what may be this function is still loading")]
-    Loading,
-    /// The catalogue holds no function of this name.
-    #[error("no function of this name")]
-    Unknown,
-}
-
-/// Decides whether the caller may call the function of this name.
-///
-/// # Errors
-/// [`Denied`], with the reason.
-pub fn permit(caller: &Arc<Caller>, catalogue: &Catalogue, name: &FunctionName) -> Result<Permit, Denied> {
-    let absent = || if catalogue.may_come(name) { Denied::Loading } else { Denied::Unknown };
-    let function = catalogue.find(name).ok_or_else(absent)?;
-    if let Some(denied) = denies(caller, function) {
-        return Err(denied);
-    }
-    Ok(Permit { caller: caller.clone(), function: function.clone() })
-}
-
-/// The functions this caller may call, in the order of their names; built-in ones apart.
-pub(crate) fn callable<'a>(
-    caller: &'a Caller,
-    catalogue: &'a Catalogue,
-) -> impl Iterator<Item = &'a Arc<Function>> {
-    catalogue
-        .iter()
-        .filter(|function| function.origin != Origin::BuiltIn && denies(caller, function).is_none())
-}
-
-fn denies(caller: &Caller, function: &Function) -> Option<Denied> {
-    let classic = caller.shape == Shape::Classic;
-    match function.origin {
-        Origin::BuiltIn if classic => Some(Denied::EnvelopeOnly),
-        Origin::BuiltIn => None,
-        _ if !caller.grants.cover(function) => Some(Denied::Forbidden),
-        _ if classic && function.access == Access::Write && !function.classic_write => {
-            Some(Denied::ClassicWrite)
-        }
-        _ => None,
     }
 }
 

@@ -1,46 +1,60 @@
 //! What every door, runner and store agrees on: callers, grants, the catalogue, one call, the clock.
 //!
-//! One request's way: a door authenticates and makes a [`Caller`]; [`permit()`] says whether it may, and gives a
-//! [`Permit`]; [`call()`] runs it within its limits through the function's [`Runner`]. The traits [`Registry`],
-//! [`Guard`] and [`Runner`] are implemented by the crates above this one.
+//! One request's way: a door authenticates and makes a [`Caller`]; [`Calls`] takes it from there for every door. Whether
+//! it may is decided by [`permit()`], which gives a [`Permit`], and the function's [`Runner`] runs it within its limits. The
+//! traits [`Registry`], [`Guard`], [`Functions`] and [`Runner`] are implemented by the crates above this one.
 
-mod call;
+mod access_line;
+mod body;
 mod caller;
+mod calls;
 mod catalogue;
 pub mod clock;
 pub mod control;
 mod finding;
 mod grant;
 mod guard;
+mod identity;
+mod last_used;
 mod limits;
+mod permit;
 mod plugins;
+mod rates;
 mod reach;
 mod refusal;
+mod refusals;
 mod registry;
 mod runner;
+mod soon;
 mod stamp;
 mod tally;
-mod web;
 
-pub use call::{CallError, call, call_web, successes};
-pub use caller::{Caller, Door, RequestId, Shape};
+pub use access_line::ACCESS_LOG;
+pub use body::{Body, Input, JsonStatus, Output, Request, Response, Unfit, json_size};
+pub use caller::{Caller, Door, RequestId, RequestIds};
+pub use calls::{CallRefusal, Calls, Functions, Replies, Trouble as LoadTrouble, run, successes};
 pub use catalogue::{Access, Argument, Catalogue, Function, ModuleSpec, Origin, Route, RunnerKind, Trouble};
 pub use finding::Finding;
-pub use grant::{Denied, Grants, Pattern, PatternError, Permit, permit};
+pub use grant::{Grants, Pattern, PatternError};
 pub use guard::{Admission, Ban, Guard, GuardStatus, Item, Rejection, Sighting, Standing};
+pub use identity::Identity;
+pub use last_used::LastUsed;
 pub use limits::FunctionLimits;
+pub use permit::{Denied, Permit, permit, permit_control};
 pub use plugins::PluginsSpec;
+pub use rates::{Rates, TooManyRequests};
 pub use reach::{Reach, ReachPath};
-pub use refusal::{Reason, Severity};
+pub use refusal::{Refusal, Severity};
+pub use refusals::{Refusals, Refused};
 pub use registry::{
     ApiKeyRecord, AuditEvent, AuditRow, ClientRecord, FreshnessStore, KeptAhead, Link, Linked,
     MAX_REQUEST_TTL_SEC, Marks, NewApiKey, NewClient, Registry, RegistryError, Revoked, SecretRecord,
     Snapshot, Use, registry_file,
 };
 pub use runner::{Job, RunError, Runner};
+pub use soon::Soon;
 pub use stamp::Stamp;
 pub use tally::Tally;
-pub use web::{WebAnswer, WebRequest};
 
 /// A boxed future, so that the traits can be used as objects.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

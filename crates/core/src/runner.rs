@@ -3,41 +3,34 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use serde_json::Value;
+use msp_protocol::ErrorCode;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
 
 use crate::BoxFuture;
+use crate::body::{Input, Output};
 use crate::caller::Caller;
 use crate::limits::FunctionLimits;
-use crate::web::{WebAnswer, WebRequest};
 
 /// One call on its way to a runner; holds its slot until the run has ended, even if the caller has gone.
 #[derive(Debug)]
 pub struct Job {
     /// The permitted caller.
     pub caller: Arc<Caller>,
-    /// The arguments, if the call had any.
-    pub args: Option<Value>,
+    /// What it calls the function with.
+    pub input: Input,
     /// The function's limits.
     pub limits: FunctionLimits,
+    /// Cancelled when nobody waits for the answer any more.
+    pub cancel: CancellationToken,
     /// Frees the function's slot when dropped.
     pub slot: OwnedSemaphorePermit,
 }
 
 /// Runs one function; keeps its time and output limits itself, because only it can stop what it started.
 pub trait Runner: Debug + Send + Sync {
-    /// Runs the function once. Text comes back as a JSON string.
-    fn run(&self, job: Job) -> BoxFuture<'_, Result<Value, RunError>>;
-
-    /// Runs it once for a request. Most functions know nothing of requests: then what lies behind the function's name
-    /// in the path becomes the argument `subpath`.
-    fn answer(&self, mut job: Job, request: WebRequest) -> BoxFuture<'_, Result<WebAnswer, RunError>> {
-        if let Some(subpath) = request.subpath {
-            let args = job.args.get_or_insert_with(|| Value::Object(serde_json::Map::new()));
-            args.as_object_mut().map(|args| args.insert("subpath".to_owned(), subpath.into()));
-        }
-        Box::pin(async { self.run(job).await.map(WebAnswer::plain) })
-    }
+    /// Runs the function once. A run whose job is cancelled ends as soon as its kind can end.
+    fn run(&self, job: Job) -> BoxFuture<'_, Result<Output, RunError>>;
 }
 
 /// Why a run brought no answer.
@@ -61,4 +54,18 @@ pub enum RunError {
     /// The answer is larger than its limit.
     #[error("the answer is larger than the limit")]
     TooLarge,
+}
+
+impl RunError {
+    /// What the caller is told.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::BadArguments(_) => ErrorCode::BadArguments,
+            Self::Busy => ErrorCode::Busy,
+            Self::Crashed(_) | Self::Failed(_) => ErrorCode::FunctionFailed,
+            Self::Timeout => ErrorCode::Timeout,
+            Self::TooLarge => ErrorCode::TooLarge,
+        }
+    }
 }

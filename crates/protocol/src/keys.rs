@@ -66,8 +66,7 @@ impl PublicKey {
     /// The first 16 hex digits of the digest in groups of four, for a person to compare.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let hex = self.digest().to_string();
-        hex.as_bytes().chunks(4).take(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
+        self.digest().fingerprint()
     }
 }
 
@@ -268,6 +267,13 @@ impl Digest {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// Its first 16 hex digits in groups of four, for a person to compare.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let hex = self.to_string();
+        hex.as_bytes().chunks(4).take(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
     }
 }
 

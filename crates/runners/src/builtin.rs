@@ -5,9 +5,9 @@ use std::sync::{Arc, Weak};
 use arc_swap::ArcSwap;
 use msp_core::clock::Clock;
 use msp_core::{
-    Access, BoxFuture, Catalogue, Function, FunctionLimits, Job, Origin, RunError, Runner, RunnerKind,
+    Access, BoxFuture, Catalogue, Function, FunctionLimits, Job, Origin, Output, RunError, Runner, RunnerKind,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::native::within;
@@ -61,8 +61,8 @@ struct Ping {
 }
 
 impl Runner for Ping {
-    fn run(&self, _job: Job) -> BoxFuture<'_, Result<Value, RunError>> {
-        Box::pin(async { Ok(json!({ "version": self.version, "time": self.clock.unix() })) })
+    fn run(&self, _job: Job) -> BoxFuture<'_, Result<Output, RunError>> {
+        Box::pin(async { Ok(Output::Value(json!({ "version": self.version, "time": self.clock.unix() }))) })
     }
 }
 
@@ -74,9 +74,9 @@ struct List {
 }
 
 impl Runner for List {
-    fn run(&self, job: Job) -> BoxFuture<'_, Result<Value, RunError>> {
+    fn run(&self, job: Job) -> BoxFuture<'_, Result<Output, RunError>> {
         Box::pin(async move {
-            let Some(current) = self.current.upgrade() else { return Ok(json!([])) };
+            let Some(current) = self.current.upgrade() else { return Ok(Output::Value(json!([]))) };
             let catalogue = current.load();
             let rows = catalogue.callable_by(&job.caller).map(|function| {
                 json!({
@@ -85,7 +85,7 @@ impl Runner for List {
                     "description": function.description,
                 })
             });
-            within(rows.collect(), job.limits.max_output)
+            within(rows.collect(), job.limits.max_output).map(Output::Value)
         })
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::FusedFuture;
-use msp_core::{BoxFuture, Job, RunError, Runner};
+use msp_core::{BoxFuture, Job, Output, RunError, Runner};
 use msp_protocol::FunctionName;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -50,15 +50,16 @@ impl Executable {
 }
 
 impl Runner for Executable {
-    fn run(&self, job: Job) -> BoxFuture<'_, Result<Value, RunError>> {
+    fn run(&self, mut job: Job) -> BoxFuture<'_, Result<Output, RunError>> {
         let (function, path, confinement) =
             (self.function.clone(), self.path.clone(), self.confinement.clone());
         let (answer, result) = oneshot::channel();
+        let args = std::mem::take(&mut job.input).into_args();
         self.tasks.spawn(async move {
-            let outcome = run_once(function.as_str(), &path, &confinement, &job).await;
+            let outcome = run_once(function.as_str(), &path, &confinement, args, &job).await;
             // The slot is free before the caller knows, so that it can call again at once.
             drop(job);
-            let _caller_gone = answer.send(outcome);
+            let _caller_gone = answer.send(outcome.map(Output::Value));
         });
         Box::pin(async { result.await.unwrap_or_else(|_| Err(stopped())) })
     }
@@ -68,6 +69,7 @@ async fn run_once(
     function: &str,
     path: &Path,
     confinement: &Confinement,
+    args: Option<Value>,
     job: &Job,
 ) -> Result<Value, RunError> {
     let failed = |what: &str| RunError::Failed(format!("{}: {what}", path.display()));
@@ -84,7 +86,7 @@ async fn run_once(
     let (Some(stdin), Some(stdout), Some(stderr)) = group.pipes() else {
         return Err(failed("has no pipes"));
     };
-    let mut feed = pin!(feed(stdin, job.args.as_ref()).fuse());
+    let mut feed = pin!(feed(stdin, args).fuse());
     let mut log = pin!(log_lines(function, stderr).fuse());
     let outcome = {
         let mut run = pin!(timeout(job.limits.timeout, read_answer(&group, stdout, job.limits.max_output)));
@@ -113,7 +115,7 @@ async fn run_once(
 }
 
 /// Writes the arguments; a program that does not read them is none the worse.
-async fn feed(mut stdin: ChildStdin, args: Option<&Value>) {
+async fn feed(mut stdin: ChildStdin, args: Option<Value>) {
     if let Some(args) = args {
         let _unread = stdin.write_all(args.to_string().as_bytes()).await;
     }

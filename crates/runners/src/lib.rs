@@ -20,6 +20,29 @@ mod spawn;
 mod tasks;
 mod wasm;
 
+/// A job that nobody waits for.
+#[cfg(test)]
+pub(crate) fn test_job(limits: msp_core::FunctionLimits) -> msp_core::Job {
+    use msp_core::{Access, Caller, Door, Grants, Identity, Input, Job, RequestId};
+
+    let slots = std::sync::Arc::new(tokio::sync::Semaphore::new(1));
+    let caller = Caller {
+        identity: Identity::Anybody,
+        grants: Grants::nothing(),
+        ceiling: Access::Write,
+        door: Door::Plugin,
+        address: [127, 0, 0, 1].into(),
+        request: RequestId(1),
+    };
+    Job {
+        caller: caller.into(),
+        input: Input::default(),
+        limits,
+        cancel: tokio_util::sync::CancellationToken::new(),
+        slot: slots.try_acquire_owned().unwrap(),
+    }
+}
+
 pub use isolation::{
     Exposed, IsolationConfig, IsolationError, IsolationReport, own_control_group, run_confined,
 };

@@ -62,7 +62,7 @@ pub(crate) fn loading(catalogue: &Catalogue) -> impl Iterator<Item = String> {
     let loading = catalogue.troubles().filter(|(_, trouble)| trouble.why.is_none());
     loading.map(|(name, trouble)| match trouble.origin {
         Origin::Plugins => format!("still loading: plugin file {}", trouble.source),
-        Origin::BuiltIn | Origin::Modules => format!("still loading: function {name}"),
+        Origin::BuiltIn | Origin::Control | Origin::Modules => format!("still loading: function {name}"),
     })
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use msp_core::clock::Clock;
 use msp_core::control::FunctionRow;
-use msp_core::{Catalogue, ModuleSpec, PluginsSpec};
+use msp_core::{Catalogue, Functions, ModuleSpec, PluginsSpec, Soon};
 use msp_protocol::FunctionName;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
@@ -159,19 +159,6 @@ impl Runners {
         self.inner().current.load_full()
     }
 
-    /// The same for who asks for this function: while it may be among what loads for the first time, it is waited for,
-    /// five seconds at most.
-    pub async fn catalogue_for(&self, name: &FunctionName) -> Arc<Catalogue> {
-        let catalogue = self.catalogue();
-        if !catalogue.may_come(name) {
-            return catalogue;
-        }
-        let mut published = self.inner().published.subscribe();
-        let waiting = published.wait_for(|()| !self.catalogue().may_come(name));
-        let _patience_or_end = timeout(PATIENCE, waiting).await;
-        self.catalogue()
-    }
-
     /// All functions, those that do not load among them, in the order of their names.
     #[must_use]
     pub fn report(&self) -> Vec<FunctionRow> {
@@ -245,6 +232,25 @@ impl Runners {
 
     fn inner(&self) -> &Arc<Inner> {
         &self.0.0
+    }
+}
+
+impl Functions for Runners {
+    fn catalogue(&self) -> Arc<Catalogue> {
+        Self::catalogue(self)
+    }
+
+    fn catalogue_for<'a>(&'a self, name: &'a FunctionName) -> Soon<'a, Arc<Catalogue>> {
+        let catalogue = self.catalogue();
+        if !catalogue.may_come(name) {
+            return Soon::now(catalogue);
+        }
+        Soon::later(async move {
+            let mut published = self.inner().published.subscribe();
+            let waiting = published.wait_for(|()| !self.catalogue().may_come(name));
+            let _patience_or_end = timeout(PATIENCE, waiting).await;
+            self.catalogue()
+        })
     }
 }
 

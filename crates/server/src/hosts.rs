@@ -7,26 +7,49 @@
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use msp_core::Reason;
+use msp_core::Refusal;
 use msp_settings::{AskedHost, NetworkSettings};
+
+/// Why a request is not for this server.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HostRefusal {
+    /// No host, more than one, or what is none.
+    #[error("it names no host, or more than one")]
+    Missing,
+    /// A host that is none of ours, over plain HTTP.
+    #[error("the host {0} is neither an address nor in [network] Hosts nor that of [Server] PublicUrl")]
+    Foreign(String),
+}
+
+impl Refusal for HostRefusal {}
+
+impl HostRefusal {
+    /// The status, and its text.
+    pub(crate) const fn status(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Missing => (StatusCode::BAD_REQUEST, "400"),
+            Self::Foreign(_) => (StatusCode::MISDIRECTED_REQUEST, "421"),
+        }
+    }
+}
 
 /// Lets a request pass whose every host is an address, this machine itself, or a name of ours. What proxies say of the
 /// host does not count: a page could say it too.
 ///
 /// # Errors
-/// The status, and the reason for the ring.
-pub(crate) fn admit(request: &HttpRequest, network: &NetworkSettings) -> Result<(), (StatusCode, Reason)> {
+/// [`HostRefusal`].
+pub(crate) fn admit(request: &HttpRequest, network: &NetworkSettings) -> Result<(), HostRefusal> {
     let mut named = request.headers().get_all(header::HOST).map(HeaderValue::as_bytes);
     let (Some(host), None) = (named.next(), named.next()) else {
-        return Err((StatusCode::BAD_REQUEST, Reason::HostMissing));
+        return Err(HostRefusal::Missing);
     };
     let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
     for asked in [Some(host), authority].into_iter().flatten() {
         let host = std::str::from_utf8(asked).ok().and_then(AskedHost::parse);
-        let Some(host) = host else { return Err((StatusCode::BAD_REQUEST, Reason::HostMissing)) };
+        let Some(host) = host else { return Err(HostRefusal::Missing) };
         if !host.is_fixed() && !network.hosts.contains(&host.name()) {
             let name = host.name().chars().take(200).collect();
-            return Err((StatusCode::MISDIRECTED_REQUEST, Reason::HostRefused(name)));
+            return Err(HostRefusal::Foreign(name));
         }
     }
     Ok(())

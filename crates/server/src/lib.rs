@@ -2,15 +2,15 @@
 //!
 //! [`Server::build`] opens and binds what the settings name, [`Server::run`] serves until told to stop.
 
-mod access;
+mod assembly;
 mod background;
 mod body;
 mod check;
 mod cli;
 mod connections;
-mod directory;
 mod doors;
 mod error;
+mod follower;
 #[doc(hidden)]
 pub mod fuzzing;
 mod healthcheck;
@@ -18,13 +18,11 @@ mod hosts;
 mod isolation;
 mod peer;
 mod problem;
-mod rates;
-mod refusals;
+mod readiness;
+mod reloader;
 mod startup;
-mod state;
 pub mod telemetry;
 mod tls;
-mod uses;
 
 pub use check::check;
 pub use cli::Cli;

@@ -1,50 +1,43 @@
 //! Builds a server from its settings, binds it, then runs it until it is stopped.
 
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use actix_web::web::Data;
+use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpServer, dev};
-use arc_swap::{ArcSwap, ArcSwapOption};
 use metrics_exporter_prometheus::PrometheusHandle;
+use msp_core::Registry;
 use msp_core::clock::Clock;
-use msp_core::{Guard, Registry};
-use msp_guard::{MemoryGuard, MemoryGuardConfig};
+use msp_guard::MemoryGuardConfig;
 use msp_keyfile::ServerKeys;
-use msp_protocol::classic::ReplyTag;
-use msp_protocol::envelope::PairKeys;
-use msp_protocol::{OsRng, PrivateKey, RngCore as _};
+use msp_protocol::{OsRng, PrivateKey};
 use msp_registry::{Loose, ServerLock, SqlRegistry};
 use msp_runners::{Runners, RunnersConfig};
 use msp_settings::{Settings, Sources};
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 
-use crate::directory::Directory;
+use crate::assembly::{Opened, Parts, assemble};
+use crate::doors::control::{self, Control};
+use crate::doors::ops::{self, Ops};
 use crate::doors::plugin;
-use crate::doors::sealed::{ClassicSearch, RefusalTick};
-use crate::doors::{control, ops};
+use crate::doors::sealed;
 use crate::error::StartupError;
-use crate::isolation;
-use crate::rates::Rates;
-use crate::refusals::Refusals;
-use crate::state::State;
-use crate::tls::Tls;
-use crate::uses::Uses;
-use crate::{background, connections};
+use crate::reloader::Files;
+use crate::{background, connections, isolation};
 
 /// A server that is bound but does not serve yet.
 pub struct Server {
-    state: Arc<State>,
+    parts: Parts,
     address: SocketAddr,
     ops_address: Option<SocketAddr>,
     listeners: Vec<dev::Server>,
     control: UnixListener,
     pidfile: Option<PathBuf>,
-    files: background::Files,
+    files: Files,
     commands: (mpsc::UnboundedSender<Command>, mpsc::UnboundedReceiver<Command>),
     _lock: ServerLock,
 }
@@ -90,23 +83,24 @@ impl Server {
         if let Some(exposed) = plugin::exposed(&settings) {
             return Err(exposed.into());
         }
-        let files = background::Files::as_read(&settings);
+        let files = Files::as_read(&settings);
         msp_keyfile::create_private_folder(&settings.server.keypath)?;
         msp_keyfile::create_private_folder(&settings.clients.keypath)?;
         let registry = SqlRegistry::open(&settings.registry.url, clock.clone()).await?;
         let lock = registry.lock_for_server()?;
         import(&registry, &settings).await;
-        let directory = Directory::of(registry.snapshot().await?, &Directory::default());
-        let key = server_key(&settings.server.keypath, directory.len())?;
+        let snapshot = registry.snapshot().await?;
+        let key = server_key(&settings.server.keypath, snapshot.clients.len())?;
         let (main, address) =
             listen("network", SocketAddr::new(settings.network.bindto, settings.network.port))?;
         let ops = match settings.doors.ops {
             true => Some(listen("Ops", SocketAddr::new(settings.ops.bindto, settings.ops.port))?),
             false => None,
         };
-        let opened = Opened { registry, directory, key, bound: address.ip() };
+        let opened = Opened { registry, snapshot, key, bound: address.ip() };
         let (keypath, pidfile) = (settings.server.keypath.clone(), settings.pidfile.clone());
-        let state = Arc::new(assemble(settings, sources, clock, opened, launcher).await?);
+        let (limits, doors) = (settings.limits, settings.doors);
+        let parts = assemble(settings, sources, clock.clone(), opened, launcher).await?;
         // Nothing is waited for from here on, so a start that is given up leaves neither of the two files.
         let control =
             control::bind(&keypath).map_err(|error| io(&keypath.join(msp_core::control::SOCKET), error))?;
@@ -114,13 +108,22 @@ impl Server {
             msp_keyfile::replace(pidfile, format!("{}\n", std::process::id()).as_bytes())?;
         }
         let ops_address = ops.as_ref().map(|(_, address)| *address);
-        let serving = connections::serve(main, &state);
+        let (sealed, plugin) = (Data::from(parts.sealed.clone()), Data::from(parts.plugin.clone()));
+        let configure = move |config: &mut ServiceConfig| {
+            if doors.sealed {
+                sealed::configure(config.app_data(sealed.clone()));
+            }
+            if doors.plugin {
+                plugin::configure(config.app_data(plugin.clone()));
+            }
+        };
+        let serving = connections::serve(main, configure, limits, parts.reloader.tls.clone(), clock);
         let mut listeners = vec![serving.map_err(|error| io(Path::new("[network]"), error))?];
         if let Some((listener, _)) = ops {
-            listeners.push(serve_ops(listener, &state, metrics)?);
+            listeners.push(serve_ops(listener, parts.ops(metrics))?);
         }
         Ok(Self {
-            state,
+            parts,
             address,
             ops_address,
             listeners,
@@ -146,7 +149,7 @@ impl Server {
 
     /// Waits until every function has loaded or failed. A server need not: it serves each as soon as it can.
     pub async fn loaded(&self) {
-        self.state.runners.loaded().await;
+        self.parts.control.runners.loaded().await;
     }
 
     /// A handle to steer it with while it runs.
@@ -161,7 +164,7 @@ impl Server {
     /// [`StartupError::Io`] when a listener fails.
     pub async fn run(self) -> Result<(), StartupError> {
         let Self {
-            state,
+            parts,
             address,
             ops_address,
             listeners,
@@ -171,14 +174,14 @@ impl Server {
             commands: (_keep, mut commands),
             _lock,
         } = self;
-        tracing::info!(public_key = %state.key.public(), "serving on {address}");
+        tracing::info!(public_key = %parts.sealed.public_key(), "serving on {address}");
         if let Some(ops) = ops_address {
             tracing::info!("ops door on {ops}");
         }
         let beside = [
-            tokio::spawn(background::run(state.clone(), files)),
-            tokio::spawn(control::serve(control, state.clone())),
-            tokio::spawn(tell_when_loaded(state.clone())),
+            tokio::spawn(background::run(parts.control.follower.clone(), parts.reloader.clone(), files)),
+            tokio::spawn(control::serve(control, parts.control.clone())),
+            tokio::spawn(tell_when_loaded(parts.control.runners.clone())),
         ];
         let handles: Vec<_> = listeners.iter().map(dev::Server::handle).collect();
         let mut serving = tokio::spawn(futures_util::future::try_join_all(listeners));
@@ -188,10 +191,10 @@ impl Server {
                 command = commands.recv() => match command {
                     Some(Command::Reload) => {
                         // It may wait for calls under way; a stop must not.
-                        let state = state.clone();
-                        tokio::spawn(async move { background::reload_all(&state).await });
+                        let reloader = parts.reloader.clone();
+                        tokio::spawn(async move { reloader.reload_all().await });
                     }
-                    Some(Command::Stop) | None if state.draining.swap(true, Ordering::Relaxed) => {
+                    Some(Command::Stop) | None if parts.readiness().draining.swap(true, Ordering::Relaxed) => {
                         // What is still under way is given up; the listeners end with the process.
                         tracing::info!("stopping at once");
                         serving.abort();
@@ -208,7 +211,7 @@ impl Server {
             }
         };
         beside.iter().for_each(tokio::task::JoinHandle::abort);
-        finish(&state, pidfile).await;
+        finish(&parts, pidfile).await;
         match served {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(StartupError::Io { place: address.to_string(), error }),
@@ -220,9 +223,9 @@ impl Server {
 }
 
 /// Says when functions have loaded; each is served before that, as soon as it can be.
-async fn tell_when_loaded(state: Arc<State>) {
-    state.runners.loaded().await;
-    let catalogue = state.runners.catalogue();
+async fn tell_when_loaded(runners: Runners) {
+    runners.loaded().await;
+    let catalogue = runners.catalogue();
     let failed = catalogue.troubles().count();
     tracing::info!("functions have loaded: {}, failed: {failed}", catalogue.iter().count());
 }
@@ -231,78 +234,20 @@ async fn tell_when_loaded(state: Arc<State>) {
 const CLOSING: Duration = Duration::from_secs(2);
 
 /// Leaves the registry so that the next start refuses nothing without need.
-async fn finish(state: &State, pidfile: Option<PathBuf>) {
-    if let Err(error) = state.guard.close().await {
+async fn finish(parts: &Parts, pidfile: Option<PathBuf>) {
+    let Control { guard, runners, follower, settings, .. } = &*parts.control;
+    if let Err(error) = guard.close().await {
         tracing::warn!("the mark stays ahead, so the next start refuses for about two seconds: {error}");
     }
-    background::write_uses(state).await;
-    state.runners.stop().await;
+    follower.write_uses().await;
+    runners.stop().await;
     // Without its log beside it; a disk that hangs keeps nobody waiting.
-    let _slow = tokio::time::timeout(CLOSING, state.registry.close()).await;
-    let socket = state.settings.load().server.keypath.join(msp_core::control::SOCKET);
+    let _slow = tokio::time::timeout(CLOSING, follower.registry.close()).await;
+    let socket = settings.load().server.keypath.join(msp_core::control::SOCKET);
     for made in [Some(socket), pidfile].into_iter().flatten() {
         let _gone_already = std::fs::remove_file(made);
     }
     tracing::info!("stopped");
-}
-
-/// What a start has opened so far.
-struct Opened {
-    registry: SqlRegistry,
-    directory: Directory,
-    key: PrivateKey,
-    bound: IpAddr,
-}
-
-async fn assemble(
-    settings: Settings,
-    sources: Sources,
-    clock: Arc<dyn Clock>,
-    opened: Opened,
-    launcher: &Path,
-) -> Result<State, StartupError> {
-    let Opened { registry, directory, key, bound } = opened;
-    let tls = settings.ssl.as_ref().map(Tls::open).transpose()?.map(Arc::new);
-    let key = Arc::new(key);
-    let directory = Arc::new(ArcSwap::from_pointee(directory));
-    let guard =
-        MemoryGuard::start(guard_config(&settings), clock.clone(), Arc::new(registry.clone())).await?;
-    let runners = Runners::start(
-        runners_config(&settings, launcher),
-        settings.modules.clone(),
-        settings.plugin.as_ref().map(|door| door.spec.clone()),
-        clock.clone(),
-    )
-    .await?;
-    isolation::tell(&runners);
-    let search = ClassicSearch::start(key.clone(), directory.clone(), clock.clone())
-        .map_err(|error| StartupError::Io { place: "thread of the classic search".to_owned(), error })?;
-    Ok(State {
-        reply_tag: ReplyTag::new(&key),
-        dummy: PairKeys::dummy(&mut OsRng),
-        refusals: Refusals::new(clock.clone()),
-        refusal_tick: RefusalTick::new(clock.clone()),
-        rates: Rates::new(&settings.limits),
-        settings: ArcSwap::from_pointee(settings),
-        uses: Uses::default(),
-        tls,
-        bound,
-        reloading: tokio::sync::Mutex::default(),
-        not_reloaded: ArcSwapOption::empty(),
-        draining: AtomicBool::new(false),
-        following: Arc::default(),
-        registry_problem: ArcSwap::from_pointee(None),
-        background: tokio::runtime::Handle::current(),
-        next_id: AtomicU64::new(OsRng.next_u64()),
-        clock,
-        sources,
-        key,
-        directory,
-        registry,
-        guard,
-        runners,
-        search,
-    })
 }
 
 pub(crate) fn runners_config(settings: &Settings, launcher: &Path) -> RunnersConfig {
@@ -378,19 +323,13 @@ fn listen(section: &'static str, address: SocketAddr) -> Result<(TcpListener, So
     Ok((listener, bound))
 }
 
-fn serve_ops(
-    listener: TcpListener,
-    state: &Arc<State>,
-    metrics: PrometheusHandle,
-) -> Result<dev::Server, StartupError> {
-    let (data, metrics) = (Data::from(state.clone()), Data::new(metrics));
-    let server = HttpServer::new(move || {
-        App::new().app_data(data.clone()).app_data(metrics.clone()).configure(ops::configure)
-    })
-    .disable_signals()
-    .workers(1)
-    .max_connections(256)
-    .listen(listener)
-    .map_err(|error| StartupError::Io { place: "[Ops]".to_owned(), error })?;
+fn serve_ops(listener: TcpListener, ops: Ops) -> Result<dev::Server, StartupError> {
+    let ops = Data::new(ops);
+    let server = HttpServer::new(move || App::new().app_data(ops.clone()).configure(ops::configure))
+        .disable_signals()
+        .workers(1)
+        .max_connections(256)
+        .listen(listener)
+        .map_err(|error| StartupError::Io { place: "[Ops]".to_owned(), error })?;
     Ok(server.run())
 }

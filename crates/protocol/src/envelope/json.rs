@@ -21,6 +21,9 @@ pub fn levels(value: &Value) -> usize {
     }
 }
 
+/// Why arguments are refused that would arrive as others.
+pub const BEYOND_64_BITS: &str = "a whole number in it is beyond 64 bits; send it as text";
+
 /// True when each whole number in this JSON text is one that a [`Value`] holds exactly: it reads those beyond 64 bits as
 /// floating-point numbers, which are others. Of what is no JSON it says nothing.
 #[must_use]

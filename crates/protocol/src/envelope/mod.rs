@@ -25,7 +25,7 @@ use crate::names::FunctionName;
 use crate::sealing::{self, BoxKey, NONCE, TAG, kdf};
 
 pub use answer::{Answer, Failure, FailureCode, MAX_VALUE_DEPTH};
-pub use json::{MAX_DEPTH, levels, whole_numbers_fit};
+pub use json::{BEYOND_64_BITS, MAX_DEPTH, levels, whole_numbers_fit};
 
 /// The version byte.
 const VERSION: u8 = 0x01;

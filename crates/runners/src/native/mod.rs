@@ -8,7 +8,7 @@ mod systeminfo;
 use std::sync::Arc;
 
 use msp_core::clock::Clock;
-use msp_core::{BoxFuture, Job, RunError, Runner};
+use msp_core::{BoxFuture, Job, Output, RunError, Runner, json_size};
 use serde_json::Value;
 
 use systeminfo::{Machine, SystemInfo};
@@ -48,14 +48,17 @@ struct NativeRunner {
 }
 
 impl Runner for NativeRunner {
-    fn run(&self, job: Job) -> BoxFuture<'_, Result<Value, RunError>> {
-        Box::pin(async move { within((self.native)(job.args, &*self.clock), job.limits.max_output) })
+    fn run(&self, job: Job) -> BoxFuture<'_, Result<Output, RunError>> {
+        Box::pin(async move {
+            let answer = (self.native)(job.input.into_args(), &*self.clock);
+            within(answer, job.limits.max_output).map(Output::Value)
+        })
     }
 }
 
 /// Holds an answer against its limit: the bytes of a text, the JSON of anything else.
 pub(crate) fn within(answer: Value, max_output: usize) -> Result<Value, RunError> {
-    let size = answer.as_str().map_or_else(|| answer.to_string().len(), str::len);
+    let size = answer.as_str().map_or_else(|| json_size(&answer, max_output), str::len);
     if size > max_output { Err(RunError::TooLarge) } else { Ok(answer) }
 }
 

@@ -23,7 +23,7 @@ mod workshops;
 use std::sync::Arc;
 use std::time::Duration;
 
-use msp_core::{BoxFuture, FunctionLimits, Job, ModuleSpec, Reach, RunError, Runner};
+use msp_core::{BoxFuture, FunctionLimits, Job, ModuleSpec, Output, Reach, RunError, Runner};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
@@ -104,15 +104,16 @@ impl PythonRunner {
 }
 
 impl Runner for PythonRunner {
-    fn run(&self, mut job: Job) -> BoxFuture<'_, Result<Value, RunError>> {
+    fn run(&self, mut job: Job) -> BoxFuture<'_, Result<Output, RunError>> {
         Box::pin(async move {
             let limits = job.limits;
             // Here and not where the worker is served: it may take long, and others are behind it.
-            let parts = (&*self.module, limits.max_output, limits.timeout.as_secs_f64(), job.args.take());
+            let args = std::mem::take(&mut job.input).into_args();
+            let parts = (&*self.module, limits.max_output, limits.timeout.as_secs_f64(), args);
             // A value of ours cannot fail to become JSON; if it did, the worker would end and the call with it.
             let question = serde_json::to_vec(&parts).unwrap_or_default();
             let result = self.pool.submit(&self.module, job, Arc::new(question))?;
-            result.await.unwrap_or_else(|_| Err(stopped()))
+            result.await.unwrap_or_else(|_| Err(stopped())).map(Output::Value)
         })
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use futures_util::future::join;
 use msp_core::clock::Clock;
-use msp_core::{BoxFuture, Job, RunError, Runner};
+use msp_core::{BoxFuture, Input, Job, Output, RunError, Runner};
 use msp_protocol::FunctionName;
 use serde_json::Value;
 use tokio::io::{AsyncWrite, AsyncWriteExt, duplex};
@@ -74,22 +74,29 @@ impl WasmRunner {
 }
 
 impl Runner for WasmRunner {
-    fn run(&self, job: Job) -> BoxFuture<'_, Result<Value, RunError>> {
+    fn run(&self, mut job: Job) -> BoxFuture<'_, Result<Output, RunError>> {
         let (function, module, room) = (self.function.clone(), self.module.clone(), self.room.clone());
         let (answer, result) = oneshot::channel();
         self.room.tasks.spawn(async move {
-            let outcome = run_once(function.as_str(), module, &room, &job).await;
+            let input = std::mem::take(&mut job.input);
+            let outcome = run_once(function.as_str(), module, &room, input, &job).await;
             // The slot is free before the caller knows, so that it can call again at once.
             drop(job);
-            let _caller_gone = answer.send(outcome);
+            let _caller_gone = answer.send(outcome.map(Output::Value));
         });
         Box::pin(async { result.await.unwrap_or_else(|_| Err(stopped())) })
     }
 }
 
-async fn run_once(function: &str, module: Arc<Compiled>, room: &Room, job: &Job) -> Result<Value, RunError> {
+async fn run_once(
+    function: &str,
+    module: Arc<Compiled>,
+    room: &Room,
+    input: Input,
+    job: &Job,
+) -> Result<Value, RunError> {
     let place = timeout(job.limits.timeout, room.place()).await.map_err(|_| RunError::Busy)??;
-    let input = job.args.as_ref().map(|args| args.to_string().into_bytes()).unwrap_or_default();
+    let input = input.into_args().map(|args| args.to_string().into_bytes()).unwrap_or_default();
     let aside = [input.len(), job.limits.max_output].into_iter().fold(module.aside, usize::saturating_add);
     let memory = Memory::new(room.budget.clone(), memory(&job.limits), aside).ok_or(RunError::Busy)?;
     let guest = Guest::new(function, input, job.limits.max_output, memory, room.clock.clone());

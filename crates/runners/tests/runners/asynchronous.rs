@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use msp_core::CallError;
+use msp_core::RunError;
 use serde_json::json;
 
 use crate::support::Folder;
@@ -71,7 +71,7 @@ async def entry_call(wait):
         .start()
         .await;
     let before = running.call_with("slow", Some(json!({ "wait": false }))).await.unwrap();
-    assert_eq!(running.call_with("slow", Some(json!({ "wait": true }))).await, Err(CallError::Timeout));
+    assert_eq!(running.call_with("slow", Some(json!({ "wait": true }))).await, Err(RunError::Timeout));
     running.logged("was cancelled").await;
     assert_eq!(running.call_with("slow", Some(json!({ "wait": false }))).await, Ok(before));
 }
@@ -91,7 +91,7 @@ async def entry_call(wait):
         .start()
         .await;
     let before = running.call_with("block", Some(json!({ "wait": false }))).await.unwrap();
-    assert_eq!(running.call_with("block", Some(json!({ "wait": true }))).await, Err(CallError::Timeout));
+    assert_eq!(running.call_with("block", Some(json!({ "wait": true }))).await, Err(RunError::Timeout));
     assert_ne!(running.call_with("block", Some(json!({ "wait": false }))).await.unwrap(), before);
 }
 
@@ -110,7 +110,7 @@ async def entry_call(name):
     let before = call("pid").await;
     for name in ["ValueError", "SystemExit", "KeyboardInterrupt", "CancelledError", "GeneratorExit"] {
         match call(name).await {
-            Err(CallError::Failed(message)) => assert!(message.contains(name), "{message}"),
+            Err(RunError::Failed(message)) => assert!(message.contains(name), "{message}"),
             other => panic!("{name}: {other:?}"),
         }
     }

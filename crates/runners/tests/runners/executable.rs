@@ -3,14 +3,14 @@
 use std::fs;
 use std::time::Duration;
 
-use msp_core::CallError;
+use msp_core::RunError;
 use serde_json::json;
 
 use crate::support::{Folder, lives, until};
 
-fn failure(outcome: Result<serde_json::Value, CallError>) -> String {
+fn failure(outcome: Result<serde_json::Value, RunError>) -> String {
     match outcome {
-        Err(CallError::Failed(message)) => message,
+        Err(RunError::Failed(message)) => message,
         other => panic!("not a failure: {other:?}"),
     }
 }
@@ -80,7 +80,7 @@ async fn an_answer_over_the_limit_is_too_large_and_ends_the_program() {
         .with(|limits| limits.max_output = 5)
         .start()
         .await;
-    assert_eq!(running.call("flood").await, Err(CallError::TooLarge));
+    assert_eq!(running.call("flood").await, Err(RunError::TooLarge));
     assert!(!lives(&fs::read_to_string(running.folder.marks().join("id")).unwrap()));
     assert_eq!(running.call("exact").await, Ok(json!("12345")));
 }
@@ -92,7 +92,7 @@ async fn a_timeout_ends_the_whole_group() {
         .with(|limits| limits.timeout = Duration::from_millis(500))
         .start()
         .await;
-    assert_eq!(running.call("hang").await, Err(CallError::Timeout));
+    assert_eq!(running.call("hang").await, Err(RunError::Timeout));
     let id = fs::read_to_string(running.folder.marks().join("id")).unwrap();
     until("the child's end", async || (!lives(&id)).then_some(())).await;
 }
@@ -122,7 +122,7 @@ async fn a_run_goes_on_when_its_caller_has_gone_and_holds_its_slot_until_then() 
             () = gate => {}
         }
     }
-    assert_eq!(running.call("slow").await, Err(CallError::Busy));
+    assert_eq!(running.call("slow").await, Err(RunError::Busy));
     let gate = folder.join("gate");
     tokio::task::spawn_blocking(|| fs::write(gate, "go\n").unwrap()).await.unwrap();
     until("the end of the run", async || folder.join("done").exists().then_some(())).await;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use msp_core::CallError;
+use msp_core::RunError;
 use serde_json::{Value, json};
 
 use crate::support::{Folder, Running, lives, until};
@@ -24,7 +24,7 @@ async fn running() -> Running {
     folder.python("fine", FINE).start().await
 }
 
-fn order(running: &Running, code: &str) -> impl Future<Output = Result<Value, CallError>> + 'static {
+fn order(running: &Running, code: &str) -> impl Future<Output = Result<Value, RunError>> + 'static {
     running.call_with("do", Some(json!({ "code": code })))
 }
 
@@ -40,7 +40,7 @@ async fn a_hang_is_a_timeout_and_calls_behind_it_are_answered_by_the_next_worker
     let culprit = tokio::spawn(order(&running, "open(marks + '/up', 'w').write('1')\nwhile True: pass"));
     touched(&running, "up").await;
     let behind: Vec<_> = (0..5).map(|_| tokio::spawn(running.call_with("fine", None))).collect();
-    assert_eq!(culprit.await.unwrap(), Err(CallError::Timeout));
+    assert_eq!(culprit.await.unwrap(), Err(RunError::Timeout));
     for call in behind {
         let after = call.await.unwrap();
         assert!(after.as_ref().is_ok_and(|id| *id != before), "{after:?}");
@@ -66,7 +66,7 @@ async fn another_worker_goes_on_while_one_hangs() {
         assert!(running.call("fine").await.is_ok());
     }
     assert!(!culprit.is_finished(), "the others waited for it");
-    assert_eq!(culprit.await.unwrap(), Err(CallError::Timeout));
+    assert_eq!(culprit.await.unwrap(), Err(RunError::Timeout));
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn a_crash_is_a_failure_of_the_call_that_ran_and_of_no_other() {
     ] {
         let (crash, beside) = tokio::join!(order(&running, code), running.call("fine"));
         match crash {
-            Err(CallError::Failed(message)) => assert!(message.contains(how), "{code}: {message}"),
+            Err(RunError::Failed(message)) => assert!(message.contains(how), "{code}: {message}"),
             other => panic!("{code}: {other:?}"),
         }
         assert!(beside.is_ok(), "{code}: {beside:?}");
@@ -91,7 +91,7 @@ async fn a_crash_is_a_failure_of_the_call_that_ran_and_of_no_other() {
 async fn a_worker_that_calls_have_crashed_is_replaced_without_a_pause() {
     let running = running().await;
     for _ in 0..4 {
-        assert!(matches!(order(&running, "os._exit(1)").await, Err(CallError::Failed(_))));
+        assert!(matches!(order(&running, "os._exit(1)").await, Err(RunError::Failed(_))));
     }
     assert!(running.call("fine").await.is_ok());
     assert_eq!(running.log.count("another starts in 0 ms"), 4, "{:?}", running.log.lines());
@@ -131,7 +131,7 @@ async fn what_a_function_started_ends_with_its_call() {
 child = subprocess.Popen(['sleep', '1000'])
 print('started', child.pid)
 while True: pass";
-    assert_eq!(order(&running, code).await, Err(CallError::Timeout));
+    assert_eq!(order(&running, code).await, Err(RunError::Timeout));
     let line = running.log.find("started ").unwrap();
     let id = line.split_once("started ").unwrap().1.trim().to_owned();
     until("the child's end", async || (!lives(&id)).then_some(())).await;
@@ -143,7 +143,7 @@ while True: pass";
 async fn a_flood_of_prints_is_bounded_and_harms_only_its_own_call() {
     let running = running().await;
     let flood = order(&running, "\nwhile True: print('x' * 100)").await;
-    assert_eq!(flood, Err(CallError::Timeout));
+    assert_eq!(flood, Err(RunError::Timeout));
     assert!(running.call("fine").await.is_ok());
     assert!(running.log.count("xxxxx") <= 400, "{}", running.log.count("xxxxx"));
     assert!(running.log.find("more lines within a second, not logged").is_some());
@@ -157,7 +157,7 @@ async fn a_forged_answer_ends_the_worker_and_not_the_server() {
 s.sendall(b'\\xff' * 100)
 time.sleep(1000)";
     match order(&running, forge).await {
-        Err(CallError::Failed(message)) => {
+        Err(RunError::Failed(message)) => {
             assert!(message.contains("more than an answer may hold"), "{message}")
         }
         other => panic!("{other:?}"),
@@ -174,13 +174,13 @@ async fn a_full_queue_is_busy_and_a_call_that_waits_too_long_is_refused() {
     touched(&running, "up").await;
     let behind = tokio::spawn(order(&running, "1"));
     let impatient = tokio::spawn(running.call_with("fine", None));
-    assert_eq!(impatient.await.unwrap(), Err(CallError::Busy));
+    assert_eq!(impatient.await.unwrap(), Err(RunError::Busy));
     let waiting: Vec<_> = (0..1100).map(|_| tokio::spawn(order(&running, "1"))).collect();
     let mut busy = 0;
     for call in waiting {
         let refused = tokio::select! {
             biased;
-            outcome = call => outcome.unwrap() == Err(CallError::Busy),
+            outcome = call => outcome.unwrap() == Err(RunError::Busy),
             () = tokio::task::yield_now() => false,
         };
         busy += usize::from(refused);
@@ -188,7 +188,7 @@ async fn a_full_queue_is_busy_and_a_call_that_waits_too_long_is_refused() {
     assert!((76..=77).contains(&busy), "{busy}");
     running.runners.stop().await;
     for call in [hang, behind] {
-        assert!(matches!(call.await.unwrap(), Err(CallError::Failed(_))));
+        assert!(matches!(call.await.unwrap(), Err(RunError::Failed(_))));
     }
 }
 
@@ -199,7 +199,7 @@ async fn stop_ends_workers_and_dropping_the_runners_does_too() {
     assert!(lives(&id));
     first.runners.stop().await;
     until("the worker's end", async || (!lives(&id)).then_some(())).await;
-    assert!(matches!(first.call("fine").await, Err(CallError::Failed(_))));
+    assert!(matches!(first.call("fine").await, Err(RunError::Failed(_))));
 
     let second = running().await;
     let id = second.call("fine").await.unwrap().to_string();

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use msp_core::Functions as _;
 use msp_core::control::FunctionRow;
 use serde_json::json;
 
@@ -119,7 +120,9 @@ async fn a_module_that_loads_for_long_keeps_only_those_waiting_that_share_its_ti
         let name = function.parse().unwrap();
         let catalogue = running.runners.catalogue_for(&name).await;
         let permit = msp_core::permit(&caller(), &catalogue, &name).unwrap();
-        assert_eq!(msp_core::call(permit, None).await, Ok(json!(answer)));
+        let output = msp_core::run(permit, msp_core::Input::default()).await.unwrap();
+        let msp_core::Output::Value(value) = output else { panic!("{output:?}") };
+        assert_eq!(value, json!(answer));
     }
     assert_eq!(running.runners.loading(), ["still loading: function slow"]);
     let denied = msp_core::permit(&caller(), &running.runners.catalogue(), &"slow".parse().unwrap());

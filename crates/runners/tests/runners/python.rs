@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use msp_core::CallError;
+use msp_core::RunError;
 use serde_json::{Value, json};
 
 use crate::support::{Folder, Running};
 
-fn failure(outcome: Result<Value, CallError>) -> String {
+fn failure(outcome: Result<Value, RunError>) -> String {
     match outcome {
-        Err(CallError::Failed(message)) => message,
+        Err(RunError::Failed(message)) => message,
         other => panic!("not a failure: {other:?}"),
     }
 }
@@ -21,7 +21,7 @@ def entry_call(code):
     return eval(code)
 ";
 
-async fn give(running: &Running, code: &str) -> Result<Value, CallError> {
+async fn give(running: &Running, code: &str) -> Result<Value, RunError> {
     running.call_with("give", Some(json!({ "code": code }))).await
 }
 
@@ -108,7 +108,7 @@ async fn arguments_are_matched_by_name() {
         .python("any_", "def entry_call(a, **rest):\n    return rest\n")
         .start()
         .await;
-    let bad = |message: &str| Err(CallError::BadArguments(message.into()));
+    let bad = |message: &str| Err(RunError::BadArguments(message.into()));
     for (function, args, outcome) in [
         ("three", json!({ "a": 1 }), Ok(json!([1, 2, 3]))),
         ("three", json!({ "c": 9, "a": 1 }), Ok(json!([1, 2, 9]))),
@@ -204,7 +204,7 @@ async fn an_answer_over_the_limit_is_too_large() {
     let running = Folder::new().python("give", GIVE).with(|limits| limits.max_output = 10).start().await;
     assert_eq!(give(&running, "'x' * 10").await, Ok(json!("xxxxxxxxxx")));
     for code in ["'x' * 11", "'ü' * 6", "['xxxxxxx']", "'x' * 100_000_000"] {
-        assert_eq!(give(&running, code).await, Err(CallError::TooLarge), "{code}");
+        assert_eq!(give(&running, code).await, Err(RunError::TooLarge), "{code}");
     }
     assert_eq!(give(&running, "[1, 2]").await, Ok(json!([1, 2])));
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use msp_core::{CallError, FunctionLimits};
+use msp_core::{FunctionLimits, RunError};
 use serde_json::{Value, json};
 
 use crate::support::{Folder, Running, until};
@@ -15,7 +15,7 @@ async fn until_it_says(running: &Running, function: &str, text: &str) {
     until(text, async || (running.call(function).await == Ok(json!(text))).then_some(())).await;
 }
 
-async fn die(running: &Running, function: &str) -> Result<Value, CallError> {
+async fn die(running: &Running, function: &str) -> Result<Value, RunError> {
     running.call_with(function, Some(json!({ "die": true }))).await
 }
 
@@ -55,7 +55,7 @@ async fn a_broken_file_is_one_line_and_never_replaces_what_works_not_even_after_
     assert!(line.contains("m.py:2: SyntaxError: "), "{line}");
     assert_eq!(running.log.count("does not load"), 1);
 
-    assert!(matches!(die(&running, "m").await, Err(CallError::Failed(_))));
+    assert!(matches!(die(&running, "m").await, Err(RunError::Failed(_))));
     assert_eq!(running.call("m").await, Ok(json!("good")), "the next worker has it from the server");
     assert_eq!(running.log.count("does not load"), 1);
 

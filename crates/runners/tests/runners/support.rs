@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use msp_core::clock::SystemClock;
 use msp_core::{
-    Access, CallError, Caller, Door, FunctionLimits, Grants, ModuleSpec, Reach, ReachPath, RequestId, Shape,
-    call, permit,
+    Access, Caller, Door, FunctionLimits, Grants, Identity, Input, ModuleSpec, Output, Reach, ReachPath,
+    RequestId, RunError, permit, run,
 };
 use msp_protocol::Digest;
 use msp_runners::{IsolationConfig, Runners, RunnersConfig};
@@ -165,7 +165,7 @@ pub(crate) struct Running {
 
 impl Running {
     /// Calls a function without arguments.
-    pub(crate) async fn call(&self, function: &str) -> Result<Value, CallError> {
+    pub(crate) async fn call(&self, function: &str) -> Result<Value, RunError> {
         self.call_with(function, None).await
     }
 
@@ -174,10 +174,15 @@ impl Running {
         &self,
         function: &str,
         args: Option<Value>,
-    ) -> impl Future<Output = Result<Value, CallError>> + 'static {
+    ) -> impl Future<Output = Result<Value, RunError>> + 'static {
         let name = function.parse().unwrap();
         let permit = permit(&caller(), &self.runners.catalogue(), &name).unwrap();
-        call(permit, args)
+        async {
+            match run(permit, Input::args(args)).await? {
+                Output::Value(value) => Ok(value),
+                Output::Response(response) => panic!("{response:?}"),
+            }
+        }
     }
 
     /// The names in the catalogue, built-in ones apart.
@@ -213,11 +218,10 @@ pub(crate) fn lives(id: &str) -> bool {
 
 pub(crate) fn caller() -> Arc<Caller> {
     Arc::new(Caller {
-        id: Digest::of(b"a key"),
-        name: None,
+        identity: Identity::Client { key: Digest::of(b"a key"), name: None },
         grants: Grants::Standard,
+        ceiling: Access::Write,
         door: Door::Sealed,
-        shape: Shape::Envelope,
         address: std::net::IpAddr::from([127, 0, 0, 1]),
         request: RequestId(1),
     })

@@ -1,6 +1,6 @@
 //! `systeminfo` and its views.
 
-use msp_core::{CallError, FunctionLimits, WebAnswer, WebRequest, call_web, permit};
+use msp_core::{Body, FunctionLimits, Input, Output, Request, RunError, permit, run};
 use serde_json::{Value, json};
 
 use crate::support::{Folder, Running, caller, until};
@@ -19,10 +19,16 @@ async fn start() -> Running {
 async fn web(running: &Running, function: &str, args: Value, subpath: Option<&str>) -> (u16, Value) {
     let name = function.parse().unwrap();
     let permit = permit(&caller(), &running.runners.catalogue(), &name).unwrap();
-    let request = WebRequest { subpath: subpath.map(str::to_owned), ..WebRequest::default() };
-    let WebAnswer { status, headers, body } = call_web(permit, Some(args), request).await.unwrap();
-    assert_eq!(headers, [("content-type".to_owned(), "application/json".to_owned())]);
-    (status, serde_json::from_slice(&body).unwrap())
+    let request = Request { subpath: subpath.map(str::to_owned), ..Request::default() };
+    match run(permit, Input { args: Some(args), request: Some(request.into()) }).await.unwrap() {
+        Output::Value(value) => (200, value),
+        Output::Response(response) => {
+            let (status, headers, body) = response.into_parts();
+            assert_eq!(headers, [("content-type".to_owned(), "application/json".to_owned())]);
+            let Body::Bytes(body) = body else { panic!("a stream") };
+            (status, serde_json::from_slice(&body).unwrap())
+        }
+    }
 }
 
 fn keys(value: &Value) -> Vec<&str> {
@@ -145,7 +151,7 @@ async fn plugin_21_an_unknown_part_is_404_on_the_web_and_bad_arguments_elsewhere
     let message = "no such part: there are net, cpu, uptime, disk, upgrades, ram, info";
     assert_eq!(
         running.call_with("systeminfo", Some(json!({ "part": "x" }))).await,
-        Err(CallError::BadArguments(message.into()))
+        Err(RunError::BadArguments(message.into()))
     );
 }
 
@@ -168,7 +174,7 @@ async fn plugin_21_a_view_gives_one_key_alone() {
     let refused = (400, json!({ "error": "key, x, not found." }));
     assert_eq!(web(&running, "cpuinfo", json!({ "key": "x" }), None).await, refused);
     assert_eq!(web(&running, "diskinfo", json!({ "key": "x" }), None).await, refused);
-    let bad = |message: &str| Err(CallError::BadArguments(message.into()));
+    let bad = |message: &str| Err(RunError::BadArguments(message.into()));
     let uptime = |args| running.call_with("uptime", Some(args));
     assert_eq!(keys(&uptime(json!({ "key": "seconds" })).await.unwrap()), ["seconds"]);
     assert_eq!(uptime(json!({ "key": "x" })).await, bad("no such key: there are pretty, seconds"));
@@ -180,7 +186,7 @@ async fn plugin_21_an_answer_larger_than_the_limit_is_refused() {
     let mut folder = Folder::new();
     folder.list("systeminfo", "systeminfo", FunctionLimits::default());
     let running = folder.with(|limits| limits.max_output = 100).start().await;
-    assert_eq!(running.call("systeminfo").await, Err(CallError::TooLarge));
+    assert_eq!(running.call("systeminfo").await, Err(RunError::TooLarge));
     assert!(running.call_with("systeminfo", Some(json!({ "part": "uptime" }))).await.is_ok());
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use msp_core::{CallError, FunctionLimits, RunnerKind};
+use msp_core::{FunctionLimits, RunError, RunnerKind};
 use serde_json::{Value, json};
 
 use crate::support::{Folder, Running, until};
@@ -45,14 +45,14 @@ const FOREVER: &str = "(loop $again (br $again))";
 const SHORT: Duration = Duration::from_millis(500);
 
 /// Runs one module once, with half a second for it.
-async fn once(binary: &[u8]) -> Result<Value, CallError> {
+async fn once(binary: &[u8]) -> Result<Value, RunError> {
     let folder = Folder::new().wasm("m", binary).with(|limits| limits.timeout = SHORT);
     folder.start().await.call("m").await
 }
 
-fn failure(outcome: Result<Value, CallError>) -> String {
+fn failure(outcome: Result<Value, RunError>) -> String {
     match outcome {
-        Err(CallError::Failed(message)) => message,
+        Err(RunError::Failed(message)) => message,
         other => panic!("not a failure: {other:?}"),
     }
 }
@@ -108,7 +108,7 @@ async fn a_flood_of_prints_is_bounded_and_ends_at_the_time_limit() {
     let flood =
         module("(loop $again (call $say (i32.const 2) (i32.const 1024) (i32.const 60000)) (br $again))");
     let flood = Folder::new().wasm("flood", &flood).with(|limits| limits.timeout = SHORT).start().await;
-    assert_eq!(flood.call("flood").await, Err(CallError::Timeout));
+    assert_eq!(flood.call("flood").await, Err(RunError::Timeout));
     assert!(flood.log.lines().len() <= 2, "{}", flood.log.lines().len());
 }
 
@@ -144,9 +144,9 @@ async fn an_answer_over_the_limit_is_too_large_before_it_is_held() {
     let folder = Folder::new().wasm("flood", &flood).wasm("huge", &huge).wasm("exact", &says("12345"));
     let running = folder.with(|limits| limits.max_output = 5).wasm("over", &says("123456"));
     let running = running.with(|limits| limits.max_output = 5).start().await;
-    assert_eq!(running.call("flood").await, Err(CallError::TooLarge));
-    assert_eq!(running.call("huge").await, Err(CallError::TooLarge));
-    assert_eq!(running.call("over").await, Err(CallError::TooLarge));
+    assert_eq!(running.call("flood").await, Err(RunError::TooLarge));
+    assert_eq!(running.call("huge").await, Err(RunError::TooLarge));
+    assert_eq!(running.call("over").await, Err(RunError::TooLarge));
     assert_eq!(running.call("exact").await, Ok(json!("12345")));
 }
 
@@ -176,7 +176,7 @@ async fn loops_and_sleeps_without_end_end_at_the_time_limit_and_hold_nobody_up()
     }
     assert!(answered > 0, "the others waited for them");
     for call in hanging {
-        assert_eq!(call.await.unwrap(), Err(CallError::Timeout));
+        assert_eq!(call.await.unwrap(), Err(RunError::Timeout));
     }
 }
 
@@ -241,7 +241,7 @@ async fn what_a_call_may_answer_counts_among_what_all_calls_hold() {
     let running = folder.with(|limits| limits.max_output = 600 * 1024 * 1024).start().await;
     let mut outcomes = join_all((0..2).map(|_| running.call_with("nap", None))).await;
     outcomes.sort_by_key(Result::is_err);
-    assert_eq!(outcomes, [Ok(json!("\0")), Err(CallError::Busy)]);
+    assert_eq!(outcomes, [Ok(json!("\0")), Err(RunError::Busy)]);
     assert_eq!(running.call("nap").await, Ok(json!("\0")));
 }
 
@@ -252,7 +252,7 @@ async fn what_a_module_takes_for_its_instance_counts_among_what_all_calls_hold()
     let folder = Folder::new().wasm("over", &says("a")).with(|limits| limits.max_output = most - 192);
     let folder = folder.wasm("fits", &says("b")).with(|limits| limits.max_output = most - 64 * 192);
     let running = folder.start().await;
-    assert_eq!(running.call("over").await, Err(CallError::Busy));
+    assert_eq!(running.call("over").await, Err(RunError::Busy));
     assert_eq!(running.call("fits").await, Ok(json!("b")));
 }
 
@@ -264,7 +264,7 @@ async fn calls_run_at_once_up_to_their_number() {
     let running = Folder::new().wasm("nap", &nap).with(|limits| limits.max_concurrent = 50).start().await;
     let outcomes = join_all((0..60).map(|_| running.call_with("nap", None))).await;
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Ok(json!("\0"))).count(), 50);
-    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Err(CallError::Busy)).count(), 10);
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Err(RunError::Busy)).count(), 10);
     assert_eq!(running.call("nap").await, Ok(json!("\0")));
 }
 

@@ -15,14 +15,16 @@ use std::time::Duration;
 use actix_http::{HttpService, Protocol};
 use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
 use actix_web::dev::{self, AppConfig};
+use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpRequest};
+use msp_core::clock::Clock;
+use msp_settings::LimitSettings;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpStream;
 
 use self::patient::Patient;
 use self::wire::Wire;
-use crate::doors::{plugin, sealed};
-use crate::state::State;
+use crate::tls::Tls;
 
 /// Files for everything but connections: registry, log, ops and control doors, functions.
 const OTHER_FILES: u64 = 1024;
@@ -46,12 +48,14 @@ fn connections_that_fit(wanted: usize) -> usize {
     wanted.min(fit)
 }
 
-/// Serves the doors on this listener.
-pub(crate) fn serve(listener: TcpListener, state: &Arc<State>) -> io::Result<dev::Server> {
-    let settings = state.settings.load();
-    let (limits, doors) = (settings.limits, settings.doors);
-    let data = actix_web::web::Data::from(state.clone());
-    let (clock, tls) = (state.clock.clone(), state.tls.clone());
+/// Serves what is configured on this listener.
+pub(crate) fn serve(
+    listener: TcpListener,
+    doors: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    limits: LimitSettings,
+    tls: Option<Arc<Tls>>,
+    clock: Arc<dyn Clock>,
+) -> io::Result<dev::Server> {
     let connections = connections_that_fit(limits.connections);
     let workers = std::thread::available_parallelism().map_or(2, usize::from).min(connections);
     let server = dev::Server::build()
@@ -61,16 +65,8 @@ pub(crate) fn serve(listener: TcpListener, state: &Arc<State>) -> io::Result<dev
         .shutdown_timeout(limits.drain_timeout.as_secs());
     let stopping = server.graceful_shutdown_signal();
     let server = server.listen("network", listener, move || {
-        let (data, clock, stopping) = (data.clone(), clock.clone(), stopping.clone());
-        let tls = tls.clone();
-        let app = App::new().app_data(data).configure(|config| {
-            if doors.sealed {
-                sealed::configure(config);
-            }
-            if doors.plugin {
-                plugin::configure(config);
-            }
-        });
+        let (clock, stopping, tls) = (clock.clone(), stopping.clone(), tls.clone());
+        let app = App::new().configure(&doors);
         let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
         let http = HttpService::build()
             .client_request_timeout(limits.head_timeout)

@@ -4,15 +4,28 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use msp_core::control::{MAX_LINE, Reply, Request, SOCKET, Status};
-use msp_core::{AuditEvent, Guard, Registry};
+use msp_core::{AuditEvent, Guard, Registry as _};
+use msp_runners::Runners;
+use msp_settings::Settings;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
-use crate::background;
-use crate::state::State;
+use crate::follower::Follower;
+use crate::readiness::Readiness;
+
+/// The door, and what it shows and steers.
+pub(crate) struct Control {
+    pub(crate) settings: Arc<ArcSwap<Settings>>,
+    pub(crate) guard: Arc<dyn Guard>,
+    pub(crate) runners: Runners,
+    pub(crate) follower: Arc<Follower>,
+    pub(crate) readiness: Arc<Readiness>,
+}
 
 /// How long one question may take to arrive.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,16 +51,16 @@ pub(crate) fn bind(folder: &Path) -> io::Result<UnixListener> {
 }
 
 /// Answers until dropped.
-pub(crate) async fn serve(listener: UnixListener, state: Arc<State>) {
+pub(crate) async fn serve(listener: UnixListener, control: Arc<Control>) {
     let conversations = Arc::new(tokio::sync::Semaphore::new(MAX_CONVERSATIONS));
     loop {
         let Ok(place) = conversations.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let state = state.clone();
+                let control = control.clone();
                 tokio::spawn(async move {
                     let _place = place;
-                    if let Err(error) = converse(stream, &state).await {
+                    if let Err(error) = converse(stream, &control).await {
                         tracing::debug!("control: {error}");
                     }
                 });
@@ -60,7 +73,7 @@ pub(crate) async fn serve(listener: UnixListener, state: Arc<State>) {
     }
 }
 
-async fn converse(mut stream: UnixStream, state: &State) -> io::Result<()> {
+async fn converse(mut stream: UnixStream, control: &Control) -> io::Result<()> {
     let peer = stream.peer_cred()?.uid();
     if peer != 0 && peer != rustix::process::geteuid().as_raw() {
         return Err(io::Error::other(format!("uid {peer} is neither the server's user nor root")));
@@ -70,7 +83,7 @@ async fn converse(mut stream: UnixStream, state: &State) -> io::Result<()> {
     let mut reading = BufReader::new(reading.take(MAX_LINE as u64));
     tokio::time::timeout(QUESTION_TIMEOUT, reading.read_line(&mut line)).await??;
     let reply = match serde_json::from_str(&line) {
-        Ok(request) => answer(state, request).await,
+        Ok(request) => answer(control, request).await,
         Err(error) => Reply::Failed { message: format!("not a request: {error}") },
     };
     let mut text = serde_json::to_string(&reply)?;
@@ -78,27 +91,27 @@ async fn converse(mut stream: UnixStream, state: &State) -> io::Result<()> {
     writing.write_all(text.as_bytes()).await
 }
 
-async fn answer(state: &State, request: Request) -> Reply {
+async fn answer(control: &Control, request: Request) -> Reply {
     match request {
-        Request::Bans => Reply::Bans { bans: state.guard.bans() },
-        Request::Functions => Reply::Functions { functions: state.runners.report() },
-        Request::Floor => Reply::Floor { guard: state.guard.status(), now: state.clock.unix() },
+        Request::Bans => Reply::Bans { bans: control.guard.bans() },
+        Request::Functions => Reply::Functions { functions: control.runners.report() },
+        Request::Floor => Reply::Floor { guard: control.guard.status(), now: control.readiness.clock.unix() },
         Request::Follow => {
-            background::follow_registry(state).await;
+            control.follower.follow().await;
             Reply::Done
         }
-        Request::FloorReset { actor } => reset_floor(state, actor).await,
+        Request::FloorReset { actor } => reset_floor(control, actor).await,
         Request::LiftBan { address } => {
-            if state.guard.lift_ban(address) {
+            if control.guard.lift_ban(address) {
                 Reply::Done
             } else {
                 Reply::Failed { message: format!("{address} is not on the ban list") }
             }
         }
-        Request::Restore { from, name, actor } => restore(state, &from, &name, &actor).await,
-        Request::Status => Reply::Status { status: Box::new(status(state)) },
+        Request::Restore { from, name, actor } => restore(control, &from, &name, &actor).await,
+        Request::Status => Reply::Status { status: Box::new(status(control)) },
         Request::Why { id, address, last } => {
-            Reply::Refusals { refusals: state.refusals.find(id.as_deref(), address, last) }
+            Reply::Refusals { refusals: control.follower.calls.refusals.find(id.as_deref(), address, last) }
         }
     }
 }
@@ -110,45 +123,45 @@ fn done<T, E: std::fmt::Display>(result: Result<T, E>) -> Reply {
     }
 }
 
-async fn reset_floor(state: &State, actor: String) -> Reply {
-    let before = state.guard.status();
+async fn reset_floor(control: &Control, actor: String) -> Reply {
+    let before = control.guard.status();
     let detail = format!("floor {}, mark {}", before.floor, before.accepted_until);
     let event = AuditEvent { actor, action: "floor.reset", subject: String::new(), detail };
-    if let Err(error) = state.registry.record(event).await {
+    if let Err(error) = control.follower.registry.record(event).await {
         return Reply::Failed { message: format!("not reset, because it cannot be audited: {error}") };
     }
-    done(state.guard.reset_floor().await)
+    done(control.guard.reset_floor().await)
 }
 
-async fn restore(state: &State, from: &Path, name: &str, actor: &str) -> Reply {
-    let ttl = state.settings.load().clients.request_ttl;
-    let reply = match state.registry.restore(from, name, ttl, actor).await {
+async fn restore(control: &Control, from: &Path, name: &str, actor: &str) -> Reply {
+    let ttl = control.settings.load().clients.request_ttl;
+    let reply = match control.follower.registry.restore(from, name, ttl, actor).await {
         Err(error) => return Reply::Failed { message: error.to_string() },
-        Ok(restored) => match state.guard.reload_marks().await {
+        Ok(restored) => match control.guard.reload_marks().await {
             Ok(()) => Reply::Restored { restored },
             Err(error) => Reply::Failed { message: error.to_string() },
         },
     };
-    background::follow_registry(state).await;
+    control.follower.follow().await;
     reply
 }
 
-fn status(state: &State) -> Status {
-    let catalogue = state.runners.catalogue();
-    let directory = state.directory.load();
-    let isolation = state.runners.isolation();
+fn status(control: &Control) -> Status {
+    let catalogue = control.runners.catalogue();
+    let directory = control.follower.clients.load();
+    let isolation = control.runners.isolation();
     let functions = catalogue
         .iter()
         .map(|function| (function.name.to_string(), format!("{:?}", function.kind).to_lowercase()));
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
-        uptime_sec: state.clock.monotonic().as_secs(),
+        uptime_sec: control.readiness.clock.monotonic().as_secs(),
         clients: directory.len(),
-        generation: directory.generation,
+        generation: control.follower.generation.load(Ordering::Relaxed),
         functions: functions.collect(),
-        guard: state.guard.status(),
-        not_ready: state.not_ready(),
+        guard: control.guard.status(),
+        not_ready: control.readiness.reasons(),
         notes: isolation.in_force,
         warnings: isolation.lacking,
     }

@@ -1,15 +1,27 @@
 //! The ops door: health, readiness and metrics, on a listener of its own.
 
+use std::sync::Arc;
+
 use actix_web::guard::{Any, Get, Head};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusHandle;
-use msp_core::Guard as _;
+use msp_settings::Settings;
 
 use super::bearer::bearer;
-use crate::state::State;
+use super::sealed::Clients;
+use crate::readiness::Readiness;
 use crate::{hosts, problem};
+
+/// The door, and what it shows.
+pub(crate) struct Ops {
+    pub(crate) settings: Arc<ArcSwap<Settings>>,
+    pub(crate) readiness: Arc<Readiness>,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) metrics: PrometheusHandle,
+}
 
 /// Mounts the door.
 pub(crate) fn configure(config: &mut ServiceConfig) {
@@ -21,52 +33,53 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(web::resource("/metrics").route(methods().to(metrics)));
 }
 
-async fn health(request: HttpRequest, state: Data<State>) -> HttpResponse {
-    match look(&request, &state) {
+async fn health(request: HttpRequest, ops: Data<Ops>) -> HttpResponse {
+    match look(&request, &ops) {
         Ok(_) => HttpResponse::Ok().body("ok\n"),
         Err(status) => problem::plain(status),
     }
 }
 
-async fn ready(request: HttpRequest, state: Data<State>) -> HttpResponse {
-    if let Some(refused) = refusal(&request, &state) {
+async fn ready(request: HttpRequest, ops: Data<Ops>) -> HttpResponse {
+    if let Some(refused) = refusal(&request, &ops) {
         return refused;
     }
-    let reasons = state.not_ready();
+    let reasons = ops.readiness.reasons();
     if reasons.is_empty() {
-        let warned = state.runners.isolation().unconfined.map_or_else(String::new, |line| line + "\n");
+        let warned =
+            ops.readiness.runners.isolation().unconfined.map_or_else(String::new, |line| line + "\n");
         return HttpResponse::Ok().body(format!("ready\n{warned}"));
     }
     HttpResponse::ServiceUnavailable().body(reasons.join("\n") + "\n")
 }
 
-async fn metrics(request: HttpRequest, state: Data<State>, metrics: Data<PrometheusHandle>) -> HttpResponse {
-    if let Some(refused) = refusal(&request, &state) {
+async fn metrics(request: HttpRequest, ops: Data<Ops>) -> HttpResponse {
+    if let Some(refused) = refusal(&request, &ops) {
         return refused;
     }
-    let guard = state.guard.status();
-    metrics::gauge!("msp_clients").set(state.directory.load().len() as f64);
+    let guard = ops.readiness.guard.status();
+    metrics::gauge!("msp_clients").set(ops.clients.load().len() as f64);
     metrics::gauge!("msp_guard_entries").set(guard.entries as f64);
     metrics::gauge!("msp_guard_max_entries").set(guard.max_entries as f64);
-    metrics::gauge!("msp_ready").set(if state.not_ready().is_empty() { 1.0 } else { 0.0 });
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(metrics.render())
+    metrics::gauge!("msp_ready").set(if ops.readiness.reasons().is_empty() { 1.0 } else { 0.0 });
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(ops.metrics.render())
 }
 
 /// What anybody may do who asks for a host of ours, or shows the token; whether it was shown, or none is asked for.
-fn look(request: &HttpRequest, state: &State) -> Result<bool, StatusCode> {
-    let settings = state.settings.load();
+fn look(request: &HttpRequest, ops: &Ops) -> Result<bool, StatusCode> {
+    let settings = ops.settings.load();
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
     let token = settings.ops.token.as_ref();
     if given.zip(token).is_some_and(|(given, token)| token.is(given)) {
         return Ok(true);
     }
-    hosts::admit(request, &settings.network).map_err(|(status, _)| status)?;
+    hosts::admit(request, &settings.network).map_err(|refusal| refusal.status().0)?;
     Ok(token.is_none())
 }
 
 /// With a token file, only its bearer may look; the start refuses a listener for others without one.
-fn refusal(request: &HttpRequest, state: &State) -> Option<HttpResponse> {
-    match look(request, state) {
+fn refusal(request: &HttpRequest, ops: &Ops) -> Option<HttpResponse> {
+    match look(request, ops) {
         Ok(true) => None,
         Ok(false) => {
             Some(HttpResponse::Unauthorized().insert_header((header::WWW_AUTHENTICATE, "Bearer")).finish())

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use msp_core::ACCESS_LOG;
 use msp_core::clock::Clock;
 use msp_settings::{LogLevel, LogSettings};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -22,8 +23,6 @@ use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use file::LogFile;
 use line::Line;
 use quick::Waiting;
-
-use crate::access;
 
 /// The libraries that are heard when they warn: of the registry, and of a listener that has no descriptors left. What the
 /// others say, a stranger could have them say for each of its bytes (http, TLS), or it may hold what we never log.
@@ -145,7 +144,7 @@ const fn level(level: LogLevel) -> Level {
 impl<S: Subscriber> Layer<S> for Log {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
         let target = metadata.target();
-        if target == access::TARGET {
+        if target == ACCESS_LOG {
             return self.access && *metadata.level() <= self.level;
         }
         if target.starts_with("msp_") || target == "function" {
@@ -157,7 +156,7 @@ impl<S: Subscriber> Layer<S> for Log {
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let now = self.sinks.clock.now();
-        if event.metadata().target() == access::TARGET {
+        if event.metadata().target() == ACCESS_LOG {
             if lock(&self.sinks.waiting).add(event, now) {
                 let _woken_already = self.wake.try_send(());
             }

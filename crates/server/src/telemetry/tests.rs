@@ -135,7 +135,7 @@ fn a_folder_that_goes_away_loses_lines_but_nothing_else_and_comes_back() {
 
 fn call_ended() {
     tracing::info!(
-        target: crate::access::TARGET, req = %"00ff", door = "sealed", caller = "a b", function = "f\n\"",
+        target: msp_core::ACCESS_LOG, req = %"00ff", door = "sealed", caller = "a b", function = "f\n\"",
         outcome = "ok", ms = 0.4126, "call"
     );
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use msp_core::clock::Clock;
-use msp_core::{BoxFuture, Job, RunError, Runner, WebAnswer, WebRequest};
+use msp_core::{BoxFuture, Input, Job, JsonStatus, Output, Response, RunError, Runner};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -128,8 +128,7 @@ impl SystemInfo {
         Some(Self { machine: machine.clone(), view })
     }
 
-    async fn tell(&self, job: Job, subpath: Option<String>) -> Result<Value, Refused> {
-        let args = job.args.as_ref();
+    async fn tell(&self, job: Job, args: Option<&Value>, subpath: Option<String>) -> Result<Value, Refused> {
         let (part, key) = match self.view {
             Some(view) => (Some(view), text(args, "key")?),
             None => (asked(args, subpath)?, None),
@@ -155,15 +154,15 @@ impl SystemInfo {
 }
 
 impl Runner for SystemInfo {
-    fn run(&self, job: Job) -> BoxFuture<'_, Result<Value, RunError>> {
-        Box::pin(async { self.tell(job, None).await.map_err(Refused::into_error) })
-    }
-
-    fn answer(&self, job: Job, request: WebRequest) -> BoxFuture<'_, Result<WebAnswer, RunError>> {
+    fn run(&self, mut job: Job) -> BoxFuture<'_, Result<Output, RunError>> {
         Box::pin(async {
-            match self.tell(job, request.subpath).await {
-                Ok(told) => Ok(WebAnswer::plain(told)),
-                Err(refused) => refused.into_answer(),
+            let Input { args, request } = std::mem::take(&mut job.input);
+            let is_request = request.is_some();
+            let subpath = request.and_then(|request| request.subpath);
+            match self.tell(job, args.as_ref(), subpath).await {
+                Ok(told) => Ok(Output::Value(told)),
+                Err(refused) if is_request => refused.into_response().map(Output::Response),
+                Err(refused) => Err(refused.into_error()),
             }
         })
     }
@@ -195,15 +194,17 @@ impl Refused {
         }
     }
 
-    fn into_answer(self) -> Result<WebAnswer, RunError> {
+    /// As the original answers on the web.
+    fn into_response(self) -> Result<Response, RunError> {
         match self {
             Self::Failed(error) => Err(error),
             Self::Key(key, _) => {
-                Ok(WebAnswer::json(400, &json!({ "error": format!("key, {key}, not found.") })))
+                let error = format!("key, {key}, not found.");
+                Ok(Response::json(JsonStatus::BadRequest, &json!({ "error": error })))
             }
             Self::Part(part) => {
                 let error = format!("{part} is not a member of response_data");
-                Ok(WebAnswer::json(404, &json!({ "Error": error })))
+                Ok(Response::json(JsonStatus::NotFound, &json!({ "Error": error })))
             }
         }
     }
@@ -246,6 +247,8 @@ fn member(told: &Value, key: String) -> Result<Value, Refused> {
 
 #[cfg(test)]
 mod tests {
+    use msp_core::Body;
+
     use super::*;
 
     fn bad<T>(message: &str) -> Result<T, RunError> {
@@ -280,16 +283,16 @@ mod tests {
 
     #[test]
     fn refusals_on_the_web_are_those_of_the_original() {
-        let answer = |refused: Refused| refused.into_answer().unwrap();
-        assert_eq!(
-            answer(Refused::Part("x".to_owned())),
-            WebAnswer::json(404, &json!({ "Error": "x is not a member of response_data" }))
-        );
-        assert_eq!(
-            answer(Refused::Key("x".to_owned(), Vec::new())),
-            WebAnswer::json(400, &json!({ "error": "key, x, not found." }))
-        );
-        assert_eq!(Refused::Failed(RunError::Timeout).into_answer(), Err(RunError::Timeout));
+        let answer = |refused: Refused| {
+            let (status, _, body) = refused.into_response()?.into_parts();
+            let Body::Bytes(body) = body else { panic!("a stream") };
+            Ok((status, serde_json::from_slice::<Value>(&body).unwrap()))
+        };
+        let part = json!({ "Error": "x is not a member of response_data" });
+        assert_eq!(answer(Refused::Part("x".to_owned())), Ok((404, part)));
+        let key = json!({ "error": "key, x, not found." });
+        assert_eq!(answer(Refused::Key("x".to_owned(), Vec::new())), Ok((400, key)));
+        assert_eq!(answer(Refused::Failed(RunError::Timeout)), Err(RunError::Timeout));
     }
 
     #[test]

@@ -15,8 +15,8 @@ mod wire;
 use std::sync::Arc;
 
 use msp_core::{
-    BoxFuture, Function, Job, Origin, PluginsSpec, Route, RunError, Runner, RunnerKind, Tally, WebAnswer,
-    WebRequest,
+    BoxFuture, Function, Input, Job, Origin, Output, PluginsSpec, Request, Route, RunError, Runner,
+    RunnerKind, Tally,
 };
 use msp_protocol::{Digest, FunctionName};
 use serde_json::{Map, Value};
@@ -29,7 +29,7 @@ pub(crate) use self::houses::{Changed, Plugins};
 use self::keeper::Line;
 pub(crate) use self::keeper::Stopping;
 use self::serving::Call;
-use self::wire::{Ask, value};
+use self::wire::{Answer, Ask, respond, value};
 use crate::python::loading::DESCRIPTION;
 use crate::tasks::stopped;
 
@@ -106,11 +106,12 @@ struct PluginRunner {
 impl PluginRunner {
     async fn ask(
         &self,
-        mut job: Job,
+        job: Job,
+        args: Option<Value>,
         subpath: Option<String>,
-        request: Option<WebRequest>,
-    ) -> Result<WebAnswer, RunError> {
-        let values = values(job.args.take())?;
+        request: Option<Box<Request>>,
+    ) -> Result<Answer, RunError> {
+        let values = values(args)?;
         let ask = Ask {
             plugin: self.plugin,
             max_output: job.limits.max_output,
@@ -126,19 +127,20 @@ impl PluginRunner {
 }
 
 impl Runner for PluginRunner {
-    fn run(&self, mut job: Job) -> BoxFuture<'_, Result<Value, RunError>> {
+    fn run(&self, mut job: Job) -> BoxFuture<'_, Result<Output, RunError>> {
+        let Input { mut args, request } = std::mem::take(&mut job.input);
         Box::pin(async move {
+            if let Some(mut request) = request {
+                let subpath = request.subpath.take();
+                let answer = self.ask(job, args, subpath, Some(request)).await?;
+                return respond(answer).map(Output::Response);
+            }
             // Without a path, what would lie behind the name in it is an argument.
             let subpath =
-                job.args.as_mut().and_then(Value::as_object_mut).and_then(|args| args.remove("subpath"));
+                args.as_mut().and_then(Value::as_object_mut).and_then(|args| args.remove("subpath"));
             let subpath = subpath.and_then(|subpath| subpath.as_str().map(str::to_owned));
-            self.ask(job, subpath, None).await.and_then(value)
+            self.ask(job, args, subpath, None).await.and_then(value).map(Output::Value)
         })
-    }
-
-    fn answer(&self, job: Job, mut request: WebRequest) -> BoxFuture<'_, Result<WebAnswer, RunError>> {
-        let subpath = request.subpath.take();
-        Box::pin(self.ask(job, subpath, Some(request)))
     }
 }
 

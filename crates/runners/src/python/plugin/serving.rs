@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use msp_core::{Job, RunError, WebAnswer};
+use msp_core::{Job, RunError};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::wire::{AROUND, Question, understand};
+use super::wire::{AROUND, Answer, Question, understand};
 use crate::python::attending::{Calls, Cause, after};
 use crate::python::frame::{CONTROL, Inbox};
 use crate::python::outbox::Outbox;
@@ -22,12 +22,12 @@ const MOST_CANCELLED: usize = 1024;
 pub(super) struct Call {
     pub(super) question: Question,
     pub(super) job: Job,
-    pub(super) answer: oneshot::Sender<Result<WebAnswer, RunError>>,
+    pub(super) answer: oneshot::Sender<Result<Answer, RunError>>,
 }
 
 impl Call {
     /// Answers the call. The slot is free before the caller knows, so that it can call again at once.
-    pub(super) fn finish(self, outcome: Result<WebAnswer, RunError>) {
+    pub(super) fn finish(self, outcome: Result<Answer, RunError>) {
         drop(self.job);
         let _caller_gone = self.answer.send(outcome);
     }

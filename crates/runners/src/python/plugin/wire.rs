@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use msp_core::{RunError, WebAnswer, WebRequest};
+use msp_core::{Body, Request, Response, RunError};
 use msp_protocol::envelope::{MAX_VALUE_DEPTH, levels, whole_numbers_fit};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -20,7 +20,7 @@ pub(super) struct Ask {
     pub(super) max_output: usize,
     pub(super) values: Map<String, Value>,
     /// None for a call that came through another door.
-    pub(super) request: Option<WebRequest>,
+    pub(super) request: Option<Box<Request>>,
     pub(super) client_ip: String,
     pub(super) subpath: Option<String>,
 }
@@ -66,7 +66,7 @@ impl Ask {
         if let Some(place) = head.first_chunk_mut() {
             *place = length.to_be_bytes();
         }
-        Question { head, body: Arc::new(self.request.map(|request| request.body).unwrap_or_default()) }
+        Question { head, body: Arc::new(self.request.map(|request| request.body.into()).unwrap_or_default()) }
     }
 }
 
@@ -77,15 +77,24 @@ struct AnswerHead {
     headers: Vec<(String, String)>,
 }
 
+/// What a host answers a call with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// 200 to 599.
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
 /// Reads the body of an answer's frame.
 ///
 /// # Errors
 /// What the host says, or that it says nothing sensible.
-pub(super) fn understand(mut body: Vec<u8>, max_output: usize) -> Result<WebAnswer, RunError> {
+pub(super) fn understand(mut body: Vec<u8>, max_output: usize) -> Result<Answer, RunError> {
     let kind = body.first().copied();
     body.drain(..body.len().min(1));
     match kind {
-        Some(b'J') if body.len() <= max_output => Ok(WebAnswer {
+        Some(b'J') if body.len() <= max_output => Ok(Answer {
             status: 200,
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
             body,
@@ -99,7 +108,7 @@ pub(super) fn understand(mut body: Vec<u8>, max_output: usize) -> Result<WebAnsw
     }
 }
 
-fn response(bytes: &[u8], max_output: usize) -> Result<WebAnswer, RunError> {
+fn response(bytes: &[u8], max_output: usize) -> Result<Answer, RunError> {
     let parts = bytes
         .split_first_chunk::<4>()
         .and_then(|(length, rest)| rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?));
@@ -107,17 +116,27 @@ fn response(bytes: &[u8], max_output: usize) -> Result<WebAnswer, RunError> {
     match head {
         Some((_, body)) if body.len() > max_output => Err(RunError::TooLarge),
         Some((AnswerHead { status, headers }, body)) if (200..600).contains(&status) => {
-            Ok(WebAnswer { status, headers, body: body.to_vec() })
+            Ok(Answer { status, headers, body: body.to_vec() })
         }
         _ => Err(RunError::Failed("its host sent a response that cannot be read".into())),
     }
+}
+
+/// What a caller gets that made a request.
+///
+/// # Errors
+/// [`RunError::Failed`] for what cannot be sent.
+pub(super) fn respond(answer: Answer) -> Result<Response, RunError> {
+    let Answer { status, headers, body } = answer;
+    Response::new(status, headers, Body::Bytes(body.into()))
+        .map_err(|unfit| RunError::Failed(unfit.to_string()))
 }
 
 /// What a caller gets who knows nothing of responses: JSON as it is, text as text.
 ///
 /// # Errors
 /// [`RunError::Failed`] for a body that is neither.
-pub(super) fn value(answer: WebAnswer) -> Result<Value, RunError> {
+pub(super) fn value(answer: Answer) -> Result<Value, RunError> {
     if answer.body.is_empty() {
         return Ok(Value::Null);
     }
@@ -187,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_body_that_is_neither_text_nor_json_reaches_no_other_door() {
-        let answer = |kind: &str, body: &[u8]| WebAnswer {
+        let answer = |kind: &str, body: &[u8]| Answer {
             status: 200,
             headers: vec![("Content-Type".to_owned(), kind.to_owned())],
             body: body.to_vec(),

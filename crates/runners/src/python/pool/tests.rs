@@ -1,7 +1,4 @@
-use std::net::IpAddr;
-
-use msp_core::{Caller, Door, FunctionLimits, Grants, RequestId, Shape};
-use msp_protocol::Digest;
+use msp_core::FunctionLimits;
 
 use super::*;
 use crate::isolation::Isolation;
@@ -22,17 +19,7 @@ fn dispatcher(modules: &[(&str, bool)]) -> Dispatcher {
 }
 
 fn call(module: &str) -> (Call, oneshot::Receiver<Result<Value, RunError>>) {
-    let caller = Caller {
-        id: Digest::of(b"a key"),
-        name: None,
-        grants: Grants::Standard,
-        door: Door::Sealed,
-        shape: Shape::Envelope,
-        address: IpAddr::from([127, 0, 0, 1]),
-        request: RequestId(1),
-    };
-    let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-    let job = Job { caller: Arc::new(caller), args: None, limits: FunctionLimits::default(), slot };
+    let job = crate::test_job(FunctionLimits::default());
     let (answer, outcome) = oneshot::channel();
     let question = Arc::default();
     (

@@ -1,67 +1,50 @@
-//! Who is asking: a named key of the registry, the door's own key, a plugin's own key, or nobody in particular.
+//! Who is asking: the holder of a named key of the registry, of the door's own key, of a plugin's own key, or anybody.
 
 use std::sync::Arc;
 
-use msp_core::{Access, ApiKeyRecord, Caller, Door, Function, Grants, Guard as _, Reason, Route, Shape};
+use msp_core::{Access, ApiKeyRecord, Caller, Door, Function, Grants, Identity, Route, permit_control};
 use msp_protocol::{Digest, FunctionName};
 
 use super::Incoming;
 use super::answer::Refusal;
+use super::reason::Reason;
 use super::request::{Asked, Presented};
 
-/// How the log names the door's own key, and a plugin's.
-const DOOR_KEY: &str = "the door's key";
-const PLUGIN_KEY: &str = "the plugin's key";
-/// Who calls an open route: the digest of nothing that anybody could present.
-const ANYBODY: [u8; 32] = [0; 32];
+/// What came as a key, and why it opens nothing if it does not.
+#[derive(Debug)]
+pub(super) struct Key {
+    presented: Option<Presented>,
+    /// A key of the registry that may not be used like this.
+    unusable: Option<Reason>,
+}
 
-/// The caller of a function, and how the log names it; nameless on an open route.
-///
-/// # Errors
-/// [`Refusal::Unauthorized`], for every reason there is.
-pub(super) fn caller(
-    incoming: &Incoming<'_>,
-    asked: &mut Asked,
-    function: &Function,
-) -> Result<(Arc<Caller>, Option<String>), Refusal> {
-    let presented = asked.key(incoming.request.headers());
-    let named = presented.and_then(|key| named(incoming, key));
-    let is_doors = presented.is_some_and(|key| incoming.door.key == Some(key.digest));
-    let is_open = function.route == Some(Route::Open);
-    asked.strip_keys(incoming.request.headers(), |digest| !is_open || incoming.is_ours(digest));
-    let only = || Grants::only(&function.name).ok_or(Refusal::NotFound);
-    let digest = presented.map(|key| key.digest);
-    let refused = match named {
-        Some(Ok(key)) if key.grants.cover(function) => {
-            let label = Some(key.name.to_string());
-            return Ok((incoming.caller(key.digest, Some(&key), key.grants.clone()), label));
+impl Key {
+    /// Why it did not open this for who it proved to be.
+    pub(super) fn reason(&self, identity: &Identity, what: &FunctionName) -> Reason {
+        let what = what.as_str().escape_debug().to_string();
+        match (identity, &self.unusable, self.presented) {
+            (Identity::ApiKey { name, .. }, ..) => Reason::KeyNotGranted(name.to_string(), what),
+            (_, Some(reason), _) => reason.clone(),
+            (.., None) => Reason::KeyMissing(what),
+            (.., Some(_)) => Reason::KeyUnknown(what),
         }
-        Some(Ok(key)) => Some(Reason::KeyNotGranted(key.name.to_string(), function.name.to_string())),
-        Some(Err(reason)) => Some(reason),
-        None => None,
-    };
-    let opened = match function.route {
-        Some(Route::Key) if is_doors => digest.map(|digest| (digest, Some(DOOR_KEY))),
-        Some(Route::Own(own)) if digest == Some(own) => Some((own, Some(PLUGIN_KEY))),
-        Some(Route::Open) => Some((Digest::from_stored(ANYBODY), None)),
-        _ => None,
-    };
-    match opened {
-        Some((id, label)) => Ok((incoming.caller(id, None, only()?), label.map(str::to_owned))),
-        None => Err(incoming.refuse_key(presented, refused, function.name.as_str())),
     }
 }
 
-/// Who manages plugins.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Manager {
-    /// Who has the key of this name.
-    Key(String),
-    /// Whoever asks: `control_open` is set.
-    Anybody,
+/// The caller of a function, and the key it came with; keys of ours are taken out of what it asks with.
+pub(super) fn caller(incoming: &Incoming<'_>, asked: &mut Asked, function: &Function) -> (Arc<Caller>, Key) {
+    let headers = incoming.request.headers();
+    let own = match function.route {
+        Some(Route::Own(own)) => Some(own),
+        _ => None,
+    };
+    let (caller, key) = identify(incoming, asked.key(headers), own);
+    let is_open = function.route == Some(Route::Open);
+    asked.strip_keys(headers, |digest| !is_open || incoming.is_ours(digest));
+    (caller, key)
 }
 
-/// Lets somebody manage plugins; how the log names them.
+/// Lets somebody manage plugins; how the log names them, if they are somebody.
 ///
 /// # Errors
 /// [`Refusal::Unauthorized`].
@@ -70,33 +53,54 @@ pub(super) fn manager(
     asked: &Asked,
     control: &str,
     wanted: Access,
-) -> Result<Manager, Refusal> {
-    let presented = asked.key(incoming.request.headers());
-    let door = &incoming.door;
-    if presented.is_some_and(|key| door.key == Some(key.digest)) {
-        return Ok(Manager::Key(DOOR_KEY.to_owned()));
-    }
+) -> Result<Option<String>, Refusal> {
     let name = control.parse::<FunctionName>().map_err(|_| Refusal::NotFound)?;
-    let refused = match presented.and_then(|key| named(incoming, key)) {
-        Some(Ok(key)) if key.grants.list(&name, wanted) => {
-            incoming.state.uses.note(key.digest, incoming.state.clock.unix());
-            return Ok(Manager::Key(key.name.to_string()));
-        }
-        Some(Ok(key)) => Some(Reason::KeyNotGranted(key.name.to_string(), control.to_owned())),
-        Some(Err(reason)) => Some(reason),
-        None => None,
-    };
+    let (caller, key) = identify(incoming, asked.key(incoming.request.headers()), None);
     // An open door is the operator's choice, and only where no key was set.
-    if presented.is_none() && door.key.is_none() && door.control_open {
-        return Ok(Manager::Anybody);
+    let rules = &incoming.rules;
+    let is_open = key.presented.is_none() && rules.key.is_none() && rules.control_open;
+    let route = if is_open { Route::Open } else { Route::Key };
+    if permit_control(&caller, &name, wanted, route).is_err() {
+        let reason = key.reason(&caller.identity, &name);
+        incoming.note_unknown_key(&reason);
+        return Err(incoming.refuse(&caller.identity, reason, Refusal::Unauthorized));
     }
-    Err(incoming.refuse_key(presented, refused, control))
+    if let Some(digest) = caller.identity.registered() {
+        incoming.door.calls.last_used.note(*digest, incoming.door.clock.unix());
+    }
+    Ok(caller.identity.label().map(Into::into))
+}
+
+/// Who the key proves somebody to be, where a plugin may have a key of its own.
+fn identify(
+    incoming: &Incoming<'_>,
+    presented: Option<Presented>,
+    own: Option<Digest>,
+) -> (Arc<Caller>, Key) {
+    let mut key = Key { presented, unusable: None };
+    let Some(Presented { digest, .. }) = presented else {
+        return (incoming.caller(Identity::Anybody, Grants::nothing()), key);
+    };
+    match presented.and_then(|presented| named(incoming, presented)) {
+        Some(Ok(record)) => {
+            let identity = Identity::ApiKey { digest, name: record.name.clone() };
+            return (incoming.caller(identity, record.grants.clone()), key);
+        }
+        Some(Err(reason)) => key.unusable = Some(reason),
+        None => {}
+    }
+    let identity = match digest {
+        digest if incoming.rules.key == Some(digest) => Identity::DoorKey(digest),
+        digest if own == Some(digest) => Identity::PluginKey(digest),
+        _ => Identity::Anybody,
+    };
+    (incoming.caller(identity, Grants::nothing()), key)
 }
 
 /// The named key that came, if it is one and may be used like this.
 fn named(incoming: &Incoming<'_>, key: Presented) -> Option<Result<Arc<ApiKeyRecord>, Reason>> {
-    let record = incoming.state.directory.load().api_key(&key.digest)?.clone();
-    let now = incoming.state.clock.unix();
+    let record = incoming.door.api_keys.find(&key.digest)?;
+    let now = incoming.door.clock.unix();
     Some(if record.expires.is_some_and(|expires| now >= expires) {
         Err(Reason::KeyExpired(record.name.to_string()))
     } else if key.in_query && !record.allow_query {
@@ -110,34 +114,20 @@ impl Incoming<'_> {
     /// True for every key that opens something here: none of them is for a plugin to see.
     fn is_ours(&self, digest: &Digest) -> bool {
         let own = |function: &Arc<Function>| function.route == Some(Route::Own(*digest));
-        self.door.key == Some(*digest)
-            || self.state.directory.load().api_key(digest).is_some()
-            || self.state.runners.catalogue().iter().any(own)
+        self.rules.key == Some(*digest)
+            || self.door.api_keys.find(digest).is_some()
+            || self.door.functions.catalogue().iter().any(own)
     }
 
-    fn caller(&self, id: Digest, key: Option<&ApiKeyRecord>, grants: Grants) -> Arc<Caller> {
-        Arc::new(Caller {
-            id,
-            name: key.map(|key| key.name.clone()),
-            grants,
-            door: Door::Plugin,
-            shape: Shape::Rest,
-            address: self.peer.address,
-            request: self.id,
-        })
+    fn caller(&self, identity: Identity, grants: Grants) -> Arc<Caller> {
+        let (address, request) = (self.peer.address, self.id);
+        Arc::new(Caller { identity, grants, ceiling: Access::Write, door: Door::Plugin, address, request })
     }
 
-    /// Refuses for want of a key. A key that opens nothing counts as a failure of its address.
-    fn refuse_key(&self, key: Option<Presented>, known: Option<Reason>, what: &str) -> Refusal {
-        let what = what.escape_debug().to_string();
-        let reason = match (key, known) {
-            (_, Some(reason)) => reason,
-            (None, None) => Reason::KeyMissing(what),
-            (Some(_), None) => {
-                self.state.guard.note_failure(self.peer.address, self.peer.is_hop, None);
-                Reason::KeyUnknown(what)
-            }
-        };
-        self.refuse(None, reason, Refusal::Unauthorized)
+    /// A key that opens nothing counts as a failure of its address.
+    pub(super) fn note_unknown_key(&self, reason: &Reason) {
+        if matches!(reason, Reason::KeyUnknown(_)) {
+            self.door.guard.note_failure(self.peer.address, self.peer.is_hop, None);
+        }
     }
 }

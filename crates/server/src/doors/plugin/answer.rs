@@ -1,12 +1,17 @@
 //! What this door answers: refusals, and the answers of functions.
 
 use actix_web::HttpResponse;
+use actix_web::body::{BodyStream, BoxBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use msp_core::{CallError, Denied, WebAnswer};
-use serde_json::json;
+use msp_core::{
+    Body, CallRefusal, Denied, Identity, Output, Refusal as CoreRefusal, Replies, Response, RunError,
+    json_size,
+};
+use msp_protocol::FunctionName;
+use serde_json::{Value, json};
 
-use crate::problem::CallRefusal;
+use super::access::Key;
 
 /// Headers that are the connection's business and not a function's.
 const OURS: [HeaderName; 9] = [
@@ -66,17 +71,19 @@ impl Refusal {
     /// What a call that brought nothing is to its caller.
     pub(super) fn of_call(refusal: &CallRefusal) -> Self {
         match refusal {
-            CallRefusal::Call(CallError::BadArguments(why)) => Self::Arguments(why.clone()),
-            CallRefusal::Call(CallError::Busy)
-            | CallRefusal::Limited(_)
+            CallRefusal::Run(RunError::BadArguments(why)) => Self::Arguments(why.clone()),
+            CallRefusal::Run(RunError::Busy)
+            | CallRefusal::RateLimited
             | CallRefusal::Denied(Denied::Loading) => Self::Busy,
-            CallRefusal::Call(CallError::Crashed(_)) => Self::Crashed,
-            CallRefusal::Call(CallError::Timeout) => Self::Timeout,
-            CallRefusal::Call(CallError::Failed(_) | CallError::TooLarge) | CallRefusal::AnswerTooLarge => {
-                Self::Failed
+            CallRefusal::Run(RunError::Crashed(_)) => Self::Crashed,
+            CallRefusal::Run(RunError::Timeout) => Self::Timeout,
+            CallRefusal::Run(RunError::Failed(_) | RunError::TooLarge)
+            | CallRefusal::AnswerTooLarge
+            | CallRefusal::NotText => Self::Failed,
+            CallRefusal::NotLoaded(_) | CallRefusal::Denied(Denied::Unknown) => Self::NotFound,
+            CallRefusal::Denied(Denied::AboveCeiling | Denied::EnvelopeOnly | Denied::Forbidden) => {
+                Self::Unauthorized
             }
-            CallRefusal::NotLoaded(_) => Self::NotFound,
-            CallRefusal::Denied(_) => Self::Unauthorized,
         }
     }
 
@@ -149,26 +156,67 @@ pub(super) fn refuse(refusal: &Refusal) -> HttpResponse {
     response.json(json!({ "error": error }))
 }
 
-/// A function's answer as a response.
+/// What this door carries: anything of this length, and streams of any.
+pub(super) struct Rest<'a> {
+    pub(super) longest: usize,
+    pub(super) function: &'a FunctionName,
+    pub(super) identity: &'a Identity,
+    pub(super) key: &'a Key,
+}
+
+impl Replies for Rest<'_> {
+    fn carry(&self, output: &Output) -> Result<(), CallRefusal> {
+        let length = match output {
+            Output::Response(response) => response.body().len().unwrap_or_default(),
+            Output::Value(Value::String(text)) => text.len(),
+            Output::Value(value) => json_size(value, self.longest),
+        };
+        if length > self.longest { Err(CallRefusal::AnswerTooLarge) } else { Ok(()) }
+    }
+
+    fn told(&self, refusal: &CallRefusal) -> &'static str {
+        Refusal::of_call(refusal).label()
+    }
+
+    /// Who is not let in has a key that does not open it, or none.
+    fn reason(&self, refusal: &CallRefusal) -> Option<Box<dyn CoreRefusal + '_>> {
+        let is_forbidden = *refusal == CallRefusal::Denied(Denied::Forbidden);
+        is_forbidden.then(|| Box::new(self.key.reason(self.identity, self.function)) as _)
+    }
+}
+
+/// A function's answer as a response: text as text, other values as JSON, a response as it is.
 ///
 /// # Errors
-/// What of it is no HTTP.
-pub(super) fn send(answer: WebAnswer) -> Result<HttpResponse, String> {
-    let WebAnswer { status, headers, body } = answer;
-    let mut response =
-        HttpResponse::new(StatusCode::from_u16(status).map_err(|_| format!("status {status}"))?);
+/// [`Refusal::Failed`] for headers that the HTTP library does not take.
+pub(super) fn send(output: Output) -> Result<HttpResponse, Refusal> {
+    match output {
+        Output::Response(response) => respond(response).ok_or(Refusal::Failed),
+        Output::Value(Value::String(text)) => {
+            Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text))
+        }
+        Output::Value(value) => {
+            Ok(HttpResponse::Ok().content_type("application/json").body(value.to_string()))
+        }
+    }
+}
+
+fn respond(response: Response) -> Option<HttpResponse> {
+    let (status, headers, body) = response.into_parts();
+    let mut response = HttpResponse::new(StatusCode::from_u16(status).ok()?);
     for (name, value) in headers {
-        let bad = || format!("header {}", name.escape_debug());
-        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
-        let value = HeaderValue::from_str(&value).map_err(|_| bad())?;
+        let header = HeaderName::from_bytes(name.as_bytes()).ok()?;
         if !OURS.contains(&header) {
-            response.headers_mut().append(header, value);
+            response.headers_mut().append(header, HeaderValue::from_str(&value).ok()?);
         }
     }
     if matches!(status, 204 | 304) {
-        return Ok(response);
+        return Some(response);
     }
-    Ok(response.set_body(body).map_into_boxed_body())
+    Some(match body {
+        Body::Bytes(bytes) => response.set_body(bytes).map_into_boxed_body(),
+        Body::Stream(stream) => response.set_body(BoxBody::new(BodyStream::new(stream))),
+    })
 }
 
 /// Keeps browsers from taking an answer for something else than it says it is.

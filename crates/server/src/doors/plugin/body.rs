@@ -8,12 +8,11 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::Bytes;
 use form_urlencoded::{Serializer, parse};
 use futures_util::TryStreamExt as _;
-use msp_protocol::envelope::whole_numbers_fit;
+use msp_protocol::envelope::{BEYOND_64_BITS, whole_numbers_fit};
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
 use super::decoding::{Charset, Unreadable};
-use crate::problem::BEYOND_64_BITS;
 
 /// What a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,18 +2,39 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::ORIGIN;
-use msp_core::{Access, AuditEvent, Origin, Reason, Registry as _};
+use msp_core::{Access, AuditEvent, BoxFuture, Identity, Origin};
 use msp_protocol::FunctionName;
 use msp_runners::{Reload, ReloadError};
 use serde_json::json;
 
-use super::access::Manager;
 use super::answer::Refusal;
 use super::path::Path;
+use super::reason::Reason;
 use super::request::Asked;
-use super::{Incoming, access, openapi};
-use crate::background::{self, NotReloaded};
-use crate::state::State;
+use super::{Incoming, PluginDoor, access, openapi};
+
+/// Loads plugins anew.
+pub(crate) trait Reloads: Send + Sync {
+    /// Reads configuration and modules again and loads plugins anew; done when nothing old answers any more. Gives the
+    /// files that did not load.
+    ///
+    /// # Errors
+    /// [`NotReloaded`]; then the plugins are as they were.
+    fn reload_plugins<'a>(
+        &'a self,
+        why: &'a str,
+        what: Reload,
+    ) -> BoxFuture<'a, Result<Vec<String>, NotReloaded>>;
+}
+
+/// Why plugins were not loaded anew.
+#[derive(Debug)]
+pub(crate) enum NotReloaded {
+    /// The configuration is faulty, for this reason.
+    Settings(String),
+    /// The plugins are.
+    Plugins(ReloadError),
+}
 
 /// What a grant names to let its key list plugins, or load them anew.
 const LIST: &str = "plugin/list";
@@ -37,21 +58,21 @@ pub(super) async fn serve(
     path: &Path,
 ) -> Result<HttpResponse, Refusal> {
     if comes_from_a_page(incoming) {
-        return Err(incoming.refuse(None, Reason::ControlFromPage, Refusal::Unauthorized));
+        return Err(incoming.refuse(&Identity::Anybody, Reason::ControlFromPage, Refusal::Unauthorized));
     }
-    let state = incoming.state;
+    let door = incoming.door;
     match (path.first.as_str(), &path.rest) {
         (RELOAD_PATH, Some(name)) => {
             let manager = access::manager(incoming, &asked, RELOAD, Access::Write)?;
-            reload(state, name, &manager).await
+            reload(door, name, manager).await
         }
         (first, _) => {
             access::manager(incoming, &asked, LIST, Access::Read)?;
             Ok(match first {
                 "openapi.json" => {
-                    HttpResponse::Ok().json(openapi::document(&state.runners.catalogue(), incoming.prefix()))
+                    HttpResponse::Ok().json(openapi::document(&door.functions.catalogue(), incoming.prefix()))
                 }
-                _ => HttpResponse::Ok().json(json!({ "loaded_plugins": loaded(state) })),
+                _ => HttpResponse::Ok().json(json!({ "loaded_plugins": loaded(door) })),
             })
         }
     }
@@ -66,20 +87,20 @@ fn comes_from_a_page(incoming: &Incoming<'_>) -> bool {
 }
 
 /// The ids of all plugins, sorted.
-fn loaded(state: &State) -> Vec<String> {
-    let catalogue = state.runners.catalogue();
+fn loaded(door: &PluginDoor) -> Vec<String> {
+    let catalogue = door.functions.catalogue();
     let plugins = catalogue.iter().filter(|function| function.origin == Origin::Plugins);
     plugins.map(|function| function.name.to_string()).collect()
 }
 
-async fn reload(state: &State, name: &str, manager: &Manager) -> Result<HttpResponse, Refusal> {
+async fn reload(door: &PluginDoor, name: &str, manager: Option<String>) -> Result<HttpResponse, Refusal> {
     let unknown = || Refusal::PluginUnknown(name.to_owned());
     let what = match name {
         "all" => Reload::All,
         _ => Reload::One(name.parse::<FunctionName>().map_err(|_| unknown())?),
     };
     // First: who asked goes on record, whether or not it waits for the end. Strangers have no name, and fill no audit.
-    if let Manager::Key(manager) = manager {
+    if let Some(manager) = manager {
         tracing::info!(by = manager, "plugins are to be loaded anew: {}", name.escape_debug());
         let event = AuditEvent {
             actor: format!("apikey:{manager}"),
@@ -87,11 +108,11 @@ async fn reload(state: &State, name: &str, manager: &Manager) -> Result<HttpResp
             subject: name.to_owned(),
             detail: String::new(),
         };
-        if let Err(error) = state.registry.record(event).await {
+        if let Err(error) = door.registry.record(event).await {
             tracing::warn!("the reload of plugins is not in the audit: {error}");
         }
     }
-    let failed = background::reload_plugins(state, "plugins are loaded anew", what).await;
+    let failed = door.reloads.reload_plugins("plugins are loaded anew", what).await;
     let failed = failed.map_err(|error| match error {
         NotReloaded::Settings(why) => Refusal::SettingsFaulty(why),
         NotReloaded::Plugins(ReloadError::NotFound) => unknown(),
@@ -101,7 +122,7 @@ async fn reload(state: &State, name: &str, manager: &Manager) -> Result<HttpResp
         return Ok(HttpResponse::Ok().json(json!({ "reloaded": name, "success": true })));
     }
     if !failed.is_empty() {
-        return Err(Refusal::ReloadFailed(failed.join(", "), Some((failed, loaded(state)))));
+        return Err(Refusal::ReloadFailed(failed.join(", "), Some((failed, loaded(door)))));
     }
-    Ok(HttpResponse::Ok().json(json!({ "status": "All plugins reloaded", "loaded_plugins": loaded(state) })))
+    Ok(HttpResponse::Ok().json(json!({ "status": "All plugins reloaded", "loaded_plugins": loaded(door) })))
 }

@@ -3,7 +3,7 @@
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::{Bytes, Payload};
-use msp_core::{Reason, WebRequest};
+use msp_core::{Identity, Request};
 use msp_protocol::Digest;
 use serde_json::{Map, Value};
 
@@ -11,6 +11,8 @@ use super::Incoming;
 use super::answer::Refusal;
 use super::body::{self, Form};
 use super::decoding::{self, Unreadable};
+use super::reason::Reason;
+use crate::body::BodyRefusal;
 use crate::doors::bearer::bearer;
 
 /// The value that a key may stand in.
@@ -58,11 +60,11 @@ impl Asked {
             };
             let body = read.await.map_err(|reason| {
                 let refusal = match &reason {
-                    Reason::BodyTooLarge => Refusal::TooLarge,
-                    Reason::BodyTooSlow => Refusal::TooSlow,
-                    _ => Refusal::Malformed("the body ended too early".to_owned()),
+                    BodyRefusal::TooLarge => Refusal::TooLarge,
+                    BodyRefusal::TooSlow => Refusal::TooSlow,
+                    BodyRefusal::Torn => Refusal::Malformed("the body ended too early".to_owned()),
                 };
-                incoming.refuse(None, reason, refusal)
+                incoming.refuse(&Identity::Anybody, Reason::Body(reason), refusal)
             })?;
             let refused = |unreadable| incoming.refuse_unreadable(unreadable);
             let body = decoding::unpack(request.headers(), body, limits.body).await.map_err(refused)?;
@@ -115,10 +117,10 @@ impl Asked {
     }
 
     /// The request itself, as a plugin may see it.
-    pub(super) fn into_request(self, incoming: &Incoming<'_>, subpath: Option<String>) -> WebRequest {
+    pub(super) fn into_request(self, incoming: &Incoming<'_>, subpath: Option<String>) -> Request {
         let request = incoming.request;
         let query = request.query_string();
-        WebRequest {
+        Request {
             method: request.method().to_string(),
             path: request.path().to_owned(),
             subpath,
@@ -130,7 +132,7 @@ impl Asked {
             host: incoming.host(),
             prefix: incoming.prefix().to_owned(),
             secure: incoming.is_secure(),
-            body: self.body.into(),
+            body: self.body,
         }
     }
 
@@ -177,11 +179,17 @@ impl Incoming<'_> {
     /// Refuses a body that cannot be read; a run without it would be one with other values.
     fn refuse_unreadable(&self, unreadable: Unreadable) -> Refusal {
         let (why, refusal) = match unreadable {
-            Unreadable::TooLarge => return self.refuse(None, Reason::BodyTooLarge, Refusal::TooLarge),
+            Unreadable::TooLarge => {
+                return self.refuse(
+                    &Identity::Anybody,
+                    Reason::Body(BodyRefusal::TooLarge),
+                    Refusal::TooLarge,
+                );
+            }
             Unreadable::Broken(why) => (why.clone(), Refusal::Malformed(why)),
             Unreadable::Unsupported(why) => (why.clone(), Refusal::Unsupported(why)),
         };
-        self.refuse(None, Reason::BodyUnreadable(why), refusal)
+        self.refuse(&Identity::Anybody, Reason::BodyUnreadable(why), refusal)
     }
 }
 

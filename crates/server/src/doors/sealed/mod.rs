@@ -3,29 +3,103 @@
 //! Everything that is not proven gets the plain 401, on a tick, so that neither bytes nor time tell why.
 
 mod classic;
+mod clients;
 mod envelope;
 mod proof;
+mod reason;
 mod search;
 mod tick;
+mod told;
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use msp_core::{Guard as _, Reason, RequestId};
-use msp_protocol::{Body, DecodeError};
+use arc_swap::ArcSwap;
+use msp_core::clock::Clock;
+use msp_core::{Access, Caller, Calls, Door, Guard, Refusal, Refused, RequestId, RequestIds};
+use msp_protocol::classic::ReplyTag;
+use msp_protocol::envelope::PairKeys;
+use msp_protocol::{Body, DecodeError, OsRng, PrivateKey, PublicKey};
+use msp_settings::Settings;
 
-use crate::body;
+use self::clients::Entry;
+use self::reason::Reason;
+use self::search::ClassicSearch;
+use self::tick::RefusalTick;
+use crate::body::{self, BodyRefusal};
 use crate::connections::UnderWay;
 use crate::peer::Peer;
 use crate::problem;
-use crate::refusals::Refusal;
-use crate::state::State;
 
-pub(crate) use search::ClassicSearch;
-pub(crate) use tick::RefusalTick;
+pub(crate) use self::clients::Clients;
+
+/// What the door needs of the server.
+pub(crate) struct Parts {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: Arc<ArcSwap<Settings>>,
+    pub(crate) ids: Arc<RequestIds>,
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) guard: Arc<dyn Guard>,
+    pub(crate) clients: Arc<Clients>,
+    /// The server's private key.
+    pub(crate) key: Arc<PrivateKey>,
+}
+
+/// The door.
+pub(crate) struct Sealed {
+    clock: Arc<dyn Clock>,
+    settings: Arc<ArcSwap<Settings>>,
+    ids: Arc<RequestIds>,
+    calls: Arc<Calls>,
+    guard: Arc<dyn Guard>,
+    clients: Arc<Clients>,
+    key: Arc<PrivateKey>,
+    reply_tag: ReplyTag,
+    /// Opens nothing; a stranger's message is tried against it.
+    dummy: PairKeys,
+    search: ClassicSearch,
+    tick: RefusalTick,
+    /// The runtime of the background work, which outlives the workers'.
+    background: tokio::runtime::Handle,
+}
+
+impl Sealed {
+    /// Opens the door, on the runtime of the background work.
+    ///
+    /// # Errors
+    /// When the search has no thread.
+    pub(crate) fn open(parts: Parts) -> std::io::Result<Self> {
+        let Parts { clock, settings, ids, calls, guard, clients, key } = parts;
+        Ok(Self {
+            reply_tag: ReplyTag::new(&key),
+            dummy: PairKeys::dummy(&mut OsRng),
+            search: ClassicSearch::start(key.clone(), clients.clone(), clock.clone())?,
+            tick: RefusalTick::new(clock.clone()),
+            background: tokio::runtime::Handle::current(),
+            clock,
+            settings,
+            ids,
+            calls,
+            guard,
+            clients,
+            key,
+        })
+    }
+
+    /// The server's public key.
+    pub(crate) fn public_key(&self) -> &PublicKey {
+        self.key.public()
+    }
+
+    /// Derives the keys of new clients, so that no search has to.
+    pub(crate) fn warm(&self) {
+        self.search.warm();
+    }
+}
 
 /// The methods of the two paths, for `Allow`.
 const ALLOW: &str = "OPTIONS, POST";
@@ -51,6 +125,8 @@ fn allow(status: StatusCode) -> HttpResponse {
 struct Incoming {
     id: RequestId,
     peer: Peer,
+    /// Those that hold for this request, whatever changes meanwhile.
+    settings: Arc<Settings>,
     /// The moment that a refusal is timed by: the body's arrival, or the end of a search. Monotonic.
     since: Cell<Duration>,
 }
@@ -65,29 +141,44 @@ enum Outcome {
     Refused,
 }
 
-async fn receive(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+impl Incoming {
+    /// The caller of a proven request.
+    fn caller(&self, client: &Entry, ceiling: Access) -> Arc<Caller> {
+        Arc::new(Caller {
+            identity: client.identity(),
+            grants: client.record.grants.clone(),
+            ceiling,
+            door: Door::Sealed,
+            address: self.peer.address,
+            request: self.id,
+        })
+    }
+}
+
+async fn receive(request: HttpRequest, payload: Payload, door: Data<Sealed>) -> HttpResponse {
     let _under_way = UnderWay::begin(&request);
-    let settings = state.settings.load();
+    let settings = door.settings.load_full();
     let incoming = Incoming {
-        id: state.next_request_id(),
+        id: door.ids.next(),
         peer: Peer::of(&request, &settings.proxy),
+        settings,
         since: Cell::new(Duration::ZERO),
     };
     let Peer { address, scheme, host, port, prefix, .. } = &incoming.peer;
     tracing::debug!(req = %incoming.id, %address, ?scheme, ?host, ?port, ?prefix, "request");
-    let body = read_body(&request, payload, &settings.limits).await;
-    incoming.since.set(state.clock.monotonic());
-    let outcome = match body.map(|body| decode(&state, &incoming, &body)) {
+    let body = read_body(&request, payload, &incoming.settings.limits).await;
+    incoming.since.set(door.clock.monotonic());
+    let outcome = match body.map(|body| decode(&door, &incoming, &body)) {
         // Boxed, so that what is held back takes no room for what it will never do.
-        Ok(Some(Body::Classic(request))) => Box::pin(classic::answer(&state, &incoming, *request)).await,
-        Ok(Some(Body::Envelope(sealed))) => Box::pin(envelope::answer(&state, &incoming, &sealed)).await,
+        Ok(Some(Body::Classic(request))) => Box::pin(classic::answer(&door, &incoming, *request)).await,
+        Ok(Some(Body::Envelope(sealed))) => Box::pin(envelope::answer(&door, &incoming, &sealed)).await,
         Ok(None) => Outcome::Refused,
-        Err(Reason::BodyTooLarge) => {
-            state.refuse(&incoming, None, "413", Reason::BodyTooLarge);
+        Err(reason @ Reason::Body(BodyRefusal::TooLarge)) => {
+            door.refuse(&incoming, None, "413", &reason);
             return problem::plain(StatusCode::PAYLOAD_TOO_LARGE);
         }
         Err(reason) => {
-            state.refuse_stranger(&incoming, reason);
+            door.refuse_stranger(&incoming, &reason);
             Outcome::Refused
         }
     };
@@ -96,29 +187,29 @@ async fn receive(request: HttpRequest, payload: Payload, state: Data<State>) -> 
             HttpResponse::build(status).content_type(header::ContentType::json()).body(body)
         }
         Outcome::Failed => problem::plain(StatusCode::INTERNAL_SERVER_ERROR),
-        Outcome::Refused => state.refusal_tick.refuse(incoming.since.get()).await,
+        Outcome::Refused => door.tick.refuse(incoming.since.get()).await,
     }
 }
 
 /// Reads what may come to something; none when it is refused.
-fn decode(state: &State, incoming: &Incoming, body: &[u8]) -> Option<Body> {
-    if !state.rates.address_may(incoming.peer.address) {
-        state.refuse(incoming, None, "401", Reason::RateLimited);
+fn decode(door: &Sealed, incoming: &Incoming, body: &[u8]) -> Option<Body> {
+    if !door.calls.rates.address_may(incoming.peer.address) {
+        door.refuse(incoming, None, "401", &Reason::RateLimited);
         return None;
     }
     // Nothing can come of a classic request of a slowed address that no client called from; an envelope is opened.
-    if !Body::may_be_envelope(body) && classic::is_shut_out(state, incoming.peer.address) {
-        state.refuse_stranger(incoming, Reason::Slowed);
+    if !Body::may_be_envelope(body) && classic::is_shut_out(door, incoming.peer.address) {
+        door.refuse_stranger(incoming, &Reason::Slowed);
         return None;
     }
     match Body::parse(body) {
-        Ok(Body::Classic(_)) if !state.settings.load().clients.classic => {
-            state.refuse(incoming, None, "401", Reason::ClassicOff);
+        Ok(Body::Classic(_)) if !incoming.settings.clients.classic => {
+            door.refuse(incoming, None, "401", &Reason::ClassicOff);
             None
         }
         Ok(body) => Some(body),
         Err(error) => {
-            state.refuse_malformed(incoming, error);
+            door.refuse_malformed(incoming, error);
             None
         }
     }
@@ -130,11 +221,11 @@ async fn read_body(
     payload: Payload,
     limits: &msp_settings::LimitSettings,
 ) -> Result<Bytes, Reason> {
-    body::refuse_announced(request, limits)?;
+    body::refuse_announced(request, limits).map_err(Reason::Body)?;
     if !is_json(request) {
         return Err(Reason::ContentType);
     }
-    body::read(payload, limits).await
+    body::read(payload, limits).await.map_err(Reason::Body)
 }
 
 /// `application/json` or `application/*+json`, with any parameters.
@@ -149,20 +240,22 @@ fn is_json(request: &HttpRequest) -> bool {
     }
 }
 
-impl State {
+impl Sealed {
     /// Keeps the true reason of a refusal.
-    fn refuse(&self, incoming: &Incoming, client: Option<String>, answer: &'static str, reason: Reason) {
-        self.refusals.note(Refusal {
-            id: incoming.id,
-            address: incoming.peer.address,
-            client,
-            answer,
-            reason,
-        });
+    fn refuse(
+        &self,
+        incoming: &Incoming,
+        client: Option<&Entry>,
+        answer: &'static str,
+        reason: &dyn Refusal,
+    ) {
+        let caller = client.and_then(|client| client.identity().label().map(Into::into));
+        let (request, address) = (incoming.id, incoming.peer.address);
+        self.calls.refusals.note(Refused { request, address, caller, answer }, reason);
     }
 
     /// Keeps the reason, and counts a failure against the address.
-    fn refuse_stranger(&self, incoming: &Incoming, reason: Reason) {
+    fn refuse_stranger(&self, incoming: &Incoming, reason: &Reason) {
         self.guard.note_failure(incoming.peer.address, incoming.peer.is_hop, None);
         self.refuse(incoming, None, "401", reason);
     }
@@ -170,6 +263,6 @@ impl State {
     /// The same for what does not decode.
     fn refuse_malformed(&self, incoming: &Incoming, error: DecodeError) {
         let reason = if error == DecodeError::Sealed { Reason::Stranger } else { Reason::Malformed(error) };
-        self.refuse_stranger(incoming, reason);
+        self.refuse_stranger(incoming, &reason);
     }
 }

@@ -1,15 +1,13 @@
-//! What both shapes share: the secret, the freshness, the call.
+//! What both shapes share: the secret and the freshness.
 
 use std::sync::Arc;
 
-use msp_core::{Admission, Caller, Door, Guard as _, Item, Link, Reason, Rejection, Shape, call, permit};
-use msp_protocol::{Digest, ErrorCode, FunctionName, UnixSecond};
-use serde_json::Value;
+use msp_core::{Admission, Item, RegistryError, Rejection};
+use msp_protocol::{Digest, ErrorCode, UnixSecond};
 
-use super::Incoming;
-use crate::directory::{Directory, Entry};
-use crate::problem::CallRefusal;
-use crate::state::State;
+use super::clients::{Directory, Entry};
+use super::reason::Reason;
+use super::{Incoming, Sealed};
 
 /// What a request claims, once a registered key has opened it.
 pub(super) struct Claim {
@@ -31,21 +29,26 @@ pub(super) enum Refused {
     Closed(ErrorCode, Reason),
 }
 
-impl State {
+impl Sealed {
     /// Proves the claim and admits the request, once.
-    pub(super) async fn prove(&self, claim: &Claim, directory: &Directory) -> Result<(), Refused> {
+    pub(super) async fn prove(
+        &self,
+        incoming: &Incoming,
+        claim: &Claim,
+        directory: &Directory,
+    ) -> Result<(), Refused> {
         let now = self.clock.unix();
         let client = claim.entry.digest;
         claim.entry.judge(&claim.secret, now, directory).map_err(Refused::Unproven)?;
         // Who is let in no longer is told so as often as it might call, and is then worth no more work.
         if let Some((_, reason)) = claim.entry.closed(now)
-            && !self.rates.caller_may(&client)
+            && !self.calls.rates.caller_may(&client)
         {
             return Err(Refused::Unproven(reason));
         }
         // Before the guard judges it, or else what it refuses now might be forgiven when the old secret ends. A request
         // that is too old leaves no trace in the guard, and is no use of the new secret.
-        let too_old = claim.ts < now.saturating_sub(self.settings.load().clients.request_ttl.as_secs());
+        let too_old = claim.ts < now.saturating_sub(incoming.settings.clients.request_ttl.as_secs());
         let ends = !too_old && claim.entry.closed(now).is_none() && claim.entry.ends_previous(&claim.secret);
         if ends && !self.end_previous_secret(client, claim.secret).await {
             return Err(Refused::Limited(Reason::GuardUnavailable));
@@ -53,47 +56,29 @@ impl State {
         let admission = Admission { client, items: claim.items.clone(), ts: claim.ts };
         self.guard.admit(admission).await.map_err(|rejection| refused(rejection, claim.ts, now))?;
         // The secret may have ended meanwhile, and with it the floor that stood for its requests.
-        let directory = self.directory.load();
+        let directory = self.clients.load();
         let entry = directory.by_digest(&client).ok_or(Refused::Unproven(Reason::Stranger))?;
         entry.judge(&claim.secret, now, &directory).map_err(Refused::Unproven)?;
         entry.closed(now).map_or(Ok(()), |(code, reason)| Err(Refused::Closed(code, reason)))
     }
 
-    /// Makes the caller of a proven request.
-    pub(super) fn caller(&self, incoming: &Incoming, entry: &Entry, shape: Shape) -> Arc<Caller> {
-        let name = match &entry.record.link {
-            Link::Linked(linked) => Some(linked.name.clone()),
-            Link::Unlinked => None,
-        };
-        Arc::new(Caller {
-            id: entry.digest,
-            name,
-            grants: entry.record.grants.clone(),
-            door: Door::Sealed,
-            shape,
-            address: incoming.peer.address,
-            request: incoming.id,
-        })
-    }
-
-    /// Runs the function for the caller, if it may.
-    pub(super) async fn run(
-        &self,
-        caller: &Arc<Caller>,
-        function: &FunctionName,
-        args: Option<Value>,
-    ) -> Result<Value, CallRefusal> {
-        if !self.rates.caller_may(&caller.id) {
-            return Err(CallRefusal::Limited(Reason::Busy));
-        }
-        let permit = {
-            let catalogue = self.runners.catalogue_for(function).await;
-            permit(caller, &catalogue, function)
-                .map_err(|denied| CallRefusal::Denied(denied).explained(&catalogue, function))?
-        };
-        let value = call(permit, args).await.map_err(CallRefusal::Call)?;
-        self.note_success(caller);
-        Ok(value)
+    /// Ends the old secret of a rotated client, because the new one came; false when that cannot be made durable.
+    async fn end_previous_secret(&self, client: Digest, secret: Digest) -> bool {
+        let (clients, guard) = (self.clients.clone(), self.guard.clone());
+        // A task of its own, which a caller who hangs up does not end: until the guard knows, the directory must not
+        // change, or a request under the new secret would be judged by a floor that is about to fall.
+        let ended = self.background.spawn(async move {
+            let _alone = clients.changing.lock().await;
+            let Some(entry) = clients.load().by_digest(&client).cloned() else { return Ok(()) };
+            if entry.ends_previous(&secret) {
+                // First, so that nothing under the old secret is accepted once the floor has fallen.
+                entry.refuse_previous();
+                guard.end_previous_secret(client, secret).await?;
+                entry.set_previous_ended();
+            }
+            Ok::<_, RegistryError>(())
+        });
+        matches!(ended.await, Ok(Ok(())))
     }
 }
 

@@ -5,14 +5,13 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_cha
 
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use msp_core::clock::Clock;
 use msp_protocol::PrivateKey;
 use msp_protocol::classic::Request;
 use msp_protocol::sealing::BoxKey;
 use tokio::sync::oneshot;
 
-use crate::directory::{Directory, Entry};
+use super::clients::{Clients, Directory, Entry};
 
 /// Searches that may wait; one more is refused.
 const QUEUE: usize = 64;
@@ -49,13 +48,13 @@ pub(crate) struct Full;
 impl ClassicSearch {
     pub(crate) fn start(
         server: Arc<PrivateKey>,
-        directory: Arc<ArcSwap<Directory>>,
+        clients: Arc<Clients>,
         clock: Arc<dyn Clock>,
     ) -> std::io::Result<Self> {
         let (queue, tasks) = sync_channel(QUEUE);
         let searcher = Searcher {
             server,
-            current: directory,
+            current: clients,
             clock,
             tasks,
             directory: Arc::default(),
@@ -87,7 +86,7 @@ impl ClassicSearch {
 /// The thread's own: the keys side by side in memory, so that trying them all waits for none of it.
 struct Searcher {
     server: Arc<PrivateKey>,
-    current: Arc<ArcSwap<Directory>>,
+    current: Arc<Clients>,
     clock: Arc<dyn Clock>,
     tasks: Receiver<Task>,
     directory: Arc<Directory>,

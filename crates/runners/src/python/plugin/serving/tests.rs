@@ -1,14 +1,12 @@
 //! Large calls and slow hosts: no call is late because of another.
 
 use std::io;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use msp_core::{Caller, Door, FunctionLimits, Grants, RequestId, Shape};
-use msp_protocol::Digest;
+use msp_core::FunctionLimits;
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use super::*;
 use crate::python::attending::converse;
@@ -17,22 +15,12 @@ use crate::python::frame;
 /// The largest body that `[Limits] Body` admits.
 const LARGEST: usize = 64 * 1024 * 1024;
 
-type Outcome = oneshot::Receiver<Result<WebAnswer, RunError>>;
+type Outcome = oneshot::Receiver<Result<Answer, RunError>>;
 
 /// A call with a body of this length and this time limit.
 fn call(length: usize, timeout: Duration) -> (Call, Outcome) {
-    let caller = Caller {
-        id: Digest::of(b"a key"),
-        name: None,
-        grants: Grants::Standard,
-        door: Door::Plugin,
-        shape: Shape::Envelope,
-        address: IpAddr::from([127, 0, 0, 1]),
-        request: RequestId(1),
-    };
-    let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
     let limits = FunctionLimits { timeout, ..FunctionLimits::default() };
-    let job = Job { caller: Arc::new(caller), args: None, limits, slot };
+    let job = crate::test_job(limits);
     let (answer, outcome) = oneshot::channel();
     let question = Question { head: vec![0; 4], body: Arc::new(vec![7; length]) };
     (Call { question, job, answer }, outcome)

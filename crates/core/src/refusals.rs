@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use msp_core::clock::Clock;
-use msp_core::control;
-use msp_core::{Reason, RequestId, Severity};
 use msp_protocol::ErrorCode;
+
+use crate::caller::RequestId;
+use crate::clock::Clock;
+use crate::control;
+use crate::refusal::{Refusal, Severity};
 
 /// Refusals kept for `msp-admin why`.
 const RING: usize = 10_000;
@@ -17,24 +19,32 @@ const LOGGED_ADDRESSES: usize = 10_000;
 /// How long an address's further refusals are only counted.
 const LOG_WINDOW: Duration = Duration::from_secs(60);
 
-/// One refusal.
+/// A request that was refused.
 #[derive(Debug, Clone)]
-pub(crate) struct Refusal {
-    pub(crate) id: RequestId,
-    pub(crate) address: IpAddr,
-    /// The client's name or fingerprint, when its key opened the request.
-    pub(crate) client: Option<String>,
-    /// What the caller got.
-    pub(crate) answer: &'static str,
-    pub(crate) reason: Reason,
+pub struct Refused {
+    /// The request.
+    pub request: RequestId,
+    /// Where it seems to come from.
+    pub address: IpAddr,
+    /// How its caller is named, if that is known.
+    pub caller: Option<String>,
+    /// What the caller got: a status, or a code.
+    pub answer: &'static str,
+}
+
+#[derive(Debug)]
+struct Kept {
+    at_ms: u64,
+    refused: Refused,
+    reason: String,
 }
 
 /// The ring and the log's memory.
 #[derive(Debug)]
-pub(crate) struct Refusals {
+pub struct Refusals {
     clock: Arc<dyn Clock>,
     counters: Vec<(&'static str, metrics::Counter)>,
-    ring: Mutex<VecDeque<(u64, Refusal)>>,
+    ring: Mutex<VecDeque<Kept>>,
     windows: Mutex<Windows>,
 }
 
@@ -52,28 +62,32 @@ struct Window {
 }
 
 impl Refusals {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+    /// An empty ring.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
         let answers = ["401", "413", "500"].into_iter().chain(ErrorCode::ALL.map(ErrorCode::as_str));
         let counters = answers.map(|answer| (answer, counter(answer))).collect();
         Self { clock, counters, ring: Mutex::default(), windows: Mutex::default() }
     }
 
-    /// Keeps a refusal, and logs it when it is the address's first of the minute. What a function failed with is always
-    /// logged: whoever mends it needs every failure, and no stranger brings one about.
-    pub(crate) fn note(&self, refusal: Refusal) {
-        match self.counters.iter().find(|(answer, _)| *answer == refusal.answer) {
+    /// Keeps a refusal, and logs it when it is the address's first of the minute or what a function failed with.
+    pub fn note(&self, refused: Refused, reason: &dyn Refusal) {
+        match self.counters.iter().find(|(answer, _)| *answer == refused.answer) {
             Some((_, counter)) => counter.increment(1),
-            None => counter(refusal.answer).increment(1),
+            None => counter(refused.answer).increment(1),
         }
-        if refusal.reason.is_of_the_function() || self.is_first_of_the_minute(refusal.address) {
-            log(&refusal);
+        let severity = reason.severity();
+        let reason = reason.to_string();
+        if self.is_first_of_the_minute(refused.address) || severity == Severity::Failure {
+            log(&refused, &reason, severity);
         }
         let at_ms = self.clock.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
+        let at_ms = u64::try_from(at_ms).unwrap_or(u64::MAX);
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         if ring.len() == RING {
             ring.pop_back();
         }
-        ring.push_front((u64::try_from(at_ms).unwrap_or(u64::MAX), refusal));
+        ring.push_front(Kept { at_ms, refused, reason });
     }
 
     fn is_first_of_the_minute(&self, address: IpAddr) -> bool {
@@ -92,7 +106,7 @@ impl Refusals {
     }
 
     /// Logs the counts of the minutes that are over, and forgets them.
-    pub(crate) fn tick(&self) {
+    pub fn tick(&self) {
         let now = self.clock.monotonic();
         let mut counts = Vec::new();
         let others = {
@@ -119,24 +133,20 @@ impl Refusals {
     }
 
     /// Refusals, the newest first.
-    pub(crate) fn find(
-        &self,
-        id: Option<&str>,
-        address: Option<IpAddr>,
-        last: usize,
-    ) -> Vec<control::Refusal> {
+    #[must_use]
+    pub fn find(&self, id: Option<&str>, address: Option<IpAddr>, last: usize) -> Vec<control::Refusal> {
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         ring.iter()
-            .filter(|(_, refusal)| id.is_none_or(|id| refusal.id.to_string() == id))
-            .filter(|(_, refusal)| address.is_none_or(|address| refusal.address == address))
+            .filter(|kept| id.is_none_or(|id| kept.refused.request.to_string() == id))
+            .filter(|kept| address.is_none_or(|address| kept.refused.address == address))
             .take(last)
-            .map(|(at_ms, refusal)| control::Refusal {
-                id: refusal.id.to_string(),
+            .map(|Kept { at_ms, refused, reason }| control::Refusal {
+                id: refused.request.to_string(),
                 at_ms: *at_ms,
-                address: refusal.address,
-                client: refusal.client.clone(),
-                answer: refusal.answer.to_owned(),
-                reason: refusal.reason.to_string(),
+                address: refused.address,
+                client: refused.caller.clone(),
+                answer: refused.answer.to_owned(),
+                reason: reason.clone(),
             })
             .collect()
     }
@@ -146,36 +156,38 @@ fn counter(answer: &'static str) -> metrics::Counter {
     metrics::counter!("msp_refusals_total", "answer" => answer)
 }
 
-fn log(refusal: &Refusal) {
-    let Refusal { id, address, client, answer, reason } = refusal;
-    let client = client.as_deref().unwrap_or("-");
-    match reason.severity() {
-        Severity::Info => tracing::info!(req = %id, %address, client, answer, "refused: {reason}"),
-        Severity::Warning => tracing::warn!(req = %id, %address, client, answer, "refused: {reason}"),
+fn log(refused: &Refused, reason: &str, severity: Severity) {
+    let Refused { request, address, caller, answer } = refused;
+    let client = caller.as_deref().unwrap_or("-");
+    match severity {
+        Severity::Info => tracing::info!(req = %request, %address, client, answer, "refused: {reason}"),
+        Severity::Failure | Severity::Warning => {
+            tracing::warn!(req = %request, %address, client, answer, "refused: {reason}");
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use msp_core::clock::ManualClock;
-
     use super::*;
+    use crate::clock::ManualClock;
 
-    fn refusal(id: u64, address: &str) -> Refusal {
-        Refusal {
-            id: RequestId(id),
-            address: address.parse().unwrap(),
-            client: None,
-            answer: "401",
-            reason: Reason::Stranger,
-        }
+    #[derive(Debug, thiserror::Error)]
+    #[error("a stranger")]
+    struct Stranger;
+
+    impl Refusal for Stranger {}
+
+    fn refused(id: u64, address: &str) -> Refused {
+        let (request, address) = (RequestId(id), address.parse().unwrap());
+        Refused { request, address, caller: None, answer: "401" }
     }
 
     #[test]
     fn the_ring_keeps_the_newest_ten_thousand_and_finds_by_id_and_address() {
         let refusals = Refusals::new(Arc::new(ManualClock::at(1000)));
         for id in 0..10_005 {
-            refusals.note(refusal(id, if id % 2 == 0 { "192.0.2.1" } else { "192.0.2.2" }));
+            refusals.note(refused(id, if id % 2 == 0 { "192.0.2.1" } else { "192.0.2.2" }), &Stranger);
         }
         assert_eq!(refusals.find(None, None, 20_000).len(), 10_000);
         assert!(refusals.find(Some("0000000000000004"), None, 1).is_empty());

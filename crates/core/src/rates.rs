@@ -9,42 +9,54 @@ use governor::clock::DefaultClock;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 use msp_protocol::Digest;
-use msp_settings::LimitSettings;
+
+use crate::refusal::Refusal;
 
 type Limiter<K> = RateLimiter<K, DefaultKeyedStateStore<K>, DefaultClock>;
 
+/// An address that asks more often than it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("more requests than [Limits] allows this address")]
+pub struct TooManyRequests;
+
+impl Refusal for TooManyRequests {}
+
 /// One limiter for each kind of key; none where the rate is 0.
 #[derive(Debug, Default)]
-pub(crate) struct Rates {
+pub struct Rates {
     addresses: ArcSwapOption<Limiter<IpAddr>>,
     callers: ArcSwapOption<Limiter<Digest>>,
 }
 
 impl Rates {
-    pub(crate) fn new(limits: &LimitSettings) -> Self {
+    /// Requests a second of one address and of one caller; 0: as many as it likes.
+    #[must_use]
+    pub fn new(per_address: u32, per_caller: u32) -> Self {
         let rates = Self::default();
-        rates.reconfigure(limits);
+        rates.reconfigure(per_address, per_caller);
         rates
     }
 
     /// Starts anew with other rates.
-    pub(crate) fn reconfigure(&self, limits: &LimitSettings) {
-        self.addresses.store(limiter(limits.per_address_rate).map(Into::into));
-        self.callers.store(limiter(limits.per_caller_rate).map(Into::into));
+    pub fn reconfigure(&self, per_address: u32, per_caller: u32) {
+        self.addresses.store(limiter(per_address).map(Into::into));
+        self.callers.store(limiter(per_caller).map(Into::into));
     }
 
-    /// Counts a request of this address.
-    pub(crate) fn address_may(&self, address: IpAddr) -> bool {
+    /// Counts a request of this address; false when that is one too many.
+    #[must_use]
+    pub fn address_may(&self, address: IpAddr) -> bool {
         may(&self.addresses, &network(address))
     }
 
-    /// Counts a proven request of this caller.
-    pub(crate) fn caller_may(&self, caller: &Digest) -> bool {
+    /// Counts a proven request of this caller; false when that is one too many.
+    #[must_use]
+    pub fn caller_may(&self, caller: &Digest) -> bool {
         may(&self.callers, caller)
     }
 
     /// Forgets keys that are back at their full rate, so that memory does not grow with strangers.
-    pub(crate) fn tick(&self) {
+    pub fn tick(&self) {
         if let Some(limiter) = &*self.addresses.load() {
             limiter.retain_recent();
         }
@@ -76,9 +88,7 @@ mod tests {
 
     #[test]
     fn a_rate_counts_an_ipv6_network_as_one_and_zero_means_off() {
-        let defaults = msp_settings::Settings::load(&msp_settings::Sources::default()).unwrap();
-        let limits = LimitSettings { per_address_rate: 2, per_caller_rate: 0, ..defaults.limits };
-        let rates = Rates::new(&limits);
+        let rates = Rates::new(2, 0);
         assert!(rates.address_may("2001:db8::1".parse().unwrap()));
         assert!(rates.address_may("2001:db8::2".parse().unwrap()));
         assert!(!rates.address_may("2001:db8::3".parse().unwrap()));

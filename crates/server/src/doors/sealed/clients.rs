@@ -5,10 +5,40 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use msp_core::{ApiKeyRecord, ClientRecord, Link, Reason, Snapshot};
+use arc_swap::ArcSwap;
+use msp_core::{ClientRecord, Identity, Link, SecretRecord};
 use msp_protocol::envelope::PairKeys;
 use msp_protocol::sealing::BoxKey;
 use msp_protocol::{Digest, ErrorCode, PrivateKey, UnixSecond};
+
+use super::reason::Reason;
+
+/// The clients that there are now.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    current: ArcSwap<Directory>,
+    /// Held while the directory is replaced, so that an older picture never follows a newer one, and where it must not
+    /// change meanwhile.
+    pub(crate) changing: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Clients {
+    /// Those there are now.
+    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Directory>> {
+        self.current.load()
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn load_full(&self) -> Arc<Directory> {
+        self.current.load_full()
+    }
+
+    /// Takes up what a snapshot holds; for who holds `changing`.
+    pub(crate) fn take_up(&self, clients: Vec<ClientRecord>, secrets: &[SecretRecord]) {
+        let directory = Directory::of(clients, secrets, &self.current.load());
+        self.current.store(Arc::new(directory));
+    }
+}
 
 /// A client with the keys derived for it, each computed at its first use and kept while the client exists.
 #[derive(Debug)]
@@ -60,12 +90,13 @@ impl Entry {
         self.pair.get_or_init(|| PairKeys::of_server(server, &self.record.key).map(Box::new)).as_deref()
     }
 
-    /// How logs and `why` name it.
-    pub(crate) fn label(&self) -> String {
-        match &self.record.link {
-            Link::Linked(linked) => linked.name.to_string(),
-            Link::Unlinked => self.record.key.fingerprint(),
-        }
+    /// What its holder proves to be.
+    pub(crate) fn identity(&self) -> Identity {
+        let name = match &self.record.link {
+            Link::Linked(linked) => Some(linked.name.clone()),
+            Link::Unlinked => None,
+        };
+        Identity::Client { key: self.digest, name }
     }
 
     /// Why this client may do nothing, whatever it proves, and what it is told of that.
@@ -121,27 +152,23 @@ impl Entry {
     }
 }
 
-/// All clients, unlinked secrets and api keys.
+/// All clients and unlinked secrets.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
-    pub(crate) generation: u64,
     clients: HashMap<Digest, Arc<Entry>>,
     classic: Vec<Arc<Entry>>,
     unlinked_secrets: HashSet<Digest>,
     linked_secrets: HashSet<Digest>,
-    api_keys: HashMap<Digest, Arc<ApiKeyRecord>>,
 }
 
 impl Directory {
-    /// Builds the picture of a snapshot, keeping what `before` has derived already.
-    pub(crate) fn of(snapshot: Snapshot, before: &Self) -> Self {
+    /// Builds the picture, keeping what `before` has derived already.
+    fn of(clients: Vec<ClientRecord>, secrets: &[SecretRecord], before: &Self) -> Self {
         let mut directory = Self {
-            generation: snapshot.generation,
-            unlinked_secrets: snapshot.secrets.iter().map(|secret| secret.digest).collect(),
-            api_keys: snapshot.api_keys.into_iter().map(|key| (key.digest, Arc::new(key))).collect(),
+            unlinked_secrets: secrets.iter().map(|secret| secret.digest).collect(),
             ..Self::default()
         };
-        for record in snapshot.clients {
+        for record in clients {
             if let Link::Linked(linked) = &record.link {
                 directory.linked_secrets.insert(linked.secret);
             }
@@ -156,11 +183,6 @@ impl Directory {
             directory.clients.insert(entry.digest, entry);
         }
         directory
-    }
-
-    /// The api key with this digest; it may have expired.
-    pub(crate) fn api_key(&self, digest: &Digest) -> Option<&Arc<ApiKeyRecord>> {
-        self.api_keys.get(digest)
     }
 
     /// The client with this key.

@@ -3,15 +3,16 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use msp_core::Use;
 use msp_protocol::{Digest, UnixSecond};
+
+use crate::registry::Use;
 
 /// Seconds of a day.
 const DAY: u64 = 86_400;
 
 /// Uses not yet written; at most one for each client and day.
 #[derive(Debug, Default)]
-pub(crate) struct Uses {
+pub struct LastUsed {
     waiting: Mutex<Days>,
 }
 
@@ -23,9 +24,9 @@ struct Days {
     today: UnixSecond,
 }
 
-impl Uses {
+impl LastUsed {
     /// Notes that the client was used now.
-    pub(crate) fn note(&self, client: Digest, now: UnixSecond) {
+    pub fn note(&self, client: Digest, now: UnixSecond) {
         let day = now - now % DAY;
         let used = Use { client, day };
         let mut days = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,12 +40,13 @@ impl Uses {
     }
 
     /// Takes what is to be written.
-    pub(crate) fn take(&self) -> Vec<Use> {
+    #[must_use]
+    pub fn take(&self) -> Vec<Use> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).unwritten.drain().collect()
     }
 
     /// Gives back what could not be written.
-    pub(crate) fn give_back(&self, uses: Vec<Use>) {
+    pub fn give_back(&self, uses: Vec<Use>) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).unwritten.extend(uses);
     }
 }
@@ -55,14 +57,14 @@ mod tests {
 
     #[test]
     fn a_client_is_noted_once_a_day() {
-        let uses = Uses::default();
+        let last_used = LastUsed::default();
         let client = Digest::of(b"a");
-        uses.note(client, DAY * 3 + 5);
-        uses.note(client, DAY * 3 + 9);
-        assert_eq!(uses.take(), [Use { client, day: DAY * 3 }]);
-        uses.note(client, DAY * 3 + 10);
-        assert!(uses.take().is_empty());
-        uses.note(client, DAY * 4);
-        assert_eq!(uses.take(), [Use { client, day: DAY * 4 }]);
+        last_used.note(client, DAY * 3 + 5);
+        last_used.note(client, DAY * 3 + 9);
+        assert_eq!(last_used.take(), [Use { client, day: DAY * 3 }]);
+        last_used.note(client, DAY * 3 + 10);
+        assert!(last_used.take().is_empty());
+        last_used.note(client, DAY * 4);
+        assert_eq!(last_used.take(), [Use { client, day: DAY * 4 }]);
     }
 }

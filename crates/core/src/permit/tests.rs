@@ -1,0 +1,115 @@
+use msp_protocol::Digest;
+
+use super::*;
+use crate::caller::{Door, RequestId};
+use crate::grant::Grants;
+
+fn own() -> Digest {
+    Digest::of(b"a plugin's own key")
+}
+
+/// The columns: who asks.
+fn identities() -> [(&'static str, Identity); 8] {
+    let (digest, name) = (Digest::of(b"another key"), || "kim".parse().unwrap());
+    [
+        ("client", Identity::Client { key: digest, name: None }),
+        ("user", Identity::User { id: digest, name: name() }),
+        ("app", Identity::App { id: digest, name: name(), user: name() }),
+        ("api key", Identity::ApiKey { digest, name: name() }),
+        ("door key", Identity::DoorKey(digest)),
+        ("own key", Identity::PluginKey(own())),
+        ("other own", Identity::PluginKey(digest)),
+        ("anybody", Identity::Anybody),
+    ]
+}
+
+/// `+` yes, `g` if a grant covers it, `.` forbidden, `-` there is none, `w` if its ceiling is write.
+const TABLE: [(Origin, Option<&str>, &str); 20] = {
+    use Origin::{BuiltIn, Control, Modules, Plugins};
+    [
+        //                           c u a k d o x n
+        (BuiltIn, None, "            w - - - - - - -"),
+        (BuiltIn, Some("key"), "     w - - - - - - -"),
+        (BuiltIn, Some("named"), "   w - - - - - - -"),
+        (BuiltIn, Some("own"), "     w - - - - - - -"),
+        (BuiltIn, Some("open"), "    w - - - - - - -"),
+        (Control, None, "            - - - g + . . ."),
+        (Control, Some("key"), "     - - - g + . . ."),
+        (Control, Some("named"), "   - - - g + . . ."),
+        (Control, Some("own"), "     - - - g + . . ."),
+        (Control, Some("open"), "    - - - g + . . +"),
+        (Modules, None, "            g g g - - - - -"),
+        (Modules, Some("key"), "     g g g g + . . ."),
+        (Modules, Some("named"), "   g g g g . . . ."),
+        (Modules, Some("own"), "     g g g g . + . ."),
+        (Modules, Some("open"), "    g g g + + + + +"),
+        (Plugins, None, "            g g g - - - - -"),
+        (Plugins, Some("key"), "     g g g g + . . ."),
+        (Plugins, Some("named"), "   g g g g . . . ."),
+        (Plugins, Some("own"), "     g g g g . + . ."),
+        (Plugins, Some("open"), "    g g g + + + + +"),
+    ]
+};
+
+fn route(name: Option<&str>) -> Option<Route> {
+    name.map(|name| match name {
+        "key" => Route::Key,
+        "named" => Route::Named,
+        "own" => Route::Own(own()),
+        "open" => Route::Open,
+        other => panic!("no route {other}"),
+    })
+}
+
+fn caller(identity: Identity, ceiling: Access) -> Caller {
+    let (address, request) = ([192, 0, 2, 1].into(), RequestId(1));
+    Caller { identity, grants: Grants::nothing(), ceiling, door: Door::Plugin, address, request }
+}
+
+#[test]
+fn every_cell_of_the_table_is_decided_as_it_says() {
+    const BOTH: [Access; 2] = [Access::Read, Access::Write];
+    let mut cells = 0;
+    for (origin, name, row) in TABLE {
+        for ((who, identity), cell) in identities().into_iter().zip(row.split_whitespace()) {
+            for (access, ceiling) in BOTH.map(|access| BOTH.map(|ceiling| (access, ceiling))).concat() {
+                for (granted, classic_write) in [(false, false), (false, true), (true, false), (true, true)] {
+                    let opened = match cell {
+                        "+" => Ok(()),
+                        "g" if granted => Ok(()),
+                        "g" | "." => Err(Denied::Forbidden),
+                        "w" if ceiling == Access::Write => Ok(()),
+                        "w" => Err(Denied::EnvelopeOnly),
+                        "-" => Err(Denied::Unknown),
+                        other => panic!("no cell {other}"),
+                    };
+                    let above = access == Access::Write && ceiling == Access::Read && !classic_write;
+                    let expected = opened.and(if above { Err(Denied::AboveCeiling) } else { Ok(()) });
+                    let asked = Asked { origin, access, route: route(name), granted, classic_write };
+                    let decided = judge(&caller(identity.clone(), ceiling), asked);
+                    assert_eq!(decided, expected, "{who} {ceiling:?} {asked:?}");
+                    cells += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(cells, 20 * 8 * 2 * 2 * 4);
+}
+
+#[test]
+fn grants_that_name_it_let_manage_plugins_and_no_others() {
+    let name = "plugin/reload".parse().unwrap();
+    let decided = |pattern: &str, granted| {
+        let identity = Identity::ApiKey { digest: own(), name: "kim".parse().unwrap() };
+        let grants = Grants::Listed([(pattern.parse().unwrap(), granted)].into());
+        let caller = Caller { grants, ..caller(identity, Access::Write) };
+        permit_control(&caller, &name, Access::Write, Route::Key)
+    };
+    assert_eq!(decided("plugin/reload", Access::Write), Ok(()));
+    assert_eq!(decided("plugin/*", Access::Write), Ok(()));
+    for (pattern, granted) in
+        [("plugin/reload", Access::Read), ("plugin/list", Access::Write), ("*", Access::Write)]
+    {
+        assert_eq!(decided(pattern, granted), Err(Denied::Forbidden), "{pattern}");
+    }
+}

@@ -1,0 +1,181 @@
+//! Putting a server together: each door, and each thing that goes on beside them, gets what it needs and no more.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use metrics_exporter_prometheus::PrometheusHandle;
+use msp_core::clock::Clock;
+use msp_core::{Calls, Rates, RequestIds, Snapshot};
+use msp_guard::MemoryGuard;
+use msp_protocol::{OsRng, PrivateKey, RngCore as _};
+use msp_registry::SqlRegistry;
+use msp_runners::Runners;
+use msp_settings::{Settings, Sources};
+
+use crate::doors::control::Control;
+use crate::doors::ops::Ops;
+use crate::doors::plugin::{ApiKeys, PluginDoor};
+use crate::doors::sealed::{self, Clients, Sealed};
+use crate::error::StartupError;
+use crate::follower::{Follower, take_up};
+use crate::isolation;
+use crate::readiness::Readiness;
+use crate::reloader::Reloader;
+use crate::startup::{guard_config, runners_config};
+use crate::tls::Tls;
+
+/// What a start has opened so far.
+pub(crate) struct Opened {
+    pub(crate) registry: SqlRegistry,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) key: PrivateKey,
+    pub(crate) bound: IpAddr,
+}
+
+/// The doors, and what goes on beside them; each has what it needs.
+pub(crate) struct Parts {
+    pub(crate) sealed: Arc<Sealed>,
+    pub(crate) plugin: Arc<PluginDoor>,
+    pub(crate) control: Arc<Control>,
+    pub(crate) reloader: Arc<Reloader>,
+}
+
+impl Parts {
+    /// What readiness hangs on.
+    pub(crate) fn readiness(&self) -> &Arc<Readiness> {
+        &self.control.readiness
+    }
+
+    /// The ops door.
+    pub(crate) fn ops(&self, metrics: PrometheusHandle) -> Ops {
+        let (settings, readiness) = (self.control.settings.clone(), self.readiness().clone());
+        Ops { settings, readiness, clients: self.control.follower.clients.clone(), metrics }
+    }
+}
+
+/// What doors are made of.
+struct Core {
+    clock: Arc<dyn Clock>,
+    settings: Arc<ArcSwap<Settings>>,
+    ids: Arc<RequestIds>,
+    calls: Arc<Calls>,
+    registry: SqlRegistry,
+    guard: Arc<MemoryGuard>,
+    runners: Runners,
+    clients: Arc<Clients>,
+    api_keys: Arc<ApiKeys>,
+}
+
+impl Core {
+    async fn start(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        registry: SqlRegistry,
+        launcher: &Path,
+    ) -> Result<Self, StartupError> {
+        let marks = Arc::new(registry.clone());
+        let guard = MemoryGuard::start(guard_config(&settings), clock.clone(), marks).await?;
+        let runners = Runners::start(
+            runners_config(&settings, launcher),
+            settings.modules.clone(),
+            settings.plugin.as_ref().map(|door| door.spec.clone()),
+            clock.clone(),
+        )
+        .await?;
+        isolation::tell(&runners);
+        let rates = Rates::new(settings.limits.per_address_rate, settings.limits.per_caller_rate);
+        let calls = Calls::new(clock.clone(), Arc::new(runners.clone()), guard.clone(), rates);
+        Ok(Self {
+            clock,
+            settings: Arc::new(ArcSwap::from_pointee(settings)),
+            ids: Arc::new(RequestIds::from(OsRng.next_u64())),
+            calls: Arc::new(calls),
+            registry,
+            guard,
+            runners,
+            clients: Arc::default(),
+            api_keys: Arc::default(),
+        })
+    }
+
+    fn sealed(&self, key: PrivateKey) -> Result<Arc<Sealed>, StartupError> {
+        let parts = sealed::Parts {
+            clock: self.clock.clone(),
+            settings: self.settings.clone(),
+            ids: self.ids.clone(),
+            calls: self.calls.clone(),
+            guard: self.guard.clone(),
+            clients: self.clients.clone(),
+            key: Arc::new(key),
+        };
+        Sealed::open(parts)
+            .map(Arc::new)
+            .map_err(|error| StartupError::Io { place: "thread of the classic search".to_owned(), error })
+    }
+
+    fn plugin(&self, reloads: Arc<Reloader>, bound: IpAddr) -> PluginDoor {
+        PluginDoor {
+            clock: self.clock.clone(),
+            settings: self.settings.clone(),
+            ids: self.ids.clone(),
+            calls: self.calls.clone(),
+            functions: Arc::new(self.runners.clone()),
+            guard: self.guard.clone(),
+            registry: Arc::new(self.registry.clone()),
+            api_keys: self.api_keys.clone(),
+            has_tls: reloads.tls.is_some(),
+            reloads,
+            bound,
+        }
+    }
+
+    fn reloader(&self, sources: Sources, tls: Option<Arc<Tls>>) -> Arc<Reloader> {
+        Arc::new(Reloader {
+            sources,
+            settings: self.settings.clone(),
+            registry: self.registry.clone(),
+            guard: self.guard.clone(),
+            calls: self.calls.clone(),
+            runners: self.runners.clone(),
+            tls,
+            reloading: tokio::sync::Mutex::default(),
+            not_reloaded: ArcSwapOption::empty(),
+        })
+    }
+}
+
+/// Puts together what a start has opened; functions load from here on.
+///
+/// # Errors
+/// [`StartupError`].
+pub(crate) async fn assemble(
+    settings: Settings,
+    sources: Sources,
+    clock: Arc<dyn Clock>,
+    opened: Opened,
+    launcher: &Path,
+) -> Result<Parts, StartupError> {
+    let Opened { registry, snapshot, key, bound } = opened;
+    let tls = settings.ssl.as_ref().map(Tls::open).transpose()?.map(Arc::new);
+    let core = Core::start(settings, clock, registry, launcher).await?;
+    let generation = snapshot.generation.into();
+    take_up(snapshot, &core.clients, &core.api_keys);
+    let sealed = core.sealed(key)?;
+    let readiness = Readiness::new(core.clock.clone(), core.guard.clone(), core.runners.clone());
+    let follower = Arc::new(Follower {
+        registry: core.registry.clone(),
+        clients: core.clients.clone(),
+        api_keys: core.api_keys.clone(),
+        sealed: sealed.clone(),
+        calls: core.calls.clone(),
+        readiness: readiness.clone(),
+        generation,
+    });
+    let reloader = core.reloader(sources, tls);
+    let plugin = Arc::new(core.plugin(reloader.clone(), bound));
+    let Core { settings, guard, runners, .. } = core;
+    let control = Arc::new(Control { settings, guard, runners, follower, readiness });
+    Ok(Parts { sealed, plugin, control, reloader })
+}

@@ -1,0 +1,175 @@
+//! Reading the configuration again, and loading functions anew.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use msp_core::{BoxFuture, Calls, Stamp};
+use msp_guard::MemoryGuard;
+use msp_registry::SqlRegistry;
+use msp_runners::{Reload, ReloadError, Runners};
+use msp_settings::{Settings, Sources};
+
+use crate::doors::plugin::{NotReloaded, Reloads, exposed};
+use crate::startup;
+use crate::tls::Tls;
+
+/// Why a reload is tried again that failed; the same failure is not told again.
+const RETRIED: &str = "what was wrong may be right now";
+
+/// Puts changed settings in force.
+pub(crate) struct Reloader {
+    /// Where the settings came from, to read them again.
+    pub(crate) sources: Sources,
+    pub(crate) settings: Arc<ArcSwap<Settings>>,
+    pub(crate) registry: SqlRegistry,
+    pub(crate) guard: Arc<MemoryGuard>,
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) runners: Runners,
+    /// What the main listener is served with; none: plain HTTP.
+    pub(crate) tls: Option<Arc<Tls>>,
+    /// Held while settings are read and put in force, so that older ones never follow newer ones.
+    pub(crate) reloading: tokio::sync::Mutex<()>,
+    /// Why the settings could not be read lately.
+    pub(crate) not_reloaded: ArcSwapOption<String>,
+}
+
+impl Reloader {
+    /// Reads what has changed since the files were like this; they are then as they are now. A reload under way may take
+    /// long; the next look sees what it has missed.
+    pub(crate) async fn look(&self, files: &mut Files) {
+        let Ok(_alone) = self.reloading.try_lock() else { return };
+        let now = Files::now(&self.settings.load(), &self.sources);
+        if now != *files {
+            *files = now;
+            let _stays_as_it_was = self.reload("a file has changed").await;
+        } else {
+            self.retry().await;
+        }
+    }
+
+    /// Reads configuration and modules again, and loads all plugins anew (SIGHUP, SIGUSR1).
+    pub(crate) async fn reload_all(&self) {
+        // What is wrong is in the log, and stays as it was.
+        let _some_stay = self.reload_plugins("asked to", Reload::All).await;
+    }
+
+    /// Reads again what could not be read; what makes it readable need not show in its stamp. For who holds `reloading`.
+    async fn retry(&self) {
+        if self.not_reloaded.load().is_some() {
+            let _stays_as_it_was = self.reload(RETRIED).await;
+        } else if let (Some(tls), Some(ssl)) = (&self.tls, &self.settings.load().ssl) {
+            tls.retry(ssl);
+        }
+    }
+
+    /// Reads configuration and modules again; a faulty one changes nothing. For who holds `reloading`. Modules load on,
+    /// whether or not that is waited for.
+    ///
+    /// # Errors
+    /// What is wrong with it, in one line; it is logged.
+    async fn reload(
+        &self,
+        why: &str,
+    ) -> Result<(Arc<Settings>, impl Future<Output = ()> + Send + use<>), String> {
+        let before = self.settings.load_full();
+        let sources = self.sources.clone();
+        let loaded = match tokio::task::spawn_blocking(move || Settings::load(&sources)).await {
+            Ok(loaded) => {
+                loaded.map_err(|error| error.to_string()).and_then(|settings| match exposed(&settings) {
+                    Some(exposed) => Err(exposed.to_string()),
+                    None => Ok(settings),
+                })
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        let known = self.not_reloaded.swap(loaded.as_ref().err().cloned().map(Arc::new));
+        if let (RETRIED, Err(error), Some(known)) = (why, &loaded, &known)
+            && **known == *error
+        {
+            return Err(error.clone());
+        }
+        // A certificate is not to wait until the configuration is right.
+        let ssl = loaded.as_ref().unwrap_or(&before).ssl.as_ref();
+        if let (Some(tls), Some(ssl)) = (&self.tls, ssl) {
+            tls.reopen(ssl);
+        }
+        let mut settings = loaded.inspect_err(|error| tracing::error!("not reloaded ({why}): {error}"))?;
+        if fixed(&before) != fixed(&settings) {
+            tracing::warn!(
+                "[network], [Ops] bindto and port, [Doors], [Runners], [Log], [SSL] enabled, the key paths, and of [Limits] \
+                 Connections, HeadTimeout, IdleTimeout and DrainTimeout take effect at the next start"
+            );
+        }
+        if settings.plugin.is_none() || before.plugin.is_none() {
+            settings.plugin.clone_from(&before.plugin);
+        }
+        let settings = Arc::new(settings);
+        self.guard.reconfigure(startup::guard_config(&settings));
+        self.calls.rates.reconfigure(settings.limits.per_address_rate, settings.limits.per_caller_rate);
+        // The same list, too: the paths in it may lead elsewhere now.
+        let modules = self.runners.reload(settings.modules.clone());
+        startup::import(&self.registry, &settings).await;
+        self.settings.store(settings.clone());
+        tracing::info!("reloaded: {why}");
+        Ok((settings, modules))
+    }
+}
+
+impl Reloads for Reloader {
+    fn reload_plugins<'a>(
+        &'a self,
+        why: &'a str,
+        what: Reload,
+    ) -> BoxFuture<'a, Result<Vec<String>, NotReloaded>> {
+        Box::pin(async move {
+            // What loads is waited for without the lock: another file must not wait for it.
+            let (modules, plugins) = {
+                let _alone = self.reloading.lock().await;
+                let (settings, modules) = self.reload(why).await.map_err(NotReloaded::Settings)?;
+                let door = settings.plugin.as_ref();
+                (modules, door.map(|door| self.runners.reload_plugins(door.spec.clone(), what)))
+            };
+            modules.await;
+            let plugins = plugins.ok_or(NotReloaded::Plugins(ReloadError::NotFound))?;
+            Ok(plugins.await.map_err(NotReloaded::Plugins)?.settled().await)
+        })
+    }
+}
+
+/// What a running server cannot change.
+fn fixed(settings: &Settings) -> impl PartialEq {
+    let Settings { server, network, clients, doors, ops, registry, limits, runners, ssl, log, .. } = settings;
+    let listeners = (network.bindto, network.port, ops.bindto, ops.port, *doors, ssl.is_some());
+    let connections =
+        (limits.connections, limits.head_timeout, limits.idle_timeout, limits.drain_timeout, runners.clone());
+    (
+        log.clone(),
+        listeners,
+        connections,
+        server.keypath.clone(),
+        clients.keypath.clone(),
+        registry.url.clone(),
+    )
+}
+
+/// The files that are taken up when they change, with what tells that they did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Files(Vec<Option<Stamp>>);
+
+impl Files {
+    /// As they were when these settings were read; for who has read nothing else yet. What changes while the server
+    /// starts is then taken up like any later change.
+    pub(crate) fn as_read(settings: &Settings) -> Self {
+        Self(settings.stamps.iter().copied().chain(Self::beside(settings)).collect())
+    }
+
+    fn now(settings: &Settings, sources: &Sources) -> Self {
+        Self(sources.files().iter().map(|path| Stamp::of(path)).chain(Self::beside(settings)).collect())
+    }
+
+    /// Those that the settings name.
+    fn beside(settings: &Settings) -> impl Iterator<Item = Option<Stamp>> {
+        let certificate = settings.ssl.iter().flat_map(|ssl| [&ssl.certfile, &ssl.keyfile]);
+        [&settings.clients.register].into_iter().chain(certificate).map(|path| Stamp::of(path))
+    }
+}
