@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::test::TestRequest;
-use msp_server::fuzzing::{Seen, seen};
+use msp_http::Peer;
 use msp_settings::ProxySettings;
 
 use crate::bounded;
@@ -28,7 +28,7 @@ pub(crate) fn check(data: &[u8]) {
     let headers: Headers<'_> = lines.collect();
     let read = bounded(data, || read(&headers, hops));
     let [address, scheme, host, prefix, port] = std::array::from_fn(|place| trusted(&headers, hops, place));
-    assert_eq!(read.texts, [scheme, host, prefix]);
+    assert_eq!([&read.scheme, &read.host, &read.prefix], [&scheme, &host, &prefix]);
     assert_eq!(read.port, port.and_then(|text| text.parse().ok()));
     let address = address.and_then(|text| parse_address(&text));
     assert_eq!(read.address, address.unwrap_or(SOCKET).to_canonical());
@@ -36,7 +36,7 @@ pub(crate) fn check(data: &[u8]) {
     check_untrusted(&headers, hops, forged, &read);
 }
 
-fn read(headers: &Headers<'_>, hops: [u8; 5]) -> Seen {
+fn read(headers: &Headers<'_>, hops: [u8; 5]) -> Peer {
     let [forward_for, forward_proto, forward_host, forward_prefix, forward_port] = hops;
     let hops = ProxySettings { forward_for, forward_proto, forward_host, forward_prefix, forward_port };
     let mut request = TestRequest::default().peer_addr(SocketAddr::new(SOCKET, 4711));
@@ -46,7 +46,7 @@ fn read(headers: &Headers<'_>, hops: [u8; 5]) -> Seen {
             request = request.append_header((name, value));
         }
     }
-    seen(&request.to_http_request(), &hops)
+    Peer::of(&request.to_http_request(), &hops)
 }
 
 /// All values of a header, the one nearest to us last.
@@ -71,7 +71,7 @@ fn parse_address(text: &str) -> Option<IpAddr> {
 }
 
 /// What anybody may write, left of what the trusted proxies wrote, changes nothing.
-fn check_untrusted(headers: &Headers<'_>, hops: [u8; 5], forged: &[u8], before: &Seen) {
+fn check_untrusted(headers: &Headers<'_>, hops: [u8; 5], forged: &[u8], before: &Peer) {
     let full = |name: &&str| {
         let place = NAMES.iter().position(|known| known == name).unwrap_or_default();
         values(headers, place).len() >= usize::from(hops.get(place).copied().unwrap_or_default())

@@ -8,23 +8,23 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use metrics_exporter_prometheus::PrometheusHandle;
 use msp_core::clock::Clock;
 use msp_core::{Calls, Rates, RequestIds, Snapshot};
+use msp_door_plugin::PluginDoor;
+use msp_door_sealed::{self as sealed, Clients, Sealed};
 use msp_guard::MemoryGuard;
+use msp_http::{ApiKeys, Listening, Tls};
 use msp_protocol::{OsRng, PrivateKey, RngCore as _};
 use msp_registry::SqlRegistry;
 use msp_runners::Runners;
-use msp_settings::{Settings, Sources};
+use msp_settings::{Settings, Sources, SslSettings};
 
 use crate::doors::control::Control;
 use crate::doors::ops::Ops;
-use crate::doors::plugin::{ApiKeys, PluginDoor};
-use crate::doors::sealed::{self, Clients, Sealed};
 use crate::error::StartupError;
 use crate::follower::{Follower, take_up};
 use crate::isolation;
 use crate::readiness::Readiness;
 use crate::reloader::Reloader;
 use crate::startup::{guard_config, runners_config};
-use crate::tls::Tls;
 
 /// What a start has opened so far.
 pub(crate) struct Opened {
@@ -125,9 +125,8 @@ impl Core {
             guard: self.guard.clone(),
             registry: Arc::new(self.registry.clone()),
             api_keys: self.api_keys.clone(),
-            has_tls: reloads.tls.is_some(),
+            listening: Listening { has_tls: reloads.tls.is_some(), bound },
             reloads,
-            bound,
         }
     }
 
@@ -146,6 +145,14 @@ impl Core {
     }
 }
 
+fn open_tls(settings: &SslSettings) -> Result<Arc<Tls>, StartupError> {
+    let tls = Tls::open(settings)?;
+    if !msp_keyfile::is_private(&settings.keyfile) {
+        tracing::warn!("{} can be read by others: chmod 600 it", settings.keyfile.display());
+    }
+    Ok(Arc::new(tls))
+}
+
 /// Puts together what a start has opened; functions load from here on.
 ///
 /// # Errors
@@ -158,7 +165,7 @@ pub(crate) async fn assemble(
     launcher: &Path,
 ) -> Result<Parts, StartupError> {
     let Opened { registry, snapshot, key, bound } = opened;
-    let tls = settings.ssl.as_ref().map(Tls::open).transpose()?.map(Arc::new);
+    let tls = settings.ssl.as_ref().map(open_tls).transpose()?;
     let core = Core::start(settings, clock, registry, launcher).await?;
     let generation = snapshot.generation.into();
     take_up(snapshot, &core.clients, &core.api_keys);

@@ -4,11 +4,10 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use msp_core::RegistryError;
+use msp_door_plugin::ExposedDocuments;
+use msp_http::TlsError;
 use msp_keyfile::KeyFileError;
 use msp_runners::IsolationError;
-
-use crate::doors::ExposedDocuments;
-use crate::tls::TlsError;
 
 /// Why a server cannot start; one line for the operator.
 #[derive(Debug, thiserror::Error)]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use msp_core::{Calls, Registry, RegistryError, Snapshot};
+use msp_door_sealed::{Clients, Sealed};
+use msp_http::ApiKeys;
 use msp_registry::SqlRegistry;
 
-use crate::doors::plugin::ApiKeys;
-use crate::doors::sealed::{Clients, Sealed};
 use crate::readiness::Readiness;
 
 /// Takes up changes of the registry.

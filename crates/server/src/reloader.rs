@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use msp_core::{BoxFuture, Calls, Stamp};
+use msp_door_plugin::{NotReloaded, Reloads, exposed};
 use msp_guard::MemoryGuard;
+use msp_http::Tls;
 use msp_registry::SqlRegistry;
 use msp_runners::{Reload, ReloadError, Runners};
 use msp_settings::{Settings, Sources};
 
-use crate::doors::plugin::{NotReloaded, Reloads, exposed};
 use crate::startup;
-use crate::tls::Tls;
 
 /// Why a reload is tried again that failed; the same failure is not told again.
 const RETRIED: &str = "what was wrong may be right now";

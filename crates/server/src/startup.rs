@@ -23,11 +23,9 @@ use tokio::sync::mpsc;
 use crate::assembly::{Opened, Parts, assemble};
 use crate::doors::control::{self, Control};
 use crate::doors::ops::{self, Ops};
-use crate::doors::plugin;
-use crate::doors::sealed;
 use crate::error::StartupError;
 use crate::reloader::Files;
-use crate::{background, connections, isolation};
+use crate::{background, isolation};
 
 /// A server that is bound but does not serve yet.
 pub struct Server {
@@ -80,7 +78,7 @@ impl Server {
         for warning in &settings.warnings {
             tracing::warn!("{warning}");
         }
-        if let Some(exposed) = plugin::exposed(&settings) {
+        if let Some(exposed) = msp_door_plugin::exposed(&settings) {
             return Err(exposed.into());
         }
         let files = Files::as_read(&settings);
@@ -111,13 +109,13 @@ impl Server {
         let (sealed, plugin) = (Data::from(parts.sealed.clone()), Data::from(parts.plugin.clone()));
         let configure = move |config: &mut ServiceConfig| {
             if doors.sealed {
-                sealed::configure(config.app_data(sealed.clone()));
+                msp_door_sealed::configure(config.app_data(sealed.clone()));
             }
             if doors.plugin {
-                plugin::configure(config.app_data(plugin.clone()));
+                msp_door_plugin::configure(config.app_data(plugin.clone()));
             }
         };
-        let serving = connections::serve(main, configure, limits, parts.reloader.tls.clone(), clock);
+        let serving = msp_http::serve(main, configure, limits, parts.reloader.tls.clone(), clock);
         let mut listeners = vec![serving.map_err(|error| io(Path::new("[network]"), error))?];
         if let Some((listener, _)) = ops {
             listeners.push(serve_ops(listener, parts.ops(metrics))?);

@@ -10,15 +10,14 @@ use std::sync::Arc;
 
 use msp_core::Finding;
 use msp_core::clock::{Clock, SystemClock};
+use msp_http::Tls;
 use msp_keyfile::ServerKeys;
 use msp_registry::look;
 use msp_runners::{IsolationConfig, Runners};
 use msp_settings::{Settings, Sources};
 
-use crate::doors::plugin;
 use crate::error::StartupError;
 use crate::startup;
-use crate::tls::Tls;
 
 /// Loads what a start with these sources would load, and gives what is wrong; nothing when all would be served.
 /// `launcher` starts the processes of functions, as for [`Server::build`](crate::Server::build).
@@ -28,7 +27,7 @@ pub async fn check(sources: &Sources, launcher: &Path) -> Vec<Finding> {
         Err(error) => return vec![Finding::told(error)],
     };
     let mut findings = folders::look(&settings);
-    findings.extend(plugin::exposed(&settings).map(StartupError::from).map(Finding::told));
+    findings.extend(msp_door_plugin::exposed(&settings).map(StartupError::from).map(Finding::told));
     findings.extend(keys_and_registry(&settings).await);
     findings.extend(settings.ssl.as_ref().and_then(|ssl| Tls::open(ssl).err()).map(Finding::told));
     findings.extend(functions(settings, launcher).await);

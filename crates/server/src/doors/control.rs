@@ -148,7 +148,6 @@ async fn restore(control: &Control, from: &Path, name: &str, actor: &str) -> Rep
 
 fn status(control: &Control) -> Status {
     let catalogue = control.runners.catalogue();
-    let directory = control.follower.clients.load();
     let isolation = control.runners.isolation();
     let functions = catalogue
         .iter()
@@ -157,7 +156,7 @@ fn status(control: &Control) -> Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         uptime_sec: control.readiness.clock.monotonic().as_secs(),
-        clients: directory.len(),
+        clients: control.follower.clients.count(),
         generation: control.follower.generation.load(Ordering::Relaxed),
         functions: functions.collect(),
         guard: control.guard.status(),

@@ -8,12 +8,11 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusHandle;
+use msp_door_sealed::Clients;
+use msp_http::{admit_host, bearer, plain};
 use msp_settings::Settings;
 
-use super::bearer::bearer;
-use super::sealed::Clients;
 use crate::readiness::Readiness;
-use crate::{hosts, problem};
 
 /// The door, and what it shows.
 pub(crate) struct Ops {
@@ -36,7 +35,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
 async fn health(request: HttpRequest, ops: Data<Ops>) -> HttpResponse {
     match look(&request, &ops) {
         Ok(_) => HttpResponse::Ok().body("ok\n"),
-        Err(status) => problem::plain(status),
+        Err(status) => plain(status),
     }
 }
 
@@ -58,7 +57,7 @@ async fn metrics(request: HttpRequest, ops: Data<Ops>) -> HttpResponse {
         return refused;
     }
     let guard = ops.readiness.guard.status();
-    metrics::gauge!("msp_clients").set(ops.clients.load().len() as f64);
+    metrics::gauge!("msp_clients").set(ops.clients.count() as f64);
     metrics::gauge!("msp_guard_entries").set(guard.entries as f64);
     metrics::gauge!("msp_guard_max_entries").set(guard.max_entries as f64);
     metrics::gauge!("msp_ready").set(if ops.readiness.reasons().is_empty() { 1.0 } else { 0.0 });
@@ -73,7 +72,7 @@ fn look(request: &HttpRequest, ops: &Ops) -> Result<bool, StatusCode> {
     if given.zip(token).is_some_and(|(given, token)| token.is(given)) {
         return Ok(true);
     }
-    hosts::admit(request, &settings.network).map_err(|refusal| refusal.status().0)?;
+    admit_host(request, &settings.network).map_err(|refusal| refusal.status().0)?;
     Ok(token.is_none())
 }
 
@@ -84,6 +83,6 @@ fn refusal(request: &HttpRequest, ops: &Ops) -> Option<HttpResponse> {
         Ok(false) => {
             Some(HttpResponse::Unauthorized().insert_header((header::WWW_AUTHENTICATE, "Bearer")).finish())
         }
-        Err(status) => Some(problem::plain(status)),
+        Err(status) => Some(plain(status)),
     }
 }
