@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use msp_protocol::{ErrorCode, FunctionName};
-use tokio_util::sync::CancellationToken;
 
 use crate::access_line::AccessLine;
 use crate::body::{Input, Output};
@@ -162,7 +161,7 @@ impl Refusal for RefusedCall<'_> {
 pub struct Calls {
     clock: Arc<dyn Clock>,
     functions: Arc<dyn Functions>,
-    guard: Arc<dyn Guard>,
+    guard: Guard,
     /// How much is too much.
     pub rates: Rates,
     /// What was refused.
@@ -174,12 +173,7 @@ pub struct Calls {
 impl Calls {
     /// Calls of these functions.
     #[must_use]
-    pub fn new(
-        clock: Arc<dyn Clock>,
-        functions: Arc<dyn Functions>,
-        guard: Arc<dyn Guard>,
-        rates: Rates,
-    ) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, functions: Arc<dyn Functions>, guard: Guard, rates: Rates) -> Self {
         let refusals = Refusals::new(clock.clone());
         Self { clock, functions, guard, rates, refusals, last_used: LastUsed::default() }
     }
@@ -260,24 +254,24 @@ impl Calls {
             })?
         };
         let output = run(permit, input).await.map_err(CallRefusal::Run)?;
-        self.note_success(caller);
+        self.note_success(caller).await;
         replies.carry(&output)?;
         Ok(output)
     }
 
     /// Notes a successful call of who is registered: the address, the day of use, and the end of earlier failures.
-    fn note_success(&self, caller: &Caller) {
+    async fn note_success(&self, caller: &Caller) {
         let Some(digest) = caller.identity.registered() else { return };
         let address = caller.address;
         let client = caller.identity.name().map_or("unlinked", msp_protocol::ClientName::as_str);
-        match self.guard.sight(address, digest) {
+        match self.guard.sightings.sight(address, digest).await {
             Sighting::New => tracing::warn!(req = %caller.request, client, "new address: {address}"),
             Sighting::Returned => {
                 tracing::warn!(req = %caller.request, client, "returned address: {address}");
             }
             Sighting::Known => {}
         }
-        self.guard.note_success(address, digest);
+        self.guard.failures.forgive(caller.identity.failure_kind(), address, digest).await;
         self.last_used.note(*digest, self.clock.unix());
     }
 }
@@ -297,13 +291,11 @@ fn counter(function: &FunctionName, outcome: &'static str) -> metrics::Counter {
 /// [`RunError::Busy`] when all of the function's slots are taken, else what the runner says.
 pub async fn run(permit: Permit, input: Input) -> Result<Output, RunError> {
     let function = permit.function();
-    let cancel = CancellationToken::new();
-    let _nobody_waits = cancel.clone().drop_guard();
     let result = match function.slots.clone().try_acquire_owned() {
         Err(_) => Err(RunError::Busy),
         Ok(slot) => {
             let caller = permit.caller().clone();
-            function.runner.run(Job { caller, input, limits: function.limits, cancel, slot }).await
+            function.runner.run(Job { caller, input, limits: function.limits, slot }).await
         }
     };
     function.tally.note(&result);

@@ -1,6 +1,7 @@
 //! What is short-lived, in the domain's words.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use msp_protocol::{Digest, UnixSecond};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::BoxFuture;
 use crate::registry::RegistryError;
+use crate::soon::Soon;
 
 /// What makes a request unique: a classic nonce, or a `rid` followed by 8 bytes of its client's key digest.
 pub type Item = [u8; 24];
@@ -103,31 +105,27 @@ pub struct GuardStatus {
     pub mark_failing: bool,
 }
 
-/// The short-lived memory of a server, or of several that share one.
-pub trait Guard: Send + Sync {
+/// What somebody failed to prove. Each kind has counters of its own where its rules differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// An api key that opens nothing.
+    Key,
+    /// A password.
+    Password,
+    /// A sealed request.
+    Proof,
+}
+
+/// Accepts each proven request once.
+pub trait Replay: Send + Sync {
     /// Accepts a proven request, or says why not; what was accepted is never accepted again.
-    fn admit(&self, request: Admission) -> BoxFuture<'_, Result<(), Rejection>>;
-
-    /// Notes an address after a successful call by this client.
-    fn sight(&self, address: IpAddr, client: &Digest) -> Sighting;
-    /// The keys (their digests) that lately proved themselves from this address, the last one first.
-    fn seen_from(&self, address: IpAddr) -> Vec<Digest>;
-
-    /// Counts a failure against an address (IPv6: its /64) and, where one is known, an account. A trusted hop stands for
-    /// many: it is slowed like others and never banned.
-    fn note_failure(&self, address: IpAddr, is_hop: bool, account: Option<&Digest>);
-    /// Forgets an account's failures after a success; an address only loses half of its own.
-    fn note_success(&self, address: IpAddr, account: &Digest);
-    /// How an address is to be treated now.
-    fn standing(&self, address: IpAddr) -> Standing;
-    /// How long an attempt on this account must wait now; grows with its failures.
-    fn account_delay(&self, account: &Digest) -> Duration;
-    /// The ban list.
-    fn bans(&self) -> Vec<Ban>;
-    /// Takes an address off the ban list; false when it was not on it.
-    fn lift_ban(&self, address: IpAddr) -> bool;
-
-    /// How full it is.
+    fn admit(&self, request: Admission) -> Soon<'_, Result<(), Rejection>>;
+    /// Ends the secret that a client had before `secret`, in the registry too, and lowers the client's own floor and mark,
+    /// which stood for requests under it. To be called, and waited for, before the first request under the new secret is
+    /// judged, with the old one refused already: so the floor stands for nothing else.
+    fn end_previous_secret(&self, client: Digest, secret: Digest)
+    -> BoxFuture<'_, Result<(), RegistryError>>;
+    /// How full it is, and where its floor stands; as last known, without asking anybody.
     fn status(&self) -> GuardStatus;
     /// Does what is due: forgets, raises the mark ahead of need; called about twice a second.
     fn tick(&self) -> BoxFuture<'_, ()>;
@@ -135,11 +133,56 @@ pub trait Guard: Send + Sync {
     fn reload_marks(&self) -> BoxFuture<'_, Result<(), RegistryError>>;
     /// Lowers floor and mark to the clock, giving up protection for the seconds between (`msp-admin floor reset`).
     fn reset_floor(&self) -> BoxFuture<'_, Result<(), RegistryError>>;
-    /// Ends the secret that a client had before `secret`, in the registry too, and lowers the client's own floor and mark,
-    /// which stood for requests under it. To be called, and waited for, before the first request under the new secret is
-    /// judged, with the old one refused already: so the floor stands for nothing else.
-    fn end_previous_secret(&self, client: Digest, secret: Digest)
-    -> BoxFuture<'_, Result<(), RegistryError>>;
     /// Sets the mark to the highest time accepted, before a graceful stop ends.
     fn close(&self) -> BoxFuture<'_, Result<(), RegistryError>>;
+}
+
+/// Counts failures, and says how whoever fails is to be treated.
+pub trait Failures: Send + Sync {
+    /// Counts a failure against an address (IPv6: its /64) and, where one is known, an account. A trusted hop stands for
+    /// many: it is slowed like others and never banned.
+    fn note<'a>(
+        &'a self,
+        kind: FailureKind,
+        address: IpAddr,
+        is_hop: bool,
+        account: Option<&'a Digest>,
+    ) -> Soon<'a, ()>;
+    /// Forgets an account's failures after a success; an address only loses half of its own.
+    fn forgive<'a>(&'a self, kind: FailureKind, address: IpAddr, account: &'a Digest) -> Soon<'a, ()>;
+    /// How an address is to be treated now.
+    fn standing(&self, kind: FailureKind, address: IpAddr) -> Soon<'_, Standing>;
+    /// How long an attempt on this account must wait now; grows with its failures.
+    fn account_delay<'a>(&'a self, kind: FailureKind, account: &'a Digest) -> Soon<'a, Duration>;
+    /// The ban list.
+    fn bans(&self) -> Soon<'_, Vec<Ban>>;
+    /// Takes an address off the ban list; false when it was not on it.
+    fn lift_ban(&self, address: IpAddr) -> Soon<'_, bool>;
+}
+
+/// Remembers from which addresses callers came.
+pub trait Sightings: Send + Sync {
+    /// Notes an address after a successful call by this client.
+    fn sight<'a>(&'a self, address: IpAddr, client: &'a Digest) -> Soon<'a, Sighting>;
+    /// The keys (their digests) that lately proved themselves from this address, the last one first.
+    fn seen_from(&self, address: IpAddr) -> Soon<'_, Vec<Digest>>;
+}
+
+/// The short-lived memory of a server, or of several that share one.
+#[derive(Clone)]
+pub struct Guard {
+    /// What was accepted.
+    pub replay: Arc<dyn Replay>,
+    /// Who failed.
+    pub failures: Arc<dyn Failures>,
+    /// Who was seen.
+    pub sightings: Arc<dyn Sightings>,
+}
+
+impl Guard {
+    /// One implementation of all three.
+    #[must_use]
+    pub fn of<G: Replay + Failures + Sightings + 'static>(guard: Arc<G>) -> Self {
+        Self { replay: guard.clone(), failures: guard.clone(), sightings: guard }
+    }
 }

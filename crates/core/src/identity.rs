@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use msp_protocol::{ClientName, Digest};
 
+use crate::guard::FailureKind;
+
 /// What a caller proved to be; what it may do with that is [`permit()`](crate::permit())'s to say.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Identity {
@@ -63,6 +65,20 @@ impl Identity {
         match self {
             Self::Anybody | Self::DoorKey(_) | Self::PluginKey(_) => None,
             Self::ApiKey { .. } | Self::App { .. } | Self::Client { .. } | Self::User { .. } => self.digest(),
+        }
+    }
+
+    /// What somebody fails at who tries to be it.
+    #[must_use]
+    pub const fn failure_kind(&self) -> FailureKind {
+        match self {
+            Self::Client { .. } => FailureKind::Proof,
+            Self::User { .. } => FailureKind::Password,
+            Self::Anybody
+            | Self::ApiKey { .. }
+            | Self::App { .. }
+            | Self::DoorKey(_)
+            | Self::PluginKey(_) => FailureKind::Key,
         }
     }
 

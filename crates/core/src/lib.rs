@@ -2,7 +2,7 @@
 //!
 //! One request's way: a door authenticates and makes a [`Caller`]; [`Calls`] takes it from there for every door. Whether
 //! it may is decided by [`permit()`], which gives a [`Permit`], and the function's [`Runner`] runs it within its limits. The
-//! traits [`Registry`], [`Guard`], [`Functions`] and [`Runner`] are implemented by the crates above this one.
+//! traits [`Credentials`], [`Marks`], [`Uses`], [`Audit`], [`Replay`], [`Failures`], [`Sightings`], [`Functions`] and [`Runner`] are implemented by the crates above this one.
 
 mod access_line;
 mod body;
@@ -36,7 +36,10 @@ pub use calls::{CallRefusal, Calls, Functions, Replies, Trouble as LoadTrouble, 
 pub use catalogue::{Access, Argument, Catalogue, Function, ModuleSpec, Origin, Route, RunnerKind, Trouble};
 pub use finding::Finding;
 pub use grant::{Grants, Pattern, PatternError};
-pub use guard::{Admission, Ban, Guard, GuardStatus, Item, Rejection, Sighting, Standing};
+pub use guard::{
+    Admission, Ban, FailureKind, Failures, Guard, GuardStatus, Item, Rejection, Replay, Sighting, Sightings,
+    Standing,
+};
 pub use identity::Identity;
 pub use last_used::LastUsed;
 pub use limits::FunctionLimits;
@@ -47,9 +50,9 @@ pub use reach::{Reach, ReachPath};
 pub use refusal::{Refusal, Severity};
 pub use refusals::{Refusals, Refused};
 pub use registry::{
-    ApiKeyRecord, AuditEvent, AuditRow, ClientRecord, FreshnessStore, KeptAhead, Link, Linked,
-    MAX_REQUEST_TTL_SEC, Marks, NewApiKey, NewClient, Registry, RegistryError, Revoked, SecretRecord,
-    Snapshot, Use, registry_file,
+    ApiKeyRecord, Audit, AuditEvent, AuditRow, ClientRecord, Credentials, KeptAhead, Link, Linked,
+    MAX_REQUEST_TTL_SEC, Marks, NewApiKey, NewClient, RegistryError, Revoked, SecretRecord, Snapshot,
+    StoredMarks, Use, Uses, registry_file,
 };
 pub use runner::{Job, RunError, Runner};
 pub use soon::Soon;

@@ -3,7 +3,7 @@
 //! | origin \ identity | client, user, app | api key | the door's key | a plugin's key | anybody |
 //! | --- | --- | --- | --- | --- | --- |
 //! | built in | a client whose ceiling is write | – | – | – | – |
-//! | modules.ini, plugins | by grants | by grants if it has a route; an open route always | routes `Key` and `Open` | its own route, and `Open` | `Open` |
+//! | modules.ini, plugins | by grants | by grants; an open route always | routes `Key` and `Open` | its own route, and `Open` | `Open` |
 //! | control | – | by grants that name it | yes | no | `Open` |
 //!
 //! `–` means that for this identity there is no such function. Beyond the table, nobody does more than its ceiling allows,
@@ -135,9 +135,9 @@ fn opens(caller: &Caller, asked: Asked) -> Result<(), Denied> {
         (Origin::Control, PluginKey(_)) => Err(Denied::Forbidden),
         (Origin::Modules | Origin::Plugins, App { .. } | Client { .. } | User { .. }) => when(asked.granted),
         (Origin::Modules | Origin::Plugins, identity) => match (asked.route, identity) {
-            (None, _) => Err(Denied::Unknown),
             (Some(Route::Open), _) => Ok(()),
-            (Some(_), ApiKey { .. }) => when(asked.granted),
+            (_, ApiKey { .. }) => when(asked.granted),
+            (None, _) => Err(Denied::Unknown),
             (Some(Route::Key), DoorKey(_)) => Ok(()),
             (Some(Route::Own(own)), PluginKey(key)) => when(own == *key),
             (Some(Route::Key | Route::Named | Route::Own(_)), _) => Err(Denied::Forbidden),

@@ -183,7 +183,7 @@ pub const MAX_REQUEST_TTL_SEC: u64 = 300;
 
 /// What must outlive the server so that an accepted request is never accepted again (docs/PROTOCOL.md, Freshness).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Marks {
+pub struct StoredMarks {
     /// Nothing at or below it was surely not accepted before; 0 in a new registry.
     pub accepted_until: UnixSecond,
     /// Marks of single clients whose clocks run ahead, by the digest of their key.
@@ -204,9 +204,9 @@ pub struct KeptAhead {
 }
 
 /// The part of the registry that the guard keeps its marks in. All writes are durable when they return.
-pub trait FreshnessStore: Send + Sync {
+pub trait Marks: Send + Sync {
     /// Reads all marks.
-    fn marks(&self) -> BoxFuture<'_, Result<Marks, RegistryError>>;
+    fn marks(&self) -> BoxFuture<'_, Result<StoredMarks, RegistryError>>;
     /// Sets the mark for all clients, up or (at a graceful stop or a reset) down.
     fn set_accepted_until(&self, mark: UnixSecond) -> BoxFuture<'_, Result<(), RegistryError>>;
     /// Raises one client's own mark; never lowers it.
@@ -226,15 +226,23 @@ pub trait FreshnessStore: Send + Sync {
     ) -> BoxFuture<'_, Result<Option<UnixSecond>, RegistryError>>;
 }
 
-/// The registry as the server uses it; administration has more verbs on the implementation.
-pub trait Registry: FreshnessStore {
-    /// The number that grows with every change; cheap, asked once a second.
+/// Everybody who may prove to be somebody.
+pub trait Credentials: Send + Sync {
+    /// The number that grows with every change; cheap, asked twice a second.
     fn generation(&self) -> BoxFuture<'_, Result<u64, RegistryError>>;
     /// Everything needed to judge requests.
     fn snapshot(&self) -> BoxFuture<'_, Result<Snapshot, RegistryError>>;
+}
+
+/// Who was used on which day.
+pub trait Uses: Send + Sync {
     /// Writes down days of use, of clients and of api keys.
     fn note_uses(&self, uses: Vec<Use>) -> BoxFuture<'_, Result<(), RegistryError>>;
-    /// Adds a line to the audit table.
+}
+
+/// What was done to the server.
+pub trait Audit: Send + Sync {
+    /// Adds a line to the audit.
     fn record(&self, event: AuditEvent) -> BoxFuture<'_, Result<(), RegistryError>>;
 }
 

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use msp_protocol::ErrorCode;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_util::sync::CancellationToken;
 
 use crate::BoxFuture;
 use crate::body::{Input, Output};
 use crate::caller::Caller;
 use crate::limits::FunctionLimits;
 
-/// One call on its way to a runner; holds its slot until the run has ended, even if the caller has gone.
+/// One call on its way to a runner; holds its slot until the run has ended.
 #[derive(Debug)]
 pub struct Job {
     /// The permitted caller.
@@ -21,15 +20,14 @@ pub struct Job {
     pub input: Input,
     /// The function's limits.
     pub limits: FunctionLimits,
-    /// Cancelled when nobody waits for the answer any more.
-    pub cancel: CancellationToken,
     /// Frees the function's slot when dropped.
     pub slot: OwnedSemaphorePermit,
 }
 
 /// Runs one function; keeps its time and output limits itself, because only it can stop what it started.
 pub trait Runner: Debug + Send + Sync {
-    /// Runs the function once. A run whose job is cancelled ends as soon as its kind can end.
+    /// Runs the function once. Dropping the future cancels the run: what has not begun never does, and what runs ends as
+    /// soon as it can without harm to other calls.
     fn run(&self, job: Job) -> BoxFuture<'_, Result<Output, RunError>>;
 }
 

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use msp_core::{Access, Caller, Door, Function, Grants, Identity, Route, permit_control};
-use msp_http::{PresentedKey, UnusableKey};
+use msp_core::{Access, Caller, FailureKind, Function, Grants, Identity, Route, permit_control};
+use msp_http::{Peer, PresentedKey, UnusableKey};
 use msp_protocol::{Digest, FunctionName};
 
-use crate::Incoming;
 use crate::answer::Refusal;
 use crate::reason::Reason;
 use crate::request::Asked;
+use crate::{DOOR, Incoming};
 
 /// What came as a key, and why it opens nothing if it does not.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub(crate) fn caller(incoming: &Incoming<'_>, asked: &mut Asked, function: &Func
 ///
 /// # Errors
 /// [`Refusal::Unauthorized`].
-pub(crate) fn manager(
+pub(crate) async fn manager(
     incoming: &Incoming<'_>,
     asked: &Asked,
     control: &str,
@@ -63,7 +63,7 @@ pub(crate) fn manager(
     let route = if is_open { Route::Open } else { Route::Key };
     if permit_control(&caller, &name, wanted, route).is_err() {
         let reason = key.reason(&caller.identity, &name);
-        incoming.note_unknown_key(&reason);
+        incoming.note_unknown_key(&reason).await;
         return Err(incoming.refuse(&caller.identity, reason, Refusal::Unauthorized));
     }
     if let Some(digest) = caller.identity.registered() {
@@ -110,13 +110,14 @@ impl Incoming<'_> {
 
     fn caller(&self, identity: Identity, grants: Grants) -> Arc<Caller> {
         let (address, request) = (self.peer.address, self.id);
-        Arc::new(Caller { identity, grants, ceiling: Access::Write, door: Door::Plugin, address, request })
+        Arc::new(Caller { identity, grants, ceiling: Access::Write, door: DOOR, address, request })
     }
 
     /// A key that opens nothing counts as a failure of its address.
-    pub(crate) fn note_unknown_key(&self, reason: &Reason) {
+    pub(crate) async fn note_unknown_key(&self, reason: &Reason) {
         if matches!(reason, Reason::KeyUnknown(_)) {
-            self.door.guard.note_failure(self.peer.address, self.peer.is_hop, None);
+            let Peer { address, is_hop, .. } = self.peer;
+            self.door.failures.note(FailureKind::Key, address, is_hop, None).await;
         }
     }
 }

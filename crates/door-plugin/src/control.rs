@@ -63,11 +63,11 @@ pub(crate) async fn serve(
     let door = incoming.door;
     match (path.first.as_str(), &path.rest) {
         (RELOAD_PATH, Some(name)) => {
-            let manager = access::manager(incoming, &asked, RELOAD, Access::Write)?;
+            let manager = access::manager(incoming, &asked, RELOAD, Access::Write).await?;
             reload(door, name, manager).await
         }
         (first, _) => {
-            access::manager(incoming, &asked, LIST, Access::Read)?;
+            access::manager(incoming, &asked, LIST, Access::Read).await?;
             Ok(match first {
                 "openapi.json" => HttpResponse::Ok()
                     .json(openapi::document(&door.functions.catalogue(), incoming.peer.path_prefix())),
@@ -107,7 +107,7 @@ async fn reload(door: &PluginDoor, name: &str, manager: Option<String>) -> Resul
             subject: name.to_owned(),
             detail: String::new(),
         };
-        if let Err(error) = door.registry.record(event).await {
+        if let Err(error) = door.audit.record(event).await {
             tracing::warn!("the reload of plugins is not in the audit: {error}");
         }
     }

@@ -21,8 +21,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use arc_swap::ArcSwap;
 use msp_core::clock::Clock;
 use msp_core::{
-    CallRefusal, Calls, Denied, Function, Functions, Guard, Identity, Input, LoadTrouble, Origin, Refused,
-    Registry, Request, RequestId, RequestIds, Standing,
+    Audit, CallRefusal, Calls, Denied, Door, FailureKind, Failures, Function, Functions, Identity, Input,
+    LoadTrouble, Origin, Refused, Request, RequestId, RequestIds, Standing,
 };
 use msp_http::{ApiKeys, Listening, Path, Peer, UnderWay, admit_host, harden, plain};
 use msp_protocol::FunctionName;
@@ -34,6 +34,9 @@ use self::request::Asked;
 
 pub use self::control::{NotReloaded, Reloads};
 pub use self::documents::{ExposedDocuments, exposed};
+
+/// What logs call this door.
+const DOOR: Door = Door::named("plugin");
 
 /// The methods of a route, for `Allow`.
 const ALLOW: &str = "GET, HEAD, POST";
@@ -59,9 +62,9 @@ pub struct PluginDoor {
     /// What may be called.
     pub functions: Arc<dyn Functions>,
     /// Who has failed how often.
-    pub guard: Arc<dyn Guard>,
+    pub failures: Arc<dyn Failures>,
     /// For the audit.
-    pub registry: Arc<dyn Registry>,
+    pub audit: Arc<dyn Audit>,
     /// The named keys.
     pub api_keys: Arc<ApiKeys>,
     /// What loads plugins anew.
@@ -179,7 +182,7 @@ async fn run(incoming: &Incoming<'_>, mut asked: Asked, path: Path) -> Result<Ht
         Ok(output) => answer::send(output),
         Err(refusal) => {
             if refusal == CallRefusal::Denied(Denied::Forbidden) {
-                incoming.note_unknown_key(&key.reason(identity, &name));
+                incoming.note_unknown_key(&key.reason(identity, &name)).await;
             }
             Err(Refusal::of_call(&refusal))
         }
@@ -226,8 +229,10 @@ impl Incoming<'_> {
 
     /// Who has tried many keys waits for the next refusal. The right key opens at once, whatever its address has done.
     async fn slow_down(&self, refusal: &Refusal) {
-        if *refusal == Refusal::Unauthorized && self.door.guard.standing(self.peer.address) != Standing::Free
-        {
+        if *refusal != Refusal::Unauthorized {
+            return;
+        }
+        if self.door.failures.standing(FailureKind::Key, self.peer.address).await != Standing::Free {
             tokio::time::sleep(SLOW_DOWN).await;
         }
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use msp_core::{Access, Input, Output, Standing};
+use msp_core::{Access, FailureKind, Input, Output, Standing};
 use msp_protocol::classic::{self, Request};
 use msp_protocol::{DecodeError, FunctionName, OsRng};
 use serde_json::Value;
@@ -19,24 +19,24 @@ use crate::{Incoming, Outcome, Sealed};
 pub(crate) async fn answer(door: &Sealed, incoming: &Incoming, request: Request) -> Outcome {
     let nonces = request.nonces();
     if door.reply_tag.marks_any(&nonces) {
-        door.refuse_stranger(incoming, &Reason::OwnAnswer);
+        door.refuse_stranger(incoming, &Reason::OwnAnswer).await;
         return Outcome::Refused;
     }
     if request.holds_a_nonce_twice() {
-        door.refuse_stranger(incoming, &Reason::NonceTwice);
+        door.refuse_stranger(incoming, &Reason::NonceTwice).await;
         return Outcome::Refused;
     }
     let (request, entry) = match find(door, incoming, request).await {
         Ok(found) => found,
         Err(reason) => {
-            door.refuse_stranger(incoming, &reason);
+            door.refuse_stranger(incoming, &reason).await;
             return Outcome::Refused;
         }
     };
     let opened = match request.open(entry.box_key(&door.key)) {
         Ok(opened) => opened,
         Err(error) => {
-            door.refuse_malformed(incoming, error);
+            door.refuse_malformed(incoming, error).await;
             return Outcome::Refused;
         }
     };
@@ -44,7 +44,7 @@ pub(crate) async fn answer(door: &Sealed, incoming: &Incoming, request: Request)
     let reason = match door.prove(incoming, &claim, &door.clients.load_full()).await {
         Ok(()) => return run(door, incoming, &claim.entry, &opened.entry).await,
         Err(Refused::Unproven(reason)) => {
-            door.guard.note_failure(incoming.peer.address, incoming.peer.is_hop, Some(&claim.entry.digest));
+            door.note_failure(incoming, Some(&claim.entry)).await;
             reason
         }
         Err(Refused::Skewed { reason, .. } | Refused::Limited(reason) | Refused::Closed(_, reason)) => reason,
@@ -70,15 +70,16 @@ async fn run(door: &Sealed, incoming: &Incoming, client: &Entry, function: &Func
 }
 
 /// True when no key at all would be tried for this address.
-pub(crate) fn is_shut_out(door: &Sealed, address: IpAddr) -> bool {
-    door.guard.standing(address) != Standing::Free && door.guard.seen_from(address).is_empty()
+pub(crate) async fn is_shut_out(door: &Sealed, address: IpAddr) -> bool {
+    door.guard.failures.standing(FailureKind::Proof, address).await != Standing::Free
+        && door.guard.sightings.seen_from(address).await.is_empty()
 }
 
 /// Finds the client whose key opens the request: first those lately seen from the address, then all.
 async fn find(door: &Sealed, incoming: &Incoming, request: Request) -> Result<(Request, Arc<Entry>), Reason> {
     let address = incoming.peer.address;
+    let recent = door.guard.sightings.seen_from(address).await;
     let directory = door.clients.load();
-    let recent = door.guard.seen_from(address);
     let known = recent
         .iter()
         .filter_map(|digest| directory.by_digest(digest))
@@ -87,7 +88,7 @@ async fn find(door: &Sealed, incoming: &Incoming, request: Request) -> Result<(R
         return Ok((request, entry.clone()));
     }
     drop(directory);
-    match door.guard.standing(address) {
+    match door.guard.failures.standing(FailureKind::Proof, address).await {
         Standing::Free => {}
         Standing::Slowed(_) | Standing::Banned(_) => return Err(Reason::Slowed),
     }

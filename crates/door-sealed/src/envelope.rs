@@ -10,13 +10,12 @@ use crate::clients::Entry;
 use crate::proof::{Claim, Refused};
 use crate::told::{self, failure};
 use crate::{Incoming, Outcome, Sealed};
-use msp_http::Peer;
 
 pub(crate) async fn answer(door: &Sealed, incoming: &Incoming, sealed: &[u8]) -> Outcome {
     let outer = match Outer::open(&door.key, sealed) {
         Ok(outer) => outer,
         Err(error) => {
-            door.refuse_malformed(incoming, error);
+            door.refuse_malformed(incoming, error).await;
             return Outcome::Refused;
         }
     };
@@ -28,11 +27,11 @@ pub(crate) async fn answer(door: &Sealed, incoming: &Incoming, sealed: &[u8]) ->
     let (entry, message) = match (entry.cloned(), message) {
         (Some(entry), Ok(message)) => (entry, message),
         (_, Err(error)) => {
-            door.refuse_malformed(incoming, error);
+            door.refuse_malformed(incoming, error).await;
             return Outcome::Refused;
         }
         (None, Ok(_)) => {
-            door.refuse_malformed(incoming, DecodeError::Sealed);
+            door.refuse_malformed(incoming, DecodeError::Sealed).await;
             return Outcome::Refused;
         }
     };
@@ -40,7 +39,7 @@ pub(crate) async fn answer(door: &Sealed, incoming: &Incoming, sealed: &[u8]) ->
     let claim = Claim { items: vec![item(&rid, &entry.digest)], entry, secret, ts };
     let sealer = Sealer { door, incoming, pair, rid };
     if let Err(refused) = door.prove(incoming, &claim, &directory).await {
-        return sealer.refuse(&claim.entry, refused);
+        return sealer.refuse(&claim.entry, refused).await;
     }
     let caller = incoming.caller(&claim.entry, Access::Write);
     let replies = told::Envelope { longest: incoming.settings.limits.answer };
@@ -81,11 +80,10 @@ impl Sealer<'_> {
     }
 
     /// Answers a request that a registered key opened and that is refused all the same.
-    fn refuse(&self, entry: &Entry, refused: Refused) -> Outcome {
+    async fn refuse(&self, entry: &Entry, refused: Refused) -> Outcome {
         let (answer, reason, outcome) = match refused {
             Refused::Unproven(reason) => {
-                let Peer { address, is_hop, .. } = self.incoming.peer;
-                self.door.guard.note_failure(address, is_hop, Some(&entry.digest));
+                self.door.note_failure(self.incoming, Some(entry)).await;
                 ("401", reason, Outcome::Refused)
             }
             Refused::Skewed { tell: false, reason, .. } => ("401", reason, Outcome::Refused),

@@ -20,7 +20,7 @@ use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use arc_swap::ArcSwap;
 use msp_core::clock::Clock;
-use msp_core::{Access, Caller, Calls, Door, Guard, Refusal, Refused, RequestId, RequestIds};
+use msp_core::{Access, Caller, Calls, Door, FailureKind, Guard, Refusal, Refused, RequestId, RequestIds};
 use msp_http::{BodyRefusal, Peer, UnderWay, plain, read_body as read_whole, refuse_announced};
 use msp_protocol::classic::ReplyTag;
 use msp_protocol::envelope::PairKeys;
@@ -45,7 +45,7 @@ pub struct Parts {
     /// The pipeline.
     pub calls: Arc<Calls>,
     /// What was accepted, and who has failed how often.
-    pub guard: Arc<dyn Guard>,
+    pub guard: Guard,
     /// The clients.
     pub clients: Arc<Clients>,
     /// The server's private key.
@@ -58,7 +58,7 @@ pub struct Sealed {
     settings: Arc<ArcSwap<Settings>>,
     ids: Arc<RequestIds>,
     calls: Arc<Calls>,
-    guard: Arc<dyn Guard>,
+    guard: Guard,
     clients: Arc<Clients>,
     key: Arc<PrivateKey>,
     reply_tag: ReplyTag,
@@ -104,6 +104,9 @@ impl Sealed {
         self.search.warm();
     }
 }
+
+/// What logs call this door.
+const DOOR: Door = Door::named("sealed");
 
 /// The methods of the two paths, for `Allow`.
 const ALLOW: &str = "OPTIONS, POST";
@@ -152,7 +155,7 @@ impl Incoming {
             identity: client.identity(),
             grants: client.record.grants.clone(),
             ceiling,
-            door: Door::Sealed,
+            door: DOOR,
             address: self.peer.address,
             request: self.id,
         })
@@ -172,7 +175,11 @@ async fn receive(request: HttpRequest, payload: Payload, door: Data<Sealed>) -> 
     tracing::debug!(req = %incoming.id, %address, ?scheme, ?host, ?port, ?prefix, "request");
     let body = read_body(&request, payload, &incoming.settings.limits).await;
     incoming.since.set(door.clock.monotonic());
-    let outcome = match body.map(|body| decode(&door, &incoming, &body)) {
+    let decoded = match body {
+        Ok(body) => Ok(decode(&door, &incoming, &body).await),
+        Err(reason) => Err(reason),
+    };
+    let outcome = match decoded {
         // Boxed, so that what is held back takes no room for what it will never do.
         Ok(Some(Body::Classic(request))) => Box::pin(classic::answer(&door, &incoming, *request)).await,
         Ok(Some(Body::Envelope(sealed))) => Box::pin(envelope::answer(&door, &incoming, &sealed)).await,
@@ -182,7 +189,7 @@ async fn receive(request: HttpRequest, payload: Payload, door: Data<Sealed>) -> 
             return plain(StatusCode::PAYLOAD_TOO_LARGE);
         }
         Err(reason) => {
-            door.refuse_stranger(&incoming, &reason);
+            door.refuse_stranger(&incoming, &reason).await;
             Outcome::Refused
         }
     };
@@ -196,14 +203,14 @@ async fn receive(request: HttpRequest, payload: Payload, door: Data<Sealed>) -> 
 }
 
 /// Reads what may come to something; none when it is refused.
-fn decode(door: &Sealed, incoming: &Incoming, body: &[u8]) -> Option<Body> {
+async fn decode(door: &Sealed, incoming: &Incoming, body: &[u8]) -> Option<Body> {
     if !door.calls.rates.address_may(incoming.peer.address) {
         door.refuse(incoming, None, "401", &Reason::RateLimited);
         return None;
     }
     // Nothing can come of a classic request of a slowed address that no client called from; an envelope is opened.
-    if !Body::may_be_envelope(body) && classic::is_shut_out(door, incoming.peer.address) {
-        door.refuse_stranger(incoming, &Reason::Slowed);
+    if !Body::may_be_envelope(body) && classic::is_shut_out(door, incoming.peer.address).await {
+        door.refuse_stranger(incoming, &Reason::Slowed).await;
         return None;
     }
     match Body::parse(body) {
@@ -213,7 +220,7 @@ fn decode(door: &Sealed, incoming: &Incoming, body: &[u8]) -> Option<Body> {
         }
         Ok(body) => Some(body),
         Err(error) => {
-            door.refuse_malformed(incoming, error);
+            door.refuse_malformed(incoming, error).await;
             None
         }
     }
@@ -258,15 +265,22 @@ impl Sealed {
         self.calls.refusals.note(Refused { request, address, caller, answer }, reason);
     }
 
+    /// Counts a failure against the address, and against the client whose key opened the request.
+    async fn note_failure(&self, incoming: &Incoming, client: Option<&Entry>) {
+        let Peer { address, is_hop, .. } = incoming.peer;
+        let account = client.map(|client| &client.digest);
+        self.guard.failures.note(FailureKind::Proof, address, is_hop, account).await;
+    }
+
     /// Keeps the reason, and counts a failure against the address.
-    fn refuse_stranger(&self, incoming: &Incoming, reason: &Reason) {
-        self.guard.note_failure(incoming.peer.address, incoming.peer.is_hop, None);
+    async fn refuse_stranger(&self, incoming: &Incoming, reason: &Reason) {
+        self.note_failure(incoming, None).await;
         self.refuse(incoming, None, "401", reason);
     }
 
     /// The same for what does not decode.
-    fn refuse_malformed(&self, incoming: &Incoming, error: DecodeError) {
+    async fn refuse_malformed(&self, incoming: &Incoming, error: DecodeError) {
         let reason = if error == DecodeError::Sealed { Reason::Stranger } else { Reason::Malformed(error) };
-        self.refuse_stranger(incoming, &reason);
+        self.refuse_stranger(incoming, &reason).await;
     }
 }

@@ -54,7 +54,7 @@ impl Sealed {
             return Err(Refused::Limited(Reason::GuardUnavailable));
         }
         let admission = Admission { client, items: claim.items.clone(), ts: claim.ts };
-        self.guard.admit(admission).await.map_err(|rejection| refused(rejection, claim.ts, now))?;
+        self.guard.replay.admit(admission).await.map_err(|rejection| refused(rejection, claim.ts, now))?;
         // The secret may have ended meanwhile, and with it the floor that stood for its requests.
         let directory = self.clients.load();
         let entry = directory.by_digest(&client).ok_or(Refused::Unproven(Reason::Stranger))?;
@@ -64,7 +64,7 @@ impl Sealed {
 
     /// Ends the old secret of a rotated client, because the new one came; false when that cannot be made durable.
     async fn end_previous_secret(&self, client: Digest, secret: Digest) -> bool {
-        let (clients, guard) = (self.clients.clone(), self.guard.clone());
+        let (clients, replay) = (self.clients.clone(), self.guard.replay.clone());
         // A task of its own, which a caller who hangs up does not end: until the guard knows, the directory must not
         // change, or a request under the new secret would be judged by a floor that is about to fall.
         let ended = self.background.spawn(async move {
@@ -73,7 +73,7 @@ impl Sealed {
             if entry.ends_previous(&secret) {
                 // First, so that nothing under the old secret is accepted once the floor has fallen.
                 entry.refuse_previous();
-                guard.end_previous_secret(client, secret).await?;
+                replay.end_previous_secret(client, secret).await?;
                 entry.set_previous_ended();
             }
             Ok::<_, RegistryError>(())

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use msp_core::{Ban, Standing};
+use msp_core::{Ban, FailureKind, Standing};
 use msp_protocol::Digest;
 
 use crate::address::Network;
@@ -13,18 +13,18 @@ mod table;
 
 use table::Table;
 
-/// All failures counted.
+/// The failures of some kinds.
 ///
 /// Each counter halves every five minutes. Its sixth failure slows down for one second, each further one for
 /// twice as long, up to five minutes. At the hundredth an address is banned for an hour, unless it is a local
 /// one or a trusted hop, which may stand for many.
 #[derive(Debug, Default)]
-pub(crate) struct Failures {
+pub(crate) struct Counters {
     addresses: Table<Network>,
     accounts: Table<Digest>,
 }
 
-impl Failures {
+impl Counters {
     /// Counts a failure; `now` is monotonic, here and below.
     pub(crate) fn note(&mut self, address: IpAddr, is_hop: bool, account: Option<&Digest>, now: Duration) {
         let network = Network::of(address);
@@ -78,6 +78,36 @@ impl Failures {
             self.addresses.remove(&network);
         }
         banned
+    }
+}
+
+/// All failures. Those of passwords are counted apart: a stranger's garbage at another door must not slow an office's
+/// log-ins.
+#[derive(Debug, Default)]
+pub(crate) struct ByKind {
+    passwords: Counters,
+    others: Counters,
+}
+
+impl ByKind {
+    /// The counters of this kind.
+    pub(crate) const fn of(&mut self, kind: FailureKind) -> &mut Counters {
+        match kind {
+            FailureKind::Password => &mut self.passwords,
+            FailureKind::Key | FailureKind::Proof => &mut self.others,
+        }
+    }
+
+    /// The bans of all kinds that hold.
+    pub(crate) fn bans(&self, now: Duration) -> Vec<Ban> {
+        [self.others.bans(now), self.passwords.bans(now)].concat()
+    }
+
+    /// Ends the bans of an address; false when there is none.
+    pub(crate) fn lift_ban(&mut self, address: IpAddr, now: Duration) -> bool {
+        let [others, passwords] =
+            [&mut self.others, &mut self.passwords].map(|counters| counters.lift_ban(address, now));
+        others || passwords
     }
 }
 

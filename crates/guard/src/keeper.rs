@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use msp_core::clock::Clock;
-use msp_core::{FreshnessStore, KeptAhead, RegistryError};
+use msp_core::{KeptAhead, Marks, RegistryError};
 use msp_protocol::{Digest, UnixSecond};
 use tokio::sync::{mpsc, oneshot};
 
@@ -60,7 +60,7 @@ pub(crate) struct Order {
 /// The one that writes.
 pub(crate) struct Keeper {
     clock: Arc<dyn Clock>,
-    store: Arc<dyn FreshnessStore>,
+    store: Arc<dyn Marks>,
     fresh: Arc<Mutex<Fresh>>,
     owed: Owed,
 }
@@ -77,11 +77,7 @@ struct Owed {
 type Done = oneshot::Sender<Result<(), RegistryError>>;
 
 impl Keeper {
-    pub(crate) fn new(
-        clock: Arc<dyn Clock>,
-        store: Arc<dyn FreshnessStore>,
-        fresh: Arc<Mutex<Fresh>>,
-    ) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, store: Arc<dyn Marks>, fresh: Arc<Mutex<Fresh>>) -> Self {
         Self { clock, store, fresh, owed: Owed::default() }
     }
 

@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use msp_core::clock::Clock;
 use msp_core::{
-    Admission, Ban, BoxFuture, FreshnessStore, Guard, GuardStatus, RegistryError, Rejection, Sighting,
-    Standing,
+    Admission, Ban, BoxFuture, FailureKind, Failures, GuardStatus, Marks, RegistryError, Rejection, Replay,
+    Sighting, Sightings, Soon, Standing,
 };
 use msp_protocol::Digest;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::MemoryGuardConfig;
-use crate::failures::Failures;
+use crate::failures::ByKind;
 use crate::fresh::Fresh;
 use crate::keeper::{Debt, Intervention, Keeper, Order, Work};
 use crate::lock::lock;
-use crate::sightings::Sightings;
+use crate::sightings::Addresses;
 
 /// What is short-lived, in this process.
 ///
@@ -29,8 +29,8 @@ pub struct MemoryGuard {
     fresh: Arc<Mutex<Fresh>>,
     /// Unbounded, but it holds no more orders than there are requests under way.
     keeper: mpsc::UnboundedSender<Order>,
-    failures: Mutex<Failures>,
-    sightings: Mutex<Sightings>,
+    failures: Mutex<ByKind>,
+    sightings: Mutex<Addresses>,
 }
 
 impl MemoryGuard {
@@ -43,7 +43,7 @@ impl MemoryGuard {
     pub async fn start(
         config: MemoryGuardConfig,
         clock: Arc<dyn Clock>,
-        store: Arc<dyn FreshnessStore>,
+        store: Arc<dyn Marks>,
     ) -> Result<Arc<Self>, RegistryError> {
         let mut fresh = Fresh::new(config);
         // Nothing can be missing in the registry of what is not known yet.
@@ -56,7 +56,7 @@ impl MemoryGuard {
             fresh,
             keeper,
             failures: Mutex::default(),
-            sightings: Mutex::new(Sightings::new(config.address_ttl)),
+            sightings: Mutex::new(Addresses::new(config.address_ttl)),
         }))
     }
 
@@ -65,26 +65,6 @@ impl MemoryGuard {
     pub fn reconfigure(&self, config: MemoryGuardConfig) {
         lock(&self.fresh).reconfigure(config);
         lock(&self.sightings).set_ttl(config.address_ttl);
-    }
-
-    async fn admit_once(&self, request: Admission) -> Result<(), Rejection> {
-        let (written, answer) = {
-            // Ordered under the lock, so that what closes or lowers the mark comes after what was accepted
-            // before.
-            let mut fresh = lock(&self.fresh);
-            let verdict = fresh.judge(&request, self.clock.unix());
-            (verdict.work.map(|work| self.order(&mut fresh, work)), verdict.answer)
-        };
-        let Some(written) = written else { return answer };
-        // A request refused as ahead is refused whether or not that could be written; what could not is
-        // written later. When the caller hangs up here the request stays remembered: it may have been its
-        // last copy.
-        let written = matches!(written.await, Ok(Ok(())));
-        if answer.is_ok() && !written {
-            lock(&self.fresh).release(&request);
-            return Err(Rejection::Unavailable);
-        }
-        answer
     }
 
     fn order(&self, fresh: &mut Fresh, work: Work) -> oneshot::Receiver<Result<(), RegistryError>> {
@@ -124,41 +104,27 @@ impl MemoryGuard {
     }
 }
 
-impl Guard for MemoryGuard {
-    fn admit(&self, request: Admission) -> BoxFuture<'_, Result<(), Rejection>> {
-        Box::pin(self.admit_once(request))
-    }
-
-    fn sight(&self, address: IpAddr, client: &Digest) -> Sighting {
-        lock(&self.sightings).sight(address, client, self.clock.monotonic())
-    }
-
-    fn seen_from(&self, address: IpAddr) -> Vec<Digest> {
-        lock(&self.sightings).seen_from(address)
-    }
-
-    fn note_failure(&self, address: IpAddr, is_hop: bool, account: Option<&Digest>) {
-        lock(&self.failures).note(address, is_hop, account, self.clock.monotonic());
-    }
-
-    fn note_success(&self, address: IpAddr, account: &Digest) {
-        lock(&self.failures).forgive(address, account, self.clock.monotonic());
-    }
-
-    fn standing(&self, address: IpAddr) -> Standing {
-        lock(&self.failures).standing(address, self.clock.monotonic())
-    }
-
-    fn account_delay(&self, account: &Digest) -> Duration {
-        lock(&self.failures).account_delay(account, self.clock.monotonic())
-    }
-
-    fn bans(&self) -> Vec<Ban> {
-        lock(&self.failures).bans(self.clock.monotonic())
-    }
-
-    fn lift_ban(&self, address: IpAddr) -> bool {
-        lock(&self.failures).lift_ban(address, self.clock.monotonic())
+impl Replay for MemoryGuard {
+    fn admit(&self, request: Admission) -> Soon<'_, Result<(), Rejection>> {
+        let (written, answer) = {
+            // Ordered under the lock, so that what closes or lowers the mark comes after what was accepted
+            // before.
+            let mut fresh = lock(&self.fresh);
+            let verdict = fresh.judge(&request, self.clock.unix());
+            (verdict.work.map(|work| self.order(&mut fresh, work)), verdict.answer)
+        };
+        let Some(written) = written else { return Soon::now(answer) };
+        Soon::later(async move {
+            // A request refused as ahead is refused whether or not that could be written; what could not is
+            // written later. When the caller hangs up here the request stays remembered: it may have been its
+            // last copy.
+            let written = matches!(written.await, Ok(Ok(())));
+            if answer.is_ok() && !written {
+                lock(&self.fresh).release(&request);
+                return Err(Rejection::Unavailable);
+            }
+            answer
+        })
     }
 
     fn status(&self) -> GuardStatus {
@@ -197,6 +163,50 @@ impl Guard for MemoryGuard {
             lock(&self.fresh).close();
             self.ask(Intervention::Close).await
         })
+    }
+}
+
+impl Failures for MemoryGuard {
+    fn note<'a>(
+        &'a self,
+        kind: FailureKind,
+        address: IpAddr,
+        is_hop: bool,
+        account: Option<&'a Digest>,
+    ) -> Soon<'a, ()> {
+        lock(&self.failures).of(kind).note(address, is_hop, account, self.clock.monotonic());
+        Soon::now(())
+    }
+
+    fn forgive<'a>(&'a self, kind: FailureKind, address: IpAddr, account: &'a Digest) -> Soon<'a, ()> {
+        lock(&self.failures).of(kind).forgive(address, account, self.clock.monotonic());
+        Soon::now(())
+    }
+
+    fn standing(&self, kind: FailureKind, address: IpAddr) -> Soon<'_, Standing> {
+        Soon::now(lock(&self.failures).of(kind).standing(address, self.clock.monotonic()))
+    }
+
+    fn account_delay<'a>(&'a self, kind: FailureKind, account: &'a Digest) -> Soon<'a, Duration> {
+        Soon::now(lock(&self.failures).of(kind).account_delay(account, self.clock.monotonic()))
+    }
+
+    fn bans(&self) -> Soon<'_, Vec<Ban>> {
+        Soon::now(lock(&self.failures).bans(self.clock.monotonic()))
+    }
+
+    fn lift_ban(&self, address: IpAddr) -> Soon<'_, bool> {
+        Soon::now(lock(&self.failures).lift_ban(address, self.clock.monotonic()))
+    }
+}
+
+impl Sightings for MemoryGuard {
+    fn sight<'a>(&'a self, address: IpAddr, client: &'a Digest) -> Soon<'a, Sighting> {
+        Soon::now(lock(&self.sightings).sight(address, client, self.clock.monotonic()))
+    }
+
+    fn seen_from(&self, address: IpAddr) -> Soon<'_, Vec<Digest>> {
+        Soon::now(lock(&self.sightings).seen_from(address))
     }
 }
 

@@ -12,7 +12,7 @@ use msp_protocol::Digest;
 /// An address that returns after IPAddressTTL is still known as such for a day; then, or when the table is
 /// full, it is forgotten, the longest unseen first.
 #[derive(Debug)]
-pub(crate) struct Sightings {
+pub(crate) struct Addresses {
     ttl: Duration,
     addresses: HashMap<IpAddr, Seen>,
     /// The addresses by the moment they were last seen.
@@ -29,7 +29,7 @@ struct Seen {
     keys: Vec<Digest>,
 }
 
-impl Sightings {
+impl Addresses {
     /// Knows no address yet.
     pub(crate) fn new(ttl: Duration) -> Self {
         Self { ttl, addresses: HashMap::new(), longest_unseen: BTreeMap::new(), next_serial: 0 }
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn share_point_21_a_known_address_returns_after_its_ttl_and_others_do_not_disturb_it() {
-        let (mut sightings, key) = (Sightings::new(TTL), Digest::of(b"key"));
+        let (mut sightings, key) = (Addresses::new(TTL), Digest::of(b"key"));
 
         assert_eq!(sightings.sight(address(1), &key, at(0)), Sighting::New);
         assert_eq!(sightings.sight(address(2), &key, at(0)), Sighting::New);
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn an_address_unseen_for_a_day_is_forgotten() {
-        let (mut sightings, key) = (Sightings::new(TTL), Digest::of(b"key"));
+        let (mut sightings, key) = (Addresses::new(TTL), Digest::of(b"key"));
         sightings.sight(address(1), &key, at(0));
         sightings.sight(address(2), &key, at(86_401));
 
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_longer_ttl_keeps_addresses_longer_and_a_changed_one_counts_at_once() {
-        let (mut sightings, key) = (Sightings::new(at(200_000)), Digest::of(b"key"));
+        let (mut sightings, key) = (Addresses::new(at(200_000)), Digest::of(b"key"));
         sightings.sight(address(1), &key, at(0));
         assert_eq!(sightings.sight(address(1), &key, at(200_000)), Sighting::Known);
 
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn the_table_is_bounded_and_the_longest_unseen_address_goes_first() {
-        let (mut sightings, key) = (Sightings::new(TTL), Digest::of(b"key"));
+        let (mut sightings, key) = (Addresses::new(TTL), Digest::of(b"key"));
         for n in 0..100_000 {
             sightings.sight(address(n), &key, at(1));
         }
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn an_address_is_known_by_its_last_eight_keys_the_last_one_first() {
-        let mut sightings = Sightings::new(TTL);
+        let mut sightings = Addresses::new(TTL);
         let key = |n: u8| Digest::of(&[n]);
         for n in [0, 1, 2, 3, 4, 5, 6, 7, 8, 3] {
             sightings.sight("::ffff:10.0.0.1".parse().unwrap(), &key(n), at(0));

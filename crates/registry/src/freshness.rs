@@ -1,8 +1,8 @@
 //! Core's traits: what the server reads and writes while it runs.
 
 use msp_core::{
-    AuditEvent, BoxFuture, FreshnessStore, KeptAhead, MAX_REQUEST_TTL_SEC, Marks, Registry, RegistryError,
-    Snapshot, Use,
+    Audit, AuditEvent, BoxFuture, Credentials, KeptAhead, MAX_REQUEST_TTL_SEC, Marks, RegistryError,
+    Snapshot, StoredMarks, Use, Uses,
 };
 use msp_protocol::{Digest, UnixSecond};
 use sqlx::Row as _;
@@ -11,8 +11,8 @@ use crate::error::unreadable;
 use crate::open::SqlRegistry;
 use crate::rows;
 
-impl FreshnessStore for SqlRegistry {
-    fn marks(&self) -> BoxFuture<'_, Result<Marks, RegistryError>> {
+impl Marks for SqlRegistry {
+    fn marks(&self) -> BoxFuture<'_, Result<StoredMarks, RegistryError>> {
         Box::pin(self.read_marks())
     }
 
@@ -87,7 +87,7 @@ impl FreshnessStore for SqlRegistry {
     }
 }
 
-impl Registry for SqlRegistry {
+impl Credentials for SqlRegistry {
     fn generation(&self) -> BoxFuture<'_, Result<u64, RegistryError>> {
         Box::pin(self.read_generation())
     }
@@ -95,7 +95,9 @@ impl Registry for SqlRegistry {
     fn snapshot(&self) -> BoxFuture<'_, Result<Snapshot, RegistryError>> {
         Box::pin(self.read_snapshot())
     }
+}
 
+impl Uses for SqlRegistry {
     fn note_uses(&self, uses: Vec<Use>) -> BoxFuture<'_, Result<(), RegistryError>> {
         Box::pin(async move {
             let mut change = self.change().await?;
@@ -116,7 +118,9 @@ impl Registry for SqlRegistry {
             change.tx.commit().await.map_err(|error| self.failed(error))
         })
     }
+}
 
+impl Audit for SqlRegistry {
     fn record(&self, event: AuditEvent) -> BoxFuture<'_, Result<(), RegistryError>> {
         Box::pin(async move {
             let mut change = self.change().await?;
@@ -155,7 +159,7 @@ impl SqlRegistry {
         Ok(Some(highest))
     }
 
-    async fn read_marks(&self) -> Result<Marks, RegistryError> {
+    async fn read_marks(&self) -> Result<StoredMarks, RegistryError> {
         let clients = sqlx::query("SELECT key_digest, mark FROM marks").fetch_all(&self.pool).await;
         let clients = clients.map_err(|error| self.failed(error))?;
         let ahead = sqlx::query("SELECT item, key_digest, ts FROM ahead").fetch_all(&self.pool).await;
@@ -171,7 +175,7 @@ impl SqlRegistry {
             let item = item.try_into().map_err(|_| unreadable(self.place(), "nonce"))?;
             Ok(KeptAhead { client: digest(row, 1)?, item, ts: second(row, 2)? })
         };
-        Ok(Marks {
+        Ok(StoredMarks {
             accepted_until: self.meta("accepted_until").await?,
             clients: clients
                 .iter()

@@ -53,10 +53,11 @@ impl Runner for Executable {
     fn run(&self, mut job: Job) -> BoxFuture<'_, Result<Output, RunError>> {
         let (function, path, confinement) =
             (self.function.clone(), self.path.clone(), self.confinement.clone());
-        let (answer, result) = oneshot::channel();
+        let (mut answer, result) = oneshot::channel();
         let args = std::mem::take(&mut job.input).into_args();
         self.tasks.spawn(async move {
-            let outcome = run_once(function.as_str(), &path, &confinement, args, &job).await;
+            let gone = answer.closed();
+            let outcome = run_once(function.as_str(), &path, &confinement, args, &job, gone).await;
             // The slot is free before the caller knows, so that it can call again at once.
             drop(job);
             let _caller_gone = answer.send(outcome.map(Output::Value));
@@ -71,6 +72,7 @@ async fn run_once(
     confinement: &Confinement,
     args: Option<Value>,
     job: &Job,
+    gone: impl Future<Output = ()>,
 ) -> Result<Value, RunError> {
     let failed = |what: &str| RunError::Failed(format!("{}: {what}", path.display()));
     let mut group = Launch {
@@ -87,7 +89,7 @@ async fn run_once(
         return Err(failed("has no pipes"));
     };
     let mut feed = pin!(feed(stdin, args).fuse());
-    let mut log = pin!(log_lines(function, stderr).fuse());
+    let (mut log, mut gone) = (pin!(log_lines(function, stderr).fuse()), pin!(gone));
     let outcome = {
         let mut run = pin!(timeout(job.limits.timeout, read_answer(&group, stdout, job.limits.max_output)));
         loop {
@@ -95,6 +97,7 @@ async fn run_once(
                 outcome = &mut run => break outcome.unwrap_or(Err(RunError::Timeout)),
                 () = &mut log => {}
                 () = &mut feed => {}
+                () = &mut gone => break Err(failed("was ended, because its caller has gone")),
             }
         }
     };

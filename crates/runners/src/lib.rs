@@ -30,17 +30,11 @@ pub(crate) fn test_job(limits: msp_core::FunctionLimits) -> msp_core::Job {
         identity: Identity::Anybody,
         grants: Grants::nothing(),
         ceiling: Access::Write,
-        door: Door::Plugin,
+        door: Door::named("a door"),
         address: [127, 0, 0, 1].into(),
         request: RequestId(1),
     };
-    Job {
-        caller: caller.into(),
-        input: Input::default(),
-        limits,
-        cancel: tokio_util::sync::CancellationToken::new(),
-        slot: slots.try_acquire_owned().unwrap(),
-    }
+    Job { caller: caller.into(), input: Input::default(), limits, slot: slots.try_acquire_owned().unwrap() }
 }
 
 pub use isolation::{

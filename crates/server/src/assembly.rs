@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use metrics_exporter_prometheus::PrometheusHandle;
 use msp_core::clock::Clock;
-use msp_core::{Calls, Rates, RequestIds, Snapshot};
+use msp_core::{Calls, Guard, Rates, RequestIds, Snapshot};
 use msp_door_plugin::PluginDoor;
 use msp_door_sealed::{self as sealed, Clients, Sealed};
 use msp_guard::MemoryGuard;
@@ -86,7 +86,7 @@ impl Core {
         .await?;
         isolation::tell(&runners);
         let rates = Rates::new(settings.limits.per_address_rate, settings.limits.per_caller_rate);
-        let calls = Calls::new(clock.clone(), Arc::new(runners.clone()), guard.clone(), rates);
+        let calls = Calls::new(clock.clone(), Arc::new(runners.clone()), Guard::of(guard.clone()), rates);
         Ok(Self {
             clock,
             settings: Arc::new(ArcSwap::from_pointee(settings)),
@@ -106,7 +106,7 @@ impl Core {
             settings: self.settings.clone(),
             ids: self.ids.clone(),
             calls: self.calls.clone(),
-            guard: self.guard.clone(),
+            guard: Guard::of(self.guard.clone()),
             clients: self.clients.clone(),
             key: Arc::new(key),
         };
@@ -122,8 +122,8 @@ impl Core {
             ids: self.ids.clone(),
             calls: self.calls.clone(),
             functions: Arc::new(self.runners.clone()),
-            guard: self.guard.clone(),
-            registry: Arc::new(self.registry.clone()),
+            failures: self.guard.clone(),
+            audit: Arc::new(self.registry.clone()),
             api_keys: self.api_keys.clone(),
             listening: Listening { has_tls: reloads.tls.is_some(), bound },
             reloads,
@@ -183,6 +183,7 @@ pub(crate) async fn assemble(
     let reloader = core.reloader(sources, tls);
     let plugin = Arc::new(core.plugin(reloader.clone(), bound));
     let Core { settings, guard, runners, .. } = core;
+    let guard = Guard::of(guard);
     let control = Arc::new(Control { settings, guard, runners, follower, readiness });
     Ok(Parts { sealed, plugin, control, reloader })
 }

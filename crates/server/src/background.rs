@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use msp_core::Guard;
+use msp_core::Replay as _;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::follower::Follower;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use msp_core::{Calls, Registry, RegistryError, Snapshot};
+use msp_core::{Calls, Credentials as _, RegistryError, Snapshot, Uses as _};
 use msp_door_sealed::{Clients, Sealed};
 use msp_http::ApiKeys;
 use msp_registry::SqlRegistry;

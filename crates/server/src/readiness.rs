@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
-use msp_core::Guard;
+use msp_core::Replay;
 use msp_core::clock::Clock;
 use msp_runners::Runners;
 
 /// What readiness hangs on.
 pub(crate) struct Readiness {
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) guard: Arc<dyn Guard>,
+    pub(crate) replay: Arc<dyn Replay>,
     pub(crate) runners: Runners,
     /// Set at a graceful stop.
     pub(crate) draining: AtomicBool,
@@ -21,14 +21,14 @@ pub(crate) struct Readiness {
 
 impl Readiness {
     /// That of a server that is not stopping.
-    pub(crate) fn new(clock: Arc<dyn Clock>, guard: Arc<dyn Guard>, runners: Runners) -> Arc<Self> {
+    pub(crate) fn new(clock: Arc<dyn Clock>, replay: Arc<dyn Replay>, runners: Runners) -> Arc<Self> {
         let (draining, registry_problem) = (AtomicBool::new(false), ArcSwapOption::empty());
-        Arc::new(Self { clock, guard, runners, draining, registry_problem })
+        Arc::new(Self { clock, replay, runners, draining, registry_problem })
     }
 
     /// What keeps the server from being ready; empty when it is.
     pub(crate) fn reasons(&self) -> Vec<String> {
-        let guard = self.guard.status();
+        let guard = self.replay.status();
         let ahead = guard.floor.saturating_sub(self.clock.unix());
         let mut reasons = Vec::new();
         if self.draining.load(Ordering::Relaxed) {

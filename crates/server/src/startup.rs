@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpServer, dev};
 use metrics_exporter_prometheus::PrometheusHandle;
-use msp_core::Registry;
+use msp_core::Credentials as _;
 use msp_core::clock::Clock;
 use msp_guard::MemoryGuardConfig;
 use msp_keyfile::ServerKeys;
@@ -234,7 +234,7 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// Leaves the registry so that the next start refuses nothing without need.
 async fn finish(parts: &Parts, pidfile: Option<PathBuf>) {
     let Control { guard, runners, follower, settings, .. } = &*parts.control;
-    if let Err(error) = guard.close().await {
+    if let Err(error) = guard.replay.close().await {
         tracing::warn!("the mark stays ahead, so the next start refuses for about two seconds: {error}");
     }
     follower.write_uses().await;

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use msp_core::control::{Reply, Request};
-use msp_core::{AuditEvent, FreshnessStore as _, Registry as _};
+use msp_core::{Audit as _, AuditEvent, Marks as _};
 use msp_protocol::UnixSecond;
 use msp_registry::SqlRegistry;
 use serde::Serialize;

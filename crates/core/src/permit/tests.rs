@@ -38,12 +38,12 @@ const TABLE: [(Origin, Option<&str>, &str); 20] = {
         (Control, Some("named"), "   - - - g + . . ."),
         (Control, Some("own"), "     - - - g + . . ."),
         (Control, Some("open"), "    - - - g + . . +"),
-        (Modules, None, "            g g g - - - - -"),
+        (Modules, None, "            g g g g - - - -"),
         (Modules, Some("key"), "     g g g g + . . ."),
         (Modules, Some("named"), "   g g g g . . . ."),
         (Modules, Some("own"), "     g g g g . + . ."),
         (Modules, Some("open"), "    g g g + + + + +"),
-        (Plugins, None, "            g g g - - - - -"),
+        (Plugins, None, "            g g g g - - - -"),
         (Plugins, Some("key"), "     g g g g + . . ."),
         (Plugins, Some("named"), "   g g g g . . . ."),
         (Plugins, Some("own"), "     g g g g . + . ."),
@@ -63,7 +63,7 @@ fn route(name: Option<&str>) -> Option<Route> {
 
 fn caller(identity: Identity, ceiling: Access) -> Caller {
     let (address, request) = ([192, 0, 2, 1].into(), RequestId(1));
-    Caller { identity, grants: Grants::nothing(), ceiling, door: Door::Plugin, address, request }
+    Caller { identity, grants: Grants::nothing(), ceiling, door: Door::named("a door"), address, request }
 }
 
 #[test]

@@ -6,7 +6,7 @@ fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn fail(failures: &mut Failures, from: &str, times: usize, now: Duration) {
+fn fail(failures: &mut Counters, from: &str, times: usize, now: Duration) {
     for _ in 0..times {
         failures.note(address(from), false, None, now);
     }
@@ -18,7 +18,7 @@ fn seconds(n: u64) -> Duration {
 
 #[test]
 fn five_failures_are_free_and_each_further_one_doubles_the_delay_up_to_five_minutes() {
-    let mut failures = Failures::default();
+    let mut failures = Counters::default();
 
     fail(&mut failures, "192.0.2.1", 5, NOW);
     assert_eq!(failures.standing(address("192.0.2.1"), NOW), Standing::Free);
@@ -33,7 +33,7 @@ fn five_failures_are_free_and_each_further_one_doubles_the_delay_up_to_five_minu
 
 #[test]
 fn a_delay_passes_and_failures_are_halved_every_five_minutes() {
-    let mut failures = Failures::default();
+    let mut failures = Counters::default();
     fail(&mut failures, "192.0.2.1", 8, NOW);
 
     assert_eq!(failures.standing(address("192.0.2.1"), NOW + seconds(4)), Standing::Free);
@@ -46,7 +46,7 @@ fn a_delay_passes_and_failures_are_halved_every_five_minutes() {
 
 #[test]
 fn a_hundred_failures_ban_a_public_address_for_an_hour() {
-    let mut failures = Failures::default();
+    let mut failures = Counters::default();
 
     fail(&mut failures, "192.0.2.1", 99, NOW);
     assert!(failures.bans(NOW).is_empty());
@@ -62,7 +62,7 @@ fn a_hundred_failures_ban_a_public_address_for_an_hour() {
 
 #[test]
 fn a_banned_address_is_forgotten_its_failures_in_time() {
-    let mut failures = Failures::default();
+    let mut failures = Counters::default();
     fail(&mut failures, "192.0.2.1", 100, NOW);
 
     let end = NOW + seconds(3600);
@@ -83,7 +83,7 @@ fn a_local_address_is_slowed_but_never_banned() {
         "fd00::1",
         "::ffff:10.0.0.1",
     ] {
-        let mut failures = Failures::default();
+        let mut failures = Counters::default();
         fail(&mut failures, local, 1_000, NOW);
         assert_eq!(failures.standing(address(local), NOW), Standing::Slowed(NOW + seconds(300)), "{local}");
     }
@@ -91,7 +91,7 @@ fn a_local_address_is_slowed_but_never_banned() {
 
 #[test]
 fn a_trusted_hop_is_slowed_but_never_banned() {
-    let mut failures = Failures::default();
+    let mut failures = Counters::default();
     for _ in 0..1_000 {
         failures.note(address("192.0.2.1"), true, None, NOW);
     }
@@ -100,7 +100,7 @@ fn a_trusted_hop_is_slowed_but_never_banned() {
 
 #[test]
 fn addresses_of_one_64_are_counted_together() {
-    let mut failures = Failures::default();
+    let mut failures = Counters::default();
     for n in 0..100 {
         fail(&mut failures, &format!("2001:db8:0:1::{n:x}"), 1, NOW);
     }
@@ -112,7 +112,7 @@ fn addresses_of_one_64_are_counted_together() {
 
 #[test]
 fn a_success_frees_the_account_but_takes_only_half_from_the_address() {
-    let mut failures = Failures::default();
+    let mut failures = Counters::default();
     let account = Digest::of(b"account");
     for _ in 0..14 {
         failures.note(address("192.0.2.1"), false, Some(&account), NOW);
@@ -127,7 +127,7 @@ fn a_success_frees_the_account_but_takes_only_half_from_the_address() {
 
 #[test]
 fn a_success_never_lifts_a_ban_but_the_operator_does() {
-    let mut failures = Failures::default();
+    let mut failures = Counters::default();
     fail(&mut failures, "192.0.2.1", 100, NOW);
     for _ in 0..20 {
         failures.forgive(address("192.0.2.1"), &Digest::of(b"account"), NOW);
@@ -143,7 +143,7 @@ fn a_success_never_lifts_a_ban_but_the_operator_does() {
 
 #[test]
 fn an_accounts_delay_counts_from_its_last_failure_wherever_it_came_from() {
-    let mut failures = Failures::default();
+    let mut failures = Counters::default();
     let account = Digest::of(b"account");
     for n in 0..8 {
         failures.note(address(&format!("198.51.100.{n}")), false, Some(&account), NOW);
@@ -191,4 +191,19 @@ fn bans_fill_half_a_table_and_its_other_half_still_slows() {
         table.count(20, true, end);
     }
     assert_eq!(table.bans(end).map(|(key, _)| *key).collect::<Vec<_>>(), [20]);
+}
+
+#[test]
+fn failed_passwords_are_counted_apart_and_bans_of_both_are_listed_and_lifted() {
+    let address: IpAddr = "192.0.2.1".parse().unwrap();
+    let mut failures = ByKind::default();
+    fail(failures.of(FailureKind::Proof), "192.0.2.1", 50, NOW);
+    fail(failures.of(FailureKind::Key), "192.0.2.1", 50, NOW);
+    assert!(matches!(failures.of(FailureKind::Key).standing(address, NOW), Standing::Banned(_)));
+    assert_eq!(failures.of(FailureKind::Password).standing(address, NOW), Standing::Free);
+    fail(failures.of(FailureKind::Password), "192.0.2.2", 100, NOW);
+    assert_eq!(failures.bans(NOW).len(), 2);
+    assert!(failures.lift_ban("192.0.2.2".parse().unwrap(), NOW));
+    assert!(!failures.lift_ban("192.0.2.2".parse().unwrap(), NOW));
+    assert_eq!(failures.bans(NOW).len(), 1);
 }

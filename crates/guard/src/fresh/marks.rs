@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use msp_core::{Item, KeptAhead, Marks};
+use msp_core::{Item, KeptAhead, StoredMarks};
 use msp_protocol::{Digest, UnixSecond};
 
 use super::{Client, Fresh, STEP};
@@ -21,7 +21,7 @@ pub(crate) struct Missing {
 impl Fresh {
     /// Takes what the registry holds, at a start and after a restore, and returns what the registry lacks of
     /// what is known here. Floors only rise; marks become what they really are.
-    pub(crate) fn load(&mut self, marks: Marks) -> Missing {
+    pub(crate) fn load(&mut self, marks: StoredMarks) -> Missing {
         let mut missing = Missing { mark: self.mark, debts: Vec::new() };
         self.mark = marks.accepted_until;
         self.floor = self.floor.max(marks.accepted_until);

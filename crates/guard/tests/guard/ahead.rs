@@ -1,6 +1,6 @@
 //! A request refused because its time is ahead never becomes valid.
 
-use msp_core::{Guard, Rejection};
+use msp_core::{Rejection, Replay as _};
 
 use crate::support::{START, World, Writes, classic, envelope, item, key};
 

@@ -1,6 +1,6 @@
 //! A full guard refuses and forgets nothing early.
 
-use msp_core::{Guard, Rejection};
+use msp_core::{Rejection, Replay as _};
 use msp_guard::MemoryGuardConfig;
 
 use crate::support::{START, World, classic, envelope, key};

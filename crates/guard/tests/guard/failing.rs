@@ -1,6 +1,6 @@
 //! A registry that cannot be written: requests above the mark are refused, and nothing opens.
 
-use msp_core::{Guard, Rejection};
+use msp_core::{Rejection, Replay as _};
 use msp_guard::MemoryGuardConfig;
 
 use crate::support::{START, World, Writes, envelope, key};

@@ -1,6 +1,6 @@
 //! Clocks that jump and a TTL that changes: what is forgotten stays refused.
 
-use msp_core::{Guard, Rejection};
+use msp_core::{Rejection, Replay as _};
 
 use crate::support::{START, World};
 

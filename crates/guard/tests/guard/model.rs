@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use msp_core::clock::Clock;
-use msp_core::{Guard, Rejection};
+use msp_core::{Rejection, Replay as _};
 use proptest::prelude::*;
 
 use crate::support::{World, Writes, classic, envelope};

@@ -1,6 +1,6 @@
 //! An accepted request is never accepted again, and which times are accepted at all.
 
-use msp_core::{Admission, Guard, Rejection};
+use msp_core::{Admission, Rejection, Replay as _};
 
 use crate::support::{START, World, classic, envelope, item, key};
 

@@ -1,6 +1,6 @@
 //! What an operator does: `floor reset`, and a restore.
 
-use msp_core::{Guard, KeptAhead, Marks, Rejection};
+use msp_core::{KeptAhead, Rejection, Replay as _, StoredMarks};
 
 use crate::support::{START, World, Writes, envelope, item, key};
 
@@ -85,7 +85,7 @@ async fn after_a_restore_its_marks_bind_and_what_is_known_here_is_written_again(
     assert!(world.send(2, START + 80).await.is_err());
     let kept = KeptAhead { client: key(4), item: item(3), ts: START + 70 };
     *world.store.marks.lock().unwrap() =
-        Marks { accepted_until: START + 30, clients: vec![(key(3), START + 35)], ahead: vec![kept] };
+        StoredMarks { accepted_until: START + 30, clients: vec![(key(3), START + 35)], ahead: vec![kept] };
 
     world.guard.reload_marks().await.unwrap();
 
@@ -108,7 +108,8 @@ async fn after_a_restore_its_marks_bind_and_what_is_known_here_is_written_again(
 async fn a_restore_that_lowers_the_mark_does_not_uncover_what_was_accepted() {
     let mut world = World::new().await;
     assert_eq!(world.send(1, START).await, Ok(()));
-    *world.store.marks.lock().unwrap() = Marks { accepted_until: START - 500, ..Marks::default() };
+    *world.store.marks.lock().unwrap() =
+        StoredMarks { accepted_until: START - 500, ..StoredMarks::default() };
 
     world.guard.reload_marks().await.unwrap();
     world.crash().await;

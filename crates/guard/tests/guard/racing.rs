@@ -1,6 +1,6 @@
 //! Many at once: one copy gets through, one write serves all, and a caller who hangs up disturbs nobody.
 
-use msp_core::{Guard, Rejection};
+use msp_core::{Rejection, Replay as _};
 
 use crate::support::{START, World, envelope};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use msp_core::clock::Clock;
-use msp_core::{Guard, Rejection};
+use msp_core::{Rejection, Replay as _};
 
 use crate::support::{START, World, envelope, key};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use msp_core::clock::ManualClock;
 use msp_core::{
-    Admission, BoxFuture, FreshnessStore, Guard, Item, KeptAhead, Marks, RegistryError, Rejection,
+    Admission, BoxFuture, Item, KeptAhead, Marks, RegistryError, Rejection, Replay as _, StoredMarks,
 };
 use msp_guard::{MemoryGuard, MemoryGuardConfig};
 use msp_protocol::{Digest, UnixSecond};
@@ -28,7 +28,7 @@ pub(crate) enum Writes {
 /// will.
 #[derive(Debug)]
 pub(crate) struct FakeStore {
-    pub(crate) marks: Mutex<Marks>,
+    pub(crate) marks: Mutex<StoredMarks>,
     pub(crate) writes: Mutex<Writes>,
     /// The second to which the mark of a client falls whose previous secret ends; none when it has none.
     pub(crate) falls_to: Mutex<Option<UnixSecond>>,
@@ -61,13 +61,13 @@ impl FakeStore {
         self.largest_keep.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn marks(&self) -> Marks {
+    pub(crate) fn marks(&self) -> StoredMarks {
         self.marks.lock().unwrap().clone()
     }
 
     fn write<'a>(
         &'a self,
-        change: impl FnOnce(&mut Marks) + Send + 'a,
+        change: impl FnOnce(&mut StoredMarks) + Send + 'a,
     ) -> BoxFuture<'a, Result<(), RegistryError>> {
         Box::pin(async move {
             self.count.fetch_add(1, Ordering::SeqCst);
@@ -86,8 +86,8 @@ impl FakeStore {
     }
 }
 
-impl FreshnessStore for FakeStore {
-    fn marks(&self) -> BoxFuture<'_, Result<Marks, RegistryError>> {
+impl Marks for FakeStore {
+    fn marks(&self) -> BoxFuture<'_, Result<StoredMarks, RegistryError>> {
         Box::pin(async { Ok(FakeStore::marks(self)) })
     }
 

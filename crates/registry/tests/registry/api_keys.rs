@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use msp_core::{Access, ApiKeyRecord, Grants, NewApiKey, Registry as _, RegistryError, Use};
+use msp_core::{Access, ApiKeyRecord, Credentials as _, Grants, NewApiKey, RegistryError, Use, Uses as _};
 use msp_protocol::{ApiKey, OsRng};
 
 use crate::fixture::{Fixture, NOW, new_client};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use msp_core::{Access, FreshnessStore as _, Grants, Link, Registry as _, RegistryError, Use};
+use msp_core::{Access, Credentials as _, Grants, Link, Marks as _, RegistryError, Use, Uses as _};
 use msp_protocol::{OsRng, Secret};
 use msp_registry::SqlRegistry;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use msp_core::{FreshnessStore as _, Registry as _, RegistryError};
+use msp_core::{Credentials as _, Marks as _, RegistryError};
 use msp_protocol::Digest;
 use msp_registry::Selector;
 

@@ -1,6 +1,6 @@
 //! The original's loose files.
 
-use msp_core::Registry as _;
+use msp_core::Credentials as _;
 use msp_protocol::{OsRng, PrivateKey, Secret};
 use msp_registry::{ImportReport, Loose, Selector};
 

@@ -224,7 +224,7 @@ impl Dispatcher {
             for call in std::mem::take(queue) {
                 if call.patience.is_some_and(|until| until <= now) {
                     call.finish(Err(RunError::Busy));
-                } else {
+                } else if !call.answer.is_closed() {
                     queue.push_back(call);
                 }
             }
@@ -235,6 +235,10 @@ impl Dispatcher {
     fn hand_out(&mut self) {
         for (kind, (queue, ahead)) in self.waiting.iter_mut().zip([AHEAD, AHEAD_ASYNC]).enumerate() {
             while let Some(mut call) = queue.pop_front() {
+                if call.answer.is_closed() {
+                    // Its caller has gone.
+                    continue;
+                }
                 let free = self.members.iter_mut().filter(|member| member.has_room(kind, ahead));
                 let Some(member) = free.min_by_key(|member| member.weight(kind)) else {
                     queue.push_front(call);

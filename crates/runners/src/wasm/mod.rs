@@ -76,10 +76,14 @@ impl WasmRunner {
 impl Runner for WasmRunner {
     fn run(&self, mut job: Job) -> BoxFuture<'_, Result<Output, RunError>> {
         let (function, module, room) = (self.function.clone(), self.module.clone(), self.room.clone());
-        let (answer, result) = oneshot::channel();
+        let (mut answer, result) = oneshot::channel();
         self.room.tasks.spawn(async move {
             let input = std::mem::take(&mut job.input);
-            let outcome = run_once(function.as_str(), module, &room, input, &job).await;
+            let outcome = tokio::select! {
+                outcome = run_once(function.as_str(), module, &room, input, &job) => outcome,
+                // The module ends with its slice.
+                () = answer.closed() => return,
+            };
             // The slot is free before the caller knows, so that it can call again at once.
             drop(job);
             let _caller_gone = answer.send(outcome.map(Output::Value));

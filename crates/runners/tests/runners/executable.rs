@@ -106,29 +106,21 @@ async fn what_a_program_leaves_behind_ends_with_it_and_holds_nothing_up() {
 }
 
 #[tokio::test]
-async fn a_run_goes_on_when_its_caller_has_gone_and_holds_its_slot_until_then() {
+async fn a_run_ends_with_its_caller_and_holds_its_slot_until_then() {
     let running = Folder::new()
-        .script("slow", "cd MARKS; mkfifo gate; read x < gate; echo done > done")
+        .script("slow", "sleep 1000 & echo $! > MARKS/child; echo $$ > MARKS/id; exec sleep 1000")
         .with(|limits| limits.max_concurrent = 1)
         .start()
         .await;
-    let folder = running.folder.marks();
-    {
-        let call = running.call_with("slow", None);
-        let gate = until("the gate", async || folder.join("gate").exists().then_some(()));
-        tokio::select! {
-            biased;
-            outcome = call => panic!("not gone: {outcome:?}"),
-            () = gate => {}
-        }
-    }
-    assert_eq!(running.call("slow").await, Err(RunError::Busy));
-    let gate = folder.join("gate");
-    tokio::task::spawn_blocking(|| fs::write(gate, "go\n").unwrap()).await.unwrap();
-    until("the end of the run", async || folder.join("done").exists().then_some(())).await;
-    fs::remove_file(folder.join("gate")).unwrap();
     let slots = running.runners.catalogue().find(&"slow".parse().unwrap()).unwrap().slots.clone();
+    let path = running.folder.marks().join("id");
+    let call = tokio::spawn(running.call_with("slow", None));
+    let id = until("the start", async || fs::read_to_string(&path).ok().filter(|id| !id.is_empty())).await;
+    assert_eq!(running.call("slow").await, Err(RunError::Busy));
+    call.abort();
     until("the slot", async || (slots.available_permits() == 1).then_some(())).await;
+    let child = fs::read_to_string(running.folder.marks().join("child")).unwrap();
+    assert!(!lives(&id) && !lives(&child), "they ended before the slot was free");
 }
 
 #[tokio::test]

@@ -221,7 +221,7 @@ pub(crate) fn caller() -> Arc<Caller> {
         identity: Identity::Client { key: Digest::of(b"a key"), name: None },
         grants: Grants::Standard,
         ceiling: Access::Write,
-        door: Door::Sealed,
+        door: Door::named("a door"),
         address: std::net::IpAddr::from([127, 0, 0, 1]),
         request: RequestId(1),
     })

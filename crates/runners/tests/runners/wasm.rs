@@ -362,3 +362,14 @@ async fn stop_ends_calls_under_way() {
     assert!(failure(call.await.unwrap()).contains("stopped"));
     assert!(failure(running.call("fine").await).contains("stopped"));
 }
+
+#[tokio::test]
+async fn a_module_ends_with_its_caller() {
+    let running = Folder::new().wasm("loop", &module(FOREVER)).with(|limits| limits.max_concurrent = 1);
+    let running = running.start().await;
+    let slots = running.runners.catalogue().find(&"loop".parse().unwrap()).unwrap().slots.clone();
+    let call = tokio::spawn(running.call_with("loop", None));
+    until("the run", async || (slots.available_permits() == 0).then_some(())).await;
+    call.abort();
+    until("the slot", async || (slots.available_permits() == 1).then_some(())).await;
+}

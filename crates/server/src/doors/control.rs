@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use msp_core::control::{MAX_LINE, Reply, Request, SOCKET, Status};
-use msp_core::{AuditEvent, Guard, Registry as _};
+use msp_core::{Audit as _, AuditEvent, Guard};
 use msp_runners::Runners;
 use msp_settings::Settings;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -21,7 +21,7 @@ use crate::readiness::Readiness;
 /// The door, and what it shows and steers.
 pub(crate) struct Control {
     pub(crate) settings: Arc<ArcSwap<Settings>>,
-    pub(crate) guard: Arc<dyn Guard>,
+    pub(crate) guard: Guard,
     pub(crate) runners: Runners,
     pub(crate) follower: Arc<Follower>,
     pub(crate) readiness: Arc<Readiness>,
@@ -93,16 +93,18 @@ async fn converse(mut stream: UnixStream, control: &Control) -> io::Result<()> {
 
 async fn answer(control: &Control, request: Request) -> Reply {
     match request {
-        Request::Bans => Reply::Bans { bans: control.guard.bans() },
+        Request::Bans => Reply::Bans { bans: control.guard.failures.bans().await },
         Request::Functions => Reply::Functions { functions: control.runners.report() },
-        Request::Floor => Reply::Floor { guard: control.guard.status(), now: control.readiness.clock.unix() },
+        Request::Floor => {
+            Reply::Floor { guard: control.guard.replay.status(), now: control.readiness.clock.unix() }
+        }
         Request::Follow => {
             control.follower.follow().await;
             Reply::Done
         }
         Request::FloorReset { actor } => reset_floor(control, actor).await,
         Request::LiftBan { address } => {
-            if control.guard.lift_ban(address) {
+            if control.guard.failures.lift_ban(address).await {
                 Reply::Done
             } else {
                 Reply::Failed { message: format!("{address} is not on the ban list") }
@@ -124,20 +126,20 @@ fn done<T, E: std::fmt::Display>(result: Result<T, E>) -> Reply {
 }
 
 async fn reset_floor(control: &Control, actor: String) -> Reply {
-    let before = control.guard.status();
+    let before = control.guard.replay.status();
     let detail = format!("floor {}, mark {}", before.floor, before.accepted_until);
     let event = AuditEvent { actor, action: "floor.reset", subject: String::new(), detail };
     if let Err(error) = control.follower.registry.record(event).await {
         return Reply::Failed { message: format!("not reset, because it cannot be audited: {error}") };
     }
-    done(control.guard.reset_floor().await)
+    done(control.guard.replay.reset_floor().await)
 }
 
 async fn restore(control: &Control, from: &Path, name: &str, actor: &str) -> Reply {
     let ttl = control.settings.load().clients.request_ttl;
     let reply = match control.follower.registry.restore(from, name, ttl, actor).await {
         Err(error) => return Reply::Failed { message: error.to_string() },
-        Ok(restored) => match control.guard.reload_marks().await {
+        Ok(restored) => match control.guard.replay.reload_marks().await {
             Ok(()) => Reply::Restored { restored },
             Err(error) => Reply::Failed { message: error.to_string() },
         },
@@ -159,7 +161,7 @@ fn status(control: &Control) -> Status {
         clients: control.follower.clients.count(),
         generation: control.follower.generation.load(Ordering::Relaxed),
         functions: functions.collect(),
-        guard: control.guard.status(),
+        guard: control.guard.replay.status(),
         not_ready: control.readiness.reasons(),
         notes: isolation.in_force,
         warnings: isolation.lacking,

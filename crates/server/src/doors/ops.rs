@@ -56,7 +56,7 @@ async fn metrics(request: HttpRequest, ops: Data<Ops>) -> HttpResponse {
     if let Some(refused) = refusal(&request, &ops) {
         return refused;
     }
-    let guard = ops.readiness.guard.status();
+    let guard = ops.readiness.replay.status();
     metrics::gauge!("msp_clients").set(ops.clients.count() as f64);
     metrics::gauge!("msp_guard_entries").set(guard.entries as f64);
     metrics::gauge!("msp_guard_max_entries").set(guard.max_entries as f64);

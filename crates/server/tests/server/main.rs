@@ -13,3 +13,4 @@ mod isolation;
 mod plugin;
 mod programs;
 mod sealed;
+mod sixth_door;

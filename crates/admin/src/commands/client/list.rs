@@ -1,7 +1,7 @@
 //! `client list`: who is registered.
 
 use clap::Args;
-use msp_core::Registry as _;
+use msp_core::Credentials as _;
 use serde::Serialize;
 
 use super::record::Shown;

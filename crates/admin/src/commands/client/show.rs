@@ -1,7 +1,7 @@
 //! `client show`: everything about one client.
 
 use clap::Args;
-use msp_core::Registry as _;
+use msp_core::Credentials as _;
 use msp_protocol::ClientName;
 
 use super::record::{Shown, find};

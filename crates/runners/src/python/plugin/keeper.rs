@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::file::PluginFile;
 use super::host::{Hosting, Order, Told, next_frame, start};
-use super::serving::{Call, Sent};
+use super::serving::{Call, Message, Sent};
 use crate::python::attending::{Calls as _, Cause, after, attend};
 use crate::python::frame::CONTROL;
 use crate::python::pool::pause;
@@ -24,7 +24,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The way to the host of a file. When the last clone is gone and all calls are answered, its plugins are terminated.
-pub(super) type Line = UnboundedSender<Call>;
+pub(super) type Line = UnboundedSender<Message>;
 /// Tells when the host has ended.
 pub(super) type Gone = oneshot::Receiver<()>;
 
@@ -77,7 +77,12 @@ fn names(told: &[Told]) -> Vec<(String, String)> {
 }
 
 impl Keeper {
-    async fn run(&self, first: Worker, mut calls: UnboundedReceiver<Call>, mut stop: watch::Receiver<bool>) {
+    async fn run(
+        &self,
+        first: Worker,
+        mut calls: UnboundedReceiver<Message>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let (mut host, mut failures, mut waiting) = (Some(first), 0, Waiting::new());
         loop {
             let mut running = match host.take() {
@@ -98,7 +103,7 @@ impl Keeper {
                 }
             };
             let mut sent = Sent::default();
-            waiting.drain(..).for_each(|(call, _)| sent.push(call));
+            waiting.drain(..).for_each(|(call, _)| sent.take(call));
             let cause = tokio::select! {
                 cause = attend(&mut running, &mut sent, &mut calls) => cause,
                 _stopped = stop.wait_for(|stopping| *stopping) => Cause::Retired,
@@ -141,7 +146,7 @@ type Waiting = VecDeque<(Call, Instant)>;
 
 /// Lets calls wait until the work is done, each for a while; none when no call can come any more.
 async fn wait_with<T>(
-    calls: &mut UnboundedReceiver<Call>,
+    calls: &mut UnboundedReceiver<Message>,
     waiting: &mut Waiting,
     stop: &mut watch::Receiver<bool>,
     work: impl Future<Output = T>,
@@ -153,9 +158,13 @@ async fn wait_with<T>(
             done = &mut work => return Some(done),
             _stopped = stop.wait_for(|stopping| *stopping) => return None,
             call = calls.recv() => {
-                let call = call?;
-                let until = after(PATIENCE.min(call.job.limits.timeout));
-                waiting.push_back((call, until));
+                match call? {
+                    Message::Call(call) => {
+                        let until = after(PATIENCE.min(call.job.limits.timeout));
+                        waiting.push_back((*call, until));
+                    }
+                    Message::Left => waiting.retain(|(call, _)| !call.answer.is_closed()),
+                }
             }
             () = sleep_until(next.unwrap_or_else(|| after(PATIENCE))), if next.is_some() => {
                 if let Some((call, _)) = waiting.pop_front() {

@@ -28,7 +28,7 @@ use self::host::Told;
 pub(crate) use self::houses::{Changed, Plugins};
 use self::keeper::Line;
 pub(crate) use self::keeper::Stopping;
-use self::serving::Call;
+use self::serving::{Call, Message};
 use self::wire::{Answer, Ask, respond, value};
 use crate::python::loading::DESCRIPTION;
 use crate::tasks::stopped;
@@ -120,9 +120,28 @@ impl PluginRunner {
             client_ip: job.caller.address.to_string(),
             subpath,
         };
+        let mut waiting = Waiting { line: &self.line, answered: false };
         let (answer, outcome) = oneshot::channel();
-        self.line.send(Call { question: ask.into_question(), job, answer }).map_err(|_| stopped())?;
-        outcome.await.unwrap_or_else(|_| Err(stopped()))
+        let call = Call { question: ask.into_question(), job, answer };
+        self.line.send(Message::Call(call.into())).map_err(|_| stopped())?;
+        let outcome = outcome.await;
+        waiting.answered = true;
+        outcome.unwrap_or_else(|_| Err(stopped()))
+    }
+}
+
+/// Waits for an answer; says so when it is given up.
+struct Waiting<'a> {
+    line: &'a Line,
+    answered: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            // Fails when the host has ended, and the call with it.
+            let _ended = self.line.send(Message::Left);
+        }
     }
 }
 

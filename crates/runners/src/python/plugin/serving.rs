@@ -25,6 +25,14 @@ pub(super) struct Call {
     pub(super) answer: oneshot::Sender<Result<Answer, RunError>>,
 }
 
+/// What is said to a keeper.
+pub(super) enum Message {
+    /// A call.
+    Call(Box<Call>),
+    /// Somebody has gone who waited for an answer.
+    Left,
+}
+
 impl Call {
     /// Answers the call. The slot is free before the caller knows, so that it can call again at once.
     pub(super) fn finish(self, outcome: Result<Answer, RunError>) {
@@ -66,6 +74,38 @@ impl Sent {
         }
     }
 
+    /// Takes one more call.
+    pub(super) fn take(&mut self, call: Call) {
+        if self.is_empty() {
+            self.heard = Some(after(Duration::ZERO));
+        }
+        self.number += 1;
+        self.longest = call.job.limits.max_output + AROUND;
+        self.limit = call.job.limits.timeout;
+        let deadline = after(self.limit);
+        self.pending.insert(self.number, (call, deadline));
+        self.post();
+    }
+
+    /// Cancels the calls that nobody waits for any more.
+    fn give_up_left(&mut self) {
+        let now = after(Duration::ZERO);
+        let left = self.pending.iter().filter(|(_, (call, _))| call.answer.is_closed());
+        for number in left.map(|(number, _)| *number).collect::<Vec<_>>() {
+            self.pending.remove(&number);
+            self.cancel(number, now);
+        }
+    }
+
+    /// Has the host end a call, if it has it.
+    fn cancel(&mut self, number: u64, now: Instant) {
+        if number <= self.posted {
+            let cancel = format!(r#"{{"cancel":{number}}}"#);
+            self.outbox.append(CONTROL, cancel.as_bytes(), &Arc::default());
+            self.cancelled.insert(number, now + GRACE);
+        }
+    }
+
     /// Takes one answer.
     pub(super) fn take_answer(&mut self, number: u64, body: Vec<u8>) -> Result<(), &'static str> {
         self.heard = Some(after(Duration::ZERO));
@@ -98,22 +138,17 @@ impl Sent {
 }
 
 impl Calls for Sent {
-    type Call = Call;
+    type Call = Message;
 
     fn is_empty(&self) -> bool {
         self.pending.is_empty() && self.cancelled.is_empty()
     }
 
-    fn push(&mut self, call: Call) {
-        if self.is_empty() {
-            self.heard = Some(after(Duration::ZERO));
+    fn push(&mut self, message: Message) {
+        match message {
+            Message::Call(call) => self.take(*call),
+            Message::Left => self.give_up_left(),
         }
-        self.number += 1;
-        self.longest = call.job.limits.max_output + AROUND;
-        self.limit = call.job.limits.timeout;
-        let deadline = after(self.limit);
-        self.pending.insert(self.number, (call, deadline));
-        self.post();
     }
 
     fn next_deadline(&self) -> Option<Instant> {
@@ -126,11 +161,7 @@ impl Calls for Sent {
         while let Some(entry) = self.pending.first_entry().filter(|entry| entry.get().1 <= now) {
             let (number, (call, _)) = entry.remove_entry();
             call.finish(Err(RunError::Timeout));
-            if number <= self.posted {
-                let cancel = format!(r#"{{"cancel":{number}}}"#);
-                self.outbox.append(CONTROL, cancel.as_bytes(), &Arc::default());
-                self.cancelled.insert(number, now + GRACE);
-            }
+            self.cancel(number, now);
         }
         // A handler that is not asynchronous holds up the others; that is no reason to end the host while it answers.
         let silent = self.heard.is_some_and(|heard| now >= heard + self.limit);

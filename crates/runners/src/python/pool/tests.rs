@@ -100,6 +100,22 @@ async fn asynchronous_calls_pass_the_ordinary_ones_that_wait() {
     assert_eq!(count(&worker), 2 + 64);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_a_worker_is_forgotten_with_its_caller() {
+    let mut dispatcher = dispatcher(&[("m", false)]);
+    let outcomes: Vec<_> = (0..3).map(|_| submit(&mut dispatcher, "m")).collect();
+    let [first, second, third] = outcomes.try_into().unwrap();
+    drop(second);
+    dispatcher.lose_patience(after(Duration::ZERO));
+    assert_eq!(dispatcher.waiting.iter().map(VecDeque::len).sum::<usize>(), 2, "within a second");
+    drop(third);
+    let worker = member(&mut dispatcher, 1);
+    dispatcher.hand_out();
+    assert_eq!(count(&worker), 1);
+    assert!(!dispatcher.is_waiting());
+    drop(first);
+}
+
 #[tokio::test]
 async fn a_call_whose_workers_die_before_it_starts_is_given_up_after_the_third() {
     let mut dispatcher = dispatcher(&[("m", false)]);

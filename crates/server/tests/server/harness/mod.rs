@@ -95,6 +95,13 @@ impl Wanted {
         }
     }
 
+    /// Its registry, before it starts.
+    pub(crate) async fn registry(&self) -> SqlRegistry {
+        let url = Settings::load(&self.sources()).unwrap().registry.url;
+        msp_keyfile::create_private_folder(&self.folder.path().join("sec")).unwrap();
+        SqlRegistry::open(&url, self.clock.clone()).await.unwrap()
+    }
+
     /// Starts it, and waits until its functions have loaded.
     pub(crate) async fn start(self) -> TestServer {
         let server = self.build().await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
 
 use super::{plugin, shows, wanted};
 use crate::harness::{TestServer, until};
@@ -251,4 +252,22 @@ async fn a_proxy_on_this_machine_says_whether_the_caller_came_in_clear() {
         assert_eq!(server.send(asked).await.status, status, "{scheme}");
     }
     assert_eq!(server.get("/p").await.status, 200, "nobody stands before the machine itself");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_ends_with_its_caller() {
+    let body = "async def request_handler(self, **data):
+    import asyncio
+    if data.get('wait'):
+        await asyncio.sleep(3600)
+    return 'free'";
+    let parameters = "[plugin_parms]\np=msp_max_concurrent=1&msp_timeout=600";
+    let server = wanted(parameters, &[("p.py", &plugin("P", body))]).start().await;
+    let mut caller = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    caller.write_all(b"GET /p?wait=1 HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    until("the call is under way", async || server.get("/p").await.status == 503).await;
+    caller.set_zero_linger().unwrap();
+    drop(caller);
+    until("it has ended", async || server.get("/p").await.body == "free").await;
+    server.stop().await;
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use msp_core::FreshnessStore as _;
+use msp_core::Marks as _;
 use msp_core::clock::{Clock as _, SystemClock};
 use msp_registry::SqlRegistry;
 

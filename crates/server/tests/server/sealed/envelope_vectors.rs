@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use msp_core::FreshnessStore as _;
+use msp_core::Marks as _;
 use msp_core::clock::ManualClock;
 use msp_protocol::encoding::{decode_url, encode_url};
 use msp_protocol::envelope::{PairKeys, Rid};

@@ -64,7 +64,7 @@ async fn the_largest_request_is_written_without_moving_what_is_left_of_it() {
     let (mut sent, mut inbox, mut sink) = (Sent::default(), Inbox::default(), Sink::default());
     sink.at_once = 4096;
     let (large, outcome) = call(LARGEST, Duration::from_secs(30));
-    sent.push(large);
+    sent.take(large);
     let (_open, mut calls) = mpsc::unbounded_channel();
     let (reader, _silent) = tokio::io::duplex(64);
     let never = std::future::pending();
@@ -78,7 +78,7 @@ async fn the_largest_request_is_written_without_moving_what_is_left_of_it() {
 async fn what_is_due_goes_before_a_write() {
     let (mut sent, mut inbox) = (Sent::default(), Inbox::default());
     let (due, outcome) = call(1024, Duration::ZERO);
-    sent.push(due);
+    sent.take(due);
     let mut sink = Sink { at_once: 1, due: Some(outcome), ..Sink::default() };
     let (_open, mut calls) = mpsc::unbounded_channel();
     let (reader, _silent) = tokio::io::duplex(64);
@@ -96,7 +96,7 @@ async fn while_a_host_reads_a_large_request_slowly_others_end_in_time_and_leave_
     let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
     let (reader, writer) = tokio::io::split(ours);
     let (large, large_outcome) = call(LARGEST, limit);
-    line.send(large).ok().unwrap();
+    line.send(Message::Call(large.into())).ok().unwrap();
     let began = after(Duration::ZERO);
     let host = async {
         // 64 KiB each 20 ms: the whole takes 20 s.
@@ -112,7 +112,7 @@ async fn while_a_host_reads_a_large_request_slowly_others_end_in_time_and_leave_
         for _ in 0..5 {
             let (other, outcome) = call(1024 * 1024, limit);
             let sent_at = after(Duration::ZERO);
-            line.send(other).ok().unwrap();
+            line.send(Message::Call(other.into())).ok().unwrap();
             assert_eq!(outcome.await.unwrap(), Err(RunError::Timeout));
             assert!(after(Duration::ZERO) - sent_at < limit + Duration::from_millis(10));
         }
@@ -133,7 +133,7 @@ async fn while_a_host_reads_a_large_request_slowly_others_end_in_time_and_leave_
 async fn what_was_answered_in_time_counts_though_the_server_comes_to_it_late() {
     let (mut sent, mut inbox) = (Sent::default(), Inbox::default());
     let (call, outcome) = call(0, Duration::from_secs(1));
-    sent.push(call);
+    sent.take(call);
     let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
     let (reader, writer) = tokio::io::split(ours);
     let mut answer = Vec::new();
@@ -145,4 +145,25 @@ async fn what_was_answered_in_time_counts_though_the_server_comes_to_it_late() {
     let served = converse(reader, writer, &mut inbox, std::future::pending(), &mut sent, &mut calls).await;
     assert_eq!(served, Ok(Cause::Retired));
     assert_eq!(outcome.await.unwrap().unwrap().body, b"1");
+}
+
+#[test]
+fn calls_that_nobody_waits_for_are_cancelled_where_the_host_has_them_and_else_forgotten() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _inside = runtime.enter();
+    let (mut sent, limit) = (Sent::default(), Duration::from_secs(30));
+    let (kept, mut waits) = call(0, limit);
+    let (posted, leaves) = call(LARGEST, limit);
+    let (behind, leaves_too) = call(0, limit);
+    [kept, posted, behind].into_iter().for_each(|call| sent.push(Message::Call(call.into())));
+    assert_eq!(sent.posted, 2, "the third waits behind the large one");
+    drop((leaves, leaves_too));
+    sent.push(Message::Left);
+    assert_eq!(sent.pending.keys().collect::<Vec<_>>(), [&1]);
+    assert_eq!(sent.cancelled.keys().collect::<Vec<_>>(), [&2]);
+    assert!(waits.try_recv().is_err(), "it goes on");
+    sent.take_answer(2, b"O".to_vec()).unwrap();
+    sent.take_answer(1, b"J1".to_vec()).unwrap();
+    assert_eq!(waits.try_recv().unwrap().unwrap().body, b"1");
+    assert!(sent.is_empty());
 }
