@@ -25,6 +25,7 @@ mod refusal;
 mod refusals;
 mod registry;
 mod runner;
+mod shards;
 mod soon;
 mod stamp;
 mod tally;
@@ -50,11 +51,12 @@ pub use reach::{Reach, ReachPath};
 pub use refusal::{Refusal, Severity};
 pub use refusals::{Refusals, Refused};
 pub use registry::{
-    ApiKeyRecord, Audit, AuditEvent, AuditRow, ClientRecord, Credentials, KeptAhead, Link, Linked,
-    MAX_REQUEST_TTL_SEC, Marks, NewApiKey, NewClient, RegistryError, Revoked, SecretRecord, Snapshot,
-    StoredMarks, Use, Uses, registry_file,
+    ApiKeyRecord, Audit, AuditEvent, AuditRow, Changed, Changes, ClientRecord, Credentials, KeptAhead, Link,
+    Linked, MAX_REQUEST_TTL_SEC, Marks, NewApiKey, NewClient, Principal, RegistryError, Revoked,
+    SecretRecord, Snapshot, StoredMarks, UnlinkedChange, Use, Uses, registry_file,
 };
 pub use runner::{Job, RunError, Runner};
+pub use shards::Shards;
 pub use soon::Soon;
 pub use stamp::Stamp;
 pub use tally::Tally;

@@ -96,6 +96,48 @@ pub struct Snapshot {
     pub api_keys: Vec<ApiKeyRecord>,
 }
 
+/// Somebody with a name and an entry of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Principal {
+    /// An api key.
+    ApiKey(ApiKeyRecord),
+    /// A linked client.
+    Client(ClientRecord),
+}
+
+/// What has changed in the registry.
+#[derive(Debug, Clone)]
+pub enum Changes {
+    /// So much that everything is read anew.
+    Everything(Snapshot),
+    /// Nothing.
+    Nothing,
+    /// These.
+    Some(Changed),
+}
+
+/// What has changed since a generation.
+#[derive(Debug, Clone, Default)]
+pub struct Changed {
+    /// That of the registry now.
+    pub generation: u64,
+    /// Principals by their digests, as they are now; none for those who are gone.
+    pub principals: Vec<(Digest, Option<Principal>)>,
+    /// The unlinked clients, if any of them has changed.
+    pub unlinked: Option<UnlinkedChange>,
+}
+
+/// The unlinked clients as they are now.
+#[derive(Debug, Clone, Default)]
+pub struct UnlinkedChange {
+    /// The digests of all keys.
+    pub keys: Vec<Digest>,
+    /// What those are that were not known.
+    pub new: Vec<ClientRecord>,
+    /// The digests of all secrets.
+    pub secrets: Vec<Digest>,
+}
+
 /// What `client add` and `appendclient` bring.
 #[derive(Debug, Clone)]
 pub struct NewClient {
@@ -228,10 +270,15 @@ pub trait Marks: Send + Sync {
 
 /// Everybody who may prove to be somebody.
 pub trait Credentials: Send + Sync {
-    /// The number that grows with every change; cheap, asked twice a second.
-    fn generation(&self) -> BoxFuture<'_, Result<u64, RegistryError>>;
     /// Everything needed to judge requests.
     fn snapshot(&self) -> BoxFuture<'_, Result<Snapshot, RegistryError>>;
+    /// What has changed since this generation; cheap when nothing has, asked twice a second. Of unlinked keys only those are
+    /// read that are not known.
+    fn changes<'a>(
+        &'a self,
+        since: u64,
+        is_known: &'a (dyn Fn(&Digest) -> bool + Send + Sync),
+    ) -> BoxFuture<'a, Result<Changes, RegistryError>>;
 }
 
 /// Who was used on which day.

@@ -1,12 +1,12 @@
 //! Who may prove itself: an immutable picture of the registry, replaced as a whole.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use msp_core::{ClientRecord, Identity, Link, SecretRecord};
+use msp_core::{ClientRecord, Identity, Link, Principal, SecretRecord, Shards, UnlinkedChange};
 use msp_protocol::envelope::PairKeys;
 use msp_protocol::sealing::BoxKey;
 use msp_protocol::{Digest, ErrorCode, PrivateKey, UnixSecond};
@@ -23,6 +23,27 @@ pub struct Clients {
 }
 
 impl Clients {
+    /// Takes up what has changed; for who holds `changing`.
+    pub fn change(&self, principals: &[(Digest, Option<Principal>)], unlinked: Option<UnlinkedChange>) {
+        let mut directory = Directory::clone(&self.current.load());
+        for (digest, principal) in principals {
+            match principal {
+                Some(Principal::Client(record)) => directory.put(record.clone()),
+                Some(Principal::ApiKey(_)) | None => directory.remove(digest),
+            }
+        }
+        if let Some(unlinked) = unlinked {
+            directory.replace_unlinked(unlinked);
+        }
+        self.current.store(Arc::new(directory));
+    }
+
+    /// True when there is a client whose key has this digest.
+    #[must_use]
+    pub fn knows(&self, digest: &Digest) -> bool {
+        self.current.load().by_digest(digest).is_some()
+    }
+
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -69,6 +90,15 @@ impl Entry {
             pair: OnceLock::new(),
             previous_refused: AtomicBool::new(false),
             previous_ended: AtomicBool::new(false),
+        }
+    }
+
+    /// The entry of a record, which keeps what the one before has derived.
+    fn following(before: Option<&Arc<Self>>, record: ClientRecord) -> Arc<Self> {
+        match before {
+            Some(known) if known.record == record => known.clone(),
+            Some(known) => Arc::new(known.changed(record)),
+            None => Arc::new(Self::new(record)),
         }
     }
 
@@ -158,37 +188,86 @@ impl Entry {
     }
 }
 
-/// All clients and unlinked secrets.
-#[derive(Debug, Default)]
+/// All clients and unlinked secrets. A copy shares with the original what stays the same.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Directory {
-    clients: HashMap<Digest, Arc<Entry>>,
-    classic: Vec<Arc<Entry>>,
-    unlinked_secrets: HashSet<Digest>,
-    linked_secrets: HashSet<Digest>,
+    clients: Shards<Arc<Entry>>,
+    /// Those that the classic search tries.
+    classic: Arc<Vec<Arc<Entry>>>,
+    unlinked_secrets: Arc<HashSet<Digest>>,
+    linked_secrets: Shards<()>,
 }
 
 impl Directory {
     /// Builds the picture, keeping what `before` has derived already.
     fn of(clients: Vec<ClientRecord>, secrets: &[SecretRecord], before: &Self) -> Self {
-        let mut directory = Self {
-            unlinked_secrets: secrets.iter().map(|secret| secret.digest).collect(),
-            ..Self::default()
-        };
+        let unlinked_secrets = secrets.iter().map(|secret| secret.digest).collect::<HashSet<_>>();
+        let mut directory = Self { unlinked_secrets: unlinked_secrets.into(), ..Self::default() };
+        let mut classic = Vec::new();
         for record in clients {
-            if let Link::Linked(linked) = &record.link {
-                directory.linked_secrets.insert(linked.secret);
-            }
-            let entry = match before.clients.get(&record.key.digest()) {
-                Some(known) if known.record == record => known.clone(),
-                Some(known) => Arc::new(known.changed(record)),
-                None => Arc::new(Entry::new(record)),
-            };
+            let entry = Entry::following(before.clients.get(&record.key.digest()), record);
             if entry.record.classic {
-                directory.classic.push(entry.clone());
+                classic.push(entry.clone());
             }
-            directory.clients.insert(entry.digest, entry);
+            directory.note(&entry);
         }
+        directory.classic = classic.into();
         directory
+    }
+
+    /// Puts in one client, new or changed.
+    fn put(&mut self, record: ClientRecord) {
+        let known = self.clients.get(&record.key.digest()).cloned();
+        let entry = Entry::following(known.as_ref(), record);
+        if let Some(known) = known {
+            self.forget(&known);
+        }
+        if entry.record.classic {
+            Arc::make_mut(&mut self.classic).push(entry.clone());
+        }
+        self.note(&entry);
+    }
+
+    /// Takes out the client whose key has this digest.
+    fn remove(&mut self, digest: &Digest) {
+        if let Some(known) = self.clients.get(digest).cloned() {
+            self.forget(&known);
+        }
+    }
+
+    /// Makes the unlinked clients those that there are now.
+    fn replace_unlinked(&mut self, unlinked: UnlinkedChange) {
+        let UnlinkedChange { keys, new, secrets } = unlinked;
+        let keys: HashSet<_> = keys.into_iter().collect();
+        let is_gone =
+            |entry: &&Arc<Entry>| entry.record.link == Link::Unlinked && !keys.contains(&entry.digest);
+        for entry in self.clients.values().filter(is_gone).cloned().collect::<Vec<_>>() {
+            self.clients.remove(&entry.digest);
+        }
+        for record in new {
+            let entry = Arc::new(Entry::new(record));
+            self.clients.insert(entry.digest, entry);
+        }
+        let all = self.clients.values().filter(|entry| entry.record.classic);
+        self.classic = Arc::new(all.cloned().collect());
+        self.unlinked_secrets = Arc::new(secrets.into_iter().collect());
+    }
+
+    fn note(&mut self, entry: &Arc<Entry>) {
+        if let Link::Linked(linked) = &entry.record.link {
+            self.linked_secrets.insert(linked.secret, ());
+        }
+        self.clients.insert(entry.digest, entry.clone());
+    }
+
+    fn forget(&mut self, entry: &Arc<Entry>) {
+        if let Link::Linked(linked) = &entry.record.link {
+            self.linked_secrets.remove(&linked.secret);
+        }
+        if entry.record.classic {
+            Arc::make_mut(&mut self.classic).retain(|other| !Arc::ptr_eq(other, entry));
+        }
+        self.clients.remove(&entry.digest);
     }
 
     /// The client with this key.
@@ -202,7 +281,7 @@ impl Directory {
     }
 
     /// The clients that the classic search tries.
-    pub(crate) fn classic(&self) -> &[Arc<Entry>] {
+    pub(crate) const fn classic(&self) -> &Arc<Vec<Arc<Entry>>> {
         &self.classic
     }
 
@@ -211,10 +290,13 @@ impl Directory {
     }
 
     fn foreign_secret(&self, secret: &Digest) -> Reason {
-        if self.linked_secrets.contains(secret) || self.unlinked_secrets.contains(secret) {
+        if self.linked_secrets.get(secret).is_some() || self.unlinked_secrets.contains(secret) {
             Reason::SecretNotOfKey
         } else {
             Reason::SecretUnknown
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use msp_protocol::classic::Request;
 use msp_protocol::sealing::BoxKey;
 use tokio::sync::oneshot;
 
-use crate::clients::{Clients, Directory, Entry};
+use crate::clients::{Clients, Entry};
 
 /// Searches that may wait; one more is refused.
 const QUEUE: usize = 64;
@@ -57,7 +57,7 @@ impl ClassicSearch {
             current: clients,
             clock,
             tasks,
-            directory: Arc::default(),
+            classic: Arc::default(),
             keys: Vec::new(),
             cold: Vec::new(),
             per_key: Duration::ZERO,
@@ -89,8 +89,9 @@ struct Searcher {
     current: Arc<Clients>,
     clock: Arc<dyn Clock>,
     tasks: Receiver<Task>,
-    directory: Arc<Directory>,
-    /// Derived keys, with the place of their client in the directory.
+    /// The clients that are tried.
+    classic: Arc<Vec<Arc<Entry>>>,
+    /// Derived keys, with the place of their client among those that are tried.
     keys: Vec<(BoxKey, usize)>,
     /// The places of clients whose keys are still to be derived, the next one last.
     cold: Vec<usize>,
@@ -124,13 +125,13 @@ impl Searcher {
 
     /// Takes up the clients there are now.
     fn follow(&mut self) {
-        let directory = self.current.load_full();
-        if Arc::ptr_eq(&directory, &self.directory) {
+        let classic = self.current.load().classic().clone();
+        if Arc::ptr_eq(&classic, &self.classic) {
             return;
         }
-        self.directory = directory;
+        self.classic = classic;
         (self.keys, self.cold) = (Vec::new(), Vec::new());
-        for (place, entry) in self.directory.classic().iter().enumerate() {
+        for (place, entry) in self.classic.iter().enumerate() {
             match entry.derived_box_key() {
                 Some(key) => self.keys.push((key.clone(), place)),
                 None => self.cold.push(place),
@@ -139,7 +140,7 @@ impl Searcher {
     }
 
     fn derive(&mut self, place: usize) -> Option<&BoxKey> {
-        let key = self.directory.classic().get(place)?.box_key(&self.server).clone();
+        let key = self.classic.get(place)?.box_key(&self.server).clone();
         self.keys.push((key, place));
         self.keys.last().map(|(key, _)| key)
     }
@@ -160,10 +161,10 @@ impl Searcher {
             let fits = self.derive(cold).is_some_and(|key| request.opens_with(key));
             place = fits.then_some(cold);
         }
-        let keys = u32::try_from(self.directory.classic().len()).unwrap_or(u32::MAX);
+        let keys = u32::try_from(self.classic.len()).unwrap_or(u32::MAX);
         Found {
             request,
-            entry: place.and_then(|place| self.directory.classic().get(place)).cloned(),
+            entry: place.and_then(|place| self.classic.get(place)).cloned(),
             all_tried: began + self.per_key * keys,
         }
     }

@@ -1,15 +1,14 @@
 //! The api keys of the registry that there are now.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use msp_core::{ApiKeyRecord, Refusal};
+use msp_core::{ApiKeyRecord, Principal, Refusal, Shards};
 use msp_protocol::{Digest, UnixSecond};
 
 /// An immutable picture, replaced as a whole.
 #[derive(Debug, Default)]
-pub struct ApiKeys(ArcSwap<HashMap<Digest, Arc<ApiKeyRecord>>>);
+pub struct ApiKeys(ArcSwap<Shards<Arc<ApiKeyRecord>>>);
 
 /// A key as it came.
 #[derive(Debug, Clone, Copy)]
@@ -36,13 +35,29 @@ impl Refusal for UnusableKey {}
 impl ApiKeys {
     /// Takes up what a snapshot holds.
     pub fn take_up(&self, keys: Vec<ApiKeyRecord>) {
-        self.0.store(Arc::new(keys.into_iter().map(|key| (key.digest, Arc::new(key))).collect()));
+        let mut all = Shards::default();
+        for key in keys {
+            all.insert(key.digest, Arc::new(key));
+        }
+        self.0.store(Arc::new(all));
+    }
+
+    /// Takes up what has changed; for one who does so at a time.
+    pub fn change(&self, principals: &[(Digest, Option<Principal>)]) {
+        let mut all = Shards::clone(&self.0.load());
+        for (digest, principal) in principals {
+            match principal {
+                Some(Principal::ApiKey(key)) => drop(all.insert(*digest, Arc::new(key.clone()))),
+                Some(Principal::Client(_)) | None => drop(all.remove(digest)),
+            }
+        }
+        self.0.store(Arc::new(all));
     }
 
     /// True when there is one with this digest, usable or not.
     #[must_use]
     pub fn knows(&self, digest: &Digest) -> bool {
-        self.0.load().contains_key(digest)
+        self.0.load().get(digest).is_some()
     }
 
     /// The key that came, or why it may not be used like this; none where the registry has no such key.

@@ -10,9 +10,9 @@ use msp_core::control::Restored;
 use msp_keyfile::PrivateFolder;
 use msp_protocol::PublicKey;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Connection as _, Row as _};
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection as _, Row as _, Transaction};
 
-use crate::changes::event;
+use crate::changes::{Touched, event};
 use crate::error::failed;
 use crate::open::{SqlRegistry, connection_url, schema_version};
 use crate::rows;
@@ -68,7 +68,7 @@ impl SqlRegistry {
         let Restored { clients, api_keys, revoked, .. } = restored;
         let detail = format!("{clients} clients, {api_keys} api keys; {revoked} of the backup stay revoked");
         let change = self.change().await?;
-        self.commit(change, event(actor, "registry.restore", name, detail)).await?;
+        self.commit(change, Touched::Everything, event(actor, "registry.restore", name, detail)).await?;
         Ok(restored)
     }
 
@@ -87,6 +87,16 @@ impl SqlRegistry {
         for sql in STEPS {
             sqlx::query(*sql).execute(&mut *tx).await.map_err(|error| self.failed(error))?;
         }
+        for table in self.tables_without_rules(&mut tx).await? {
+            for sql in [
+                format!("DELETE FROM main.\"{table}\""),
+                format!("INSERT INTO main.\"{table}\" SELECT * FROM backup.\"{table}\""),
+            ] {
+                let done = sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await;
+                done.map_err(|error| self.failed(error))?;
+            }
+        }
+        sqlx::query(DROP_BURIED).execute(&mut *tx).await.map_err(|error| self.failed(error))?;
         let row = sqlx::query(COUNT).bind(rows::second(now)).fetch_one(&mut *tx).await;
         let row = row.map_err(|error| self.failed(error))?;
         let count = |column: usize| row.try_get(column).map(rows::unix).map_err(|error| self.failed(error));
@@ -102,63 +112,90 @@ impl SqlRegistry {
     }
 }
 
+impl SqlRegistry {
+    /// The tables of the schema that no rule of ours names.
+    async fn tables_without_rules(
+        &self,
+        tx: &mut Transaction<'_, Any>,
+    ) -> Result<Vec<String>, RegistryError> {
+        let sql = "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+        let rows = sqlx::query(sql).fetch_all(&mut **tx).await.map_err(|error| self.failed(error))?;
+        let names = rows.iter().map(|row| row.try_get::<String, _>("name"));
+        let names: Vec<_> = names.collect::<Result<_, _>>().map_err(|error| self.failed(error))?;
+        Ok(names.into_iter().filter(|name| !WITH_RULES.contains(&name.as_str())).collect())
+    }
+}
+
 /// $1: the second after the last that may have been accepted.
 const RAISE_MARK: &str = "UPDATE main.meta SET value = MAX(value, $1, (SELECT value FROM backup.meta WHERE name = 'accepted_until')) \
      WHERE name = 'accepted_until'";
 
 /// Of both, the secrets whose overlap has ended at $1.
 const BURY_ENDED: &str = "INSERT INTO main.tombstones (digest) \
-     SELECT previous FROM main.clients WHERE previous_until <= $1 AND previous IS NOT NULL \
-     UNION SELECT previous FROM backup.clients WHERE previous_until <= $1 AND previous IS NOT NULL \
+     SELECT previous FROM main.principals WHERE previous_until <= $1 AND previous IS NOT NULL \
+     UNION SELECT previous FROM backup.principals WHERE previous_until <= $1 AND previous IS NOT NULL \
      ON CONFLICT DO NOTHING";
 
 /// Clients, api keys, what stays out, who is shut out at $1, and the mark.
-const COUNT: &str = "SELECT (SELECT COUNT(*) FROM main.clients), (SELECT COUNT(*) FROM main.api_keys), \
-     (SELECT COUNT(*) FROM backup.clients) + (SELECT COUNT(*) FROM backup.api_keys) \
-     - (SELECT COUNT(*) FROM main.clients) - (SELECT COUNT(*) FROM main.api_keys), \
-     (SELECT COUNT(*) FROM main.clients WHERE disabled <> 0 OR expires <= $1), \
+const COUNT: &str = "SELECT (SELECT COUNT(*) FROM main.principals WHERE kind = 'client') + (SELECT COUNT(*) FROM main.unlinked_keys), \
+     (SELECT COUNT(*) FROM main.principals WHERE kind = 'apikey'), \
+     (SELECT COUNT(*) FROM backup.principals) + (SELECT COUNT(*) FROM backup.unlinked_keys) \
+     - (SELECT COUNT(*) FROM main.principals) - (SELECT COUNT(*) FROM main.unlinked_keys), \
+     (SELECT COUNT(*) FROM main.principals WHERE kind = 'client' AND (disabled <> 0 OR expires <= $1)) \
+     + (SELECT COUNT(*) FROM main.unlinked_keys WHERE expires <= $1), \
      (SELECT value FROM main.meta WHERE name = 'accepted_until')";
+
+/// The tables that [`STEPS`] and [`RAISE_MARK`] take care of, and those that are no content: the audit and the feed stay the
+/// registry's own. Whatever else there is becomes as it is in the backup.
+const WITH_RULES: [&str; 10] = [
+    "_sqlx_migrations",
+    "ahead",
+    "audit",
+    "changes",
+    "grants",
+    "marks",
+    "meta",
+    "principals",
+    "tombstones",
+    "unlinked_keys",
+];
 
 /// From the attached backup to the registry. A tombstone of either keeps its client or api key out; marks are united.
 ///
 /// Of a client that both know, the secrets are the registry's, unless they have ended or the backup says that its own
 /// came after them.
 const STEPS: &[&str] = &[
-    "CREATE TEMP TABLE present AS SELECT key_digest, secret, previous, previous_until, expires, disabled \
-     FROM main.clients",
-    "CREATE TEMP TABLE present_keys AS SELECT digest, expires FROM main.api_keys",
+    "CREATE TEMP TABLE present AS SELECT digest, secret, previous, previous_until, expires, disabled \
+     FROM main.principals",
+    "CREATE TEMP TABLE present_keys AS SELECT digest, expires FROM main.unlinked_keys",
     "INSERT INTO main.tombstones (digest) SELECT digest FROM backup.tombstones WHERE TRUE ON CONFLICT DO NOTHING",
     "UPDATE temp.present SET secret = NULL WHERE secret IN (SELECT digest FROM main.tombstones) \
-     OR secret = (SELECT previous FROM backup.clients AS old WHERE old.key_digest = present.key_digest)",
-    "INSERT INTO main.tombstones (digest) SELECT old.secret FROM backup.clients AS old \
-     JOIN temp.present AS present USING (key_digest) WHERE old.secret IS NOT NULL AND present.secret IS NOT NULL \
+     OR secret = (SELECT previous FROM backup.principals AS old WHERE old.digest = present.digest)",
+    "INSERT INTO main.tombstones (digest) SELECT old.secret FROM backup.principals AS old \
+     JOIN temp.present AS present USING (digest) WHERE old.secret IS NOT NULL AND present.secret IS NOT NULL \
      AND old.secret IS NOT present.secret AND old.secret IS NOT present.previous ON CONFLICT DO NOTHING",
     "DELETE FROM main.grants",
-    "DELETE FROM main.clients",
-    "DELETE FROM main.secrets",
-    "DELETE FROM main.api_key_grants",
-    "DELETE FROM main.api_keys",
-    "INSERT INTO main.clients SELECT * FROM backup.clients WHERE key_digest NOT IN (SELECT digest FROM main.tombstones)",
-    "UPDATE main.clients SET (secret, previous, previous_until) = \
-     (SELECT secret, previous, previous_until FROM temp.present AS present WHERE present.key_digest = clients.key_digest) \
-     WHERE secret IS NOT NULL AND key_digest IN (SELECT key_digest FROM temp.present WHERE secret IS NOT NULL)",
-    "DELETE FROM main.clients WHERE secret IN (SELECT digest FROM main.tombstones)",
-    "UPDATE main.clients SET previous = NULL, previous_until = NULL \
+    "DELETE FROM main.principals",
+    "DELETE FROM main.unlinked_keys",
+    "INSERT INTO main.principals SELECT * FROM backup.principals WHERE digest NOT IN (SELECT digest FROM main.tombstones)",
+    "UPDATE main.principals SET (secret, previous, previous_until) = \
+     (SELECT secret, previous, previous_until FROM temp.present AS present WHERE present.digest = principals.digest) \
+     WHERE secret IS NOT NULL AND digest IN (SELECT digest FROM temp.present WHERE secret IS NOT NULL)",
+    "DELETE FROM main.principals WHERE secret IN (SELECT digest FROM main.tombstones)",
+    "UPDATE main.principals SET previous = NULL, previous_until = NULL \
      WHERE previous IN (SELECT digest FROM main.tombstones)",
-    "UPDATE main.clients SET expires = (SELECT MIN(present.expires, COALESCE(clients.expires, present.expires)) \
-     FROM temp.present AS present WHERE present.key_digest = clients.key_digest) \
-     WHERE key_digest IN (SELECT key_digest FROM temp.present WHERE expires IS NOT NULL)",
-    "UPDATE main.clients SET disabled = 1 \
-     WHERE key_digest IN (SELECT key_digest FROM temp.present WHERE disabled <> 0)",
-    "INSERT INTO main.secrets SELECT digest FROM backup.secrets WHERE digest NOT IN \
-     (SELECT digest FROM main.tombstones)",
-    "INSERT INTO main.grants SELECT * FROM backup.grants WHERE key_digest IN (SELECT key_digest FROM main.clients)",
-    "INSERT INTO main.api_keys SELECT * FROM backup.api_keys WHERE digest NOT IN (SELECT digest FROM main.tombstones)",
-    "UPDATE main.api_keys SET expires = (SELECT MIN(present.expires, COALESCE(api_keys.expires, present.expires)) \
-     FROM temp.present_keys AS present WHERE present.digest = api_keys.digest) \
+    "UPDATE main.principals SET expires = (SELECT MIN(present.expires, COALESCE(principals.expires, present.expires)) \
+     FROM temp.present AS present WHERE present.digest = principals.digest) \
+     WHERE digest IN (SELECT digest FROM temp.present WHERE expires IS NOT NULL)",
+    "UPDATE main.principals SET disabled = 1 \
+     WHERE digest IN (SELECT digest FROM temp.present WHERE disabled <> 0)",
+    "INSERT INTO main.unlinked_keys SELECT * FROM backup.unlinked_keys \
+     WHERE digest NOT IN (SELECT digest FROM main.tombstones)",
+    "UPDATE main.unlinked_keys SET expires = (SELECT MIN(present.expires, COALESCE(unlinked_keys.expires, present.expires)) \
+     FROM temp.present_keys AS present WHERE present.digest = unlinked_keys.digest) \
      WHERE digest IN (SELECT digest FROM temp.present_keys WHERE expires IS NOT NULL)",
-    "INSERT INTO main.api_key_grants SELECT * FROM backup.api_key_grants WHERE digest IN \
-     (SELECT digest FROM main.api_keys)",
+    "INSERT INTO main.grants SELECT * FROM backup.grants WHERE digest IN \
+     (SELECT digest FROM main.principals UNION SELECT digest FROM main.unlinked_keys)",
     "INSERT INTO main.marks (key_digest, mark) SELECT key_digest, mark FROM backup.marks WHERE TRUE \
      ON CONFLICT (key_digest) DO UPDATE SET mark = excluded.mark WHERE excluded.mark > marks.mark",
     "INSERT INTO main.ahead (item, key_digest, ts) SELECT item, key_digest, ts FROM backup.ahead WHERE TRUE \
@@ -166,6 +203,10 @@ const STEPS: &[&str] = &[
     "DROP TABLE temp.present",
     "DROP TABLE temp.present_keys",
 ];
+
+/// After [`STEPS`]: what was revoked stays out of what has no rules of its own, too.
+const DROP_BURIED: &str =
+    "DELETE FROM main.unlinked_secrets WHERE digest IN (SELECT digest FROM main.tombstones)";
 
 /// Refuses a file that is no whole registry of a version we know, or holds what no `client add` lets in.
 async fn check(from: &Path, name: &str) -> Result<(), RegistryError> {
@@ -188,12 +229,15 @@ async fn check(from: &Path, name: &str) -> Result<(), RegistryError> {
     if verdict != "ok" {
         return Err(RegistryError::Corrupt(place, verdict));
     }
-    let mut keys = sqlx::query("SELECT public_key, key_digest FROM clients").fetch(&mut connection);
+    let mut keys = sqlx::query(KEYS).fetch(&mut connection);
     while let Some(row) = keys.try_next().await.map_err(|error| failed(&place, &error))? {
         check_key(&row).map_err(|why| RegistryError::Corrupt(place.clone(), why))?;
     }
     Ok(())
 }
+
+const KEYS: &str = "SELECT public_key, digest FROM principals WHERE kind = 'client' \
+                    UNION ALL SELECT public_key, digest FROM unlinked_keys";
 
 /// Says why a stored key is none that a client may have.
 fn check_key(row: &AnyRow) -> Result<(), String> {

@@ -2,13 +2,23 @@
 
 use std::time::Duration;
 
-use msp_core::{Access, AuditEvent, ClientRecord, Grants, Link, NewClient, RegistryError};
+use msp_core::{Access, AuditEvent, ClientRecord, Grants, Link, NewClient, Principal, RegistryError};
 use msp_protocol::{ClientName, Digest, UnixSecond};
-use sqlx::Executor as _;
 use sqlx::Row as _;
 
 use crate::open::{Change, SqlRegistry};
-use crate::rows;
+use crate::rows::{self, DigestRow};
+
+/// What servers have to read again after a change.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Touched {
+    /// All of it.
+    Everything,
+    /// The principal with this digest.
+    Principal(Digest),
+    /// The unlinked keys and secrets.
+    Unlinked,
+}
 
 impl SqlRegistry {
     /// Registers a client: linked when it has a name, else its key and its secret apart from each other.
@@ -27,7 +37,7 @@ impl SqlRegistry {
             }
         }
         if let Some(name) = &new.name {
-            let same = self.count(&mut change, "SELECT COUNT(*) FROM clients WHERE name = $1", name.as_str());
+            let same = self.count(&mut change, CLIENTS_NAMED, name.as_str());
             if same.await? > 0 {
                 return Err(RegistryError::AlreadyRegistered("the name"));
             }
@@ -35,7 +45,8 @@ impl SqlRegistry {
         self.insert_client(&mut change, new).await?;
         let subject = new.name.as_ref().map_or_else(|| new.key.fingerprint(), ToString::to_string);
         let action = if new.name.is_some() { "client.add" } else { "client.append" };
-        self.commit(change, event(actor, action, subject, describe(&new.grants))).await?;
+        let touched = if new.name.is_some() { Touched::Principal(key) } else { Touched::Unlinked };
+        self.commit(change, touched, event(actor, action, subject, describe(&new.grants))).await?;
         if new.name.is_none() {
             self.empty_log().await;
         }
@@ -47,27 +58,43 @@ impl SqlRegistry {
         change: &mut Change<'_>,
         new: &NewClient,
     ) -> Result<(), RegistryError> {
-        let linked = new.name.is_some();
         let key = new.key.digest();
-        sqlx::query(
-            "INSERT INTO clients (key_digest, public_key, name, secret, standard, expires, disabled, classic, added) \
-             VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)",
-        )
-        .bind(key.as_bytes().to_vec())
-        .bind(new.key.as_bytes().to_vec())
-        .bind(new.name.as_ref().map(|name| name.as_str().to_owned()))
-        .bind(linked.then(|| new.secret.as_bytes().to_vec()))
-        .bind(i64::from(new.grants == Grants::Standard))
-        .bind(new.expires.map(rows::second))
-        .bind(i64::from(new.classic || !linked))
-        .bind(linked.then(|| rows::second(self.clock.unix())))
-        .execute(&mut *change.tx)
-        .await
-        .map_err(|error| self.failed(error))?;
-        if !linked {
+        let standard = i64::from(new.grants == Grants::Standard);
+        let expires = new.expires.map(rows::second);
+        let done = match &new.name {
+            Some(name) => {
+                sqlx::query(
+                    "INSERT INTO principals (digest, kind, public_key, standard, expires, name, secret, disabled, classic, \
+                     allow_query, added) VALUES ($1, 'client', $2, $3, $4, $5, $6, 0, $7, 0, $8)",
+                )
+                .bind(key.as_bytes().to_vec())
+                .bind(new.key.as_bytes().to_vec())
+                .bind(standard)
+                .bind(expires)
+                .bind(name.as_str().to_owned())
+                .bind(new.secret.as_bytes().to_vec())
+                .bind(i64::from(new.classic))
+                .bind(rows::second(self.clock.unix()))
+                .execute(&mut *change.tx)
+                .await
+            }
+            None => {
+                sqlx::query(
+                    "INSERT INTO unlinked_keys (digest, public_key, standard, expires) VALUES ($1, $2, $3, $4)",
+                )
+                .bind(key.as_bytes().to_vec())
+                .bind(new.key.as_bytes().to_vec())
+                .bind(standard)
+                .bind(expires)
+                .execute(&mut *change.tx)
+                .await
+            }
+        };
+        done.map_err(|error| self.failed(error))?;
+        if new.name.is_none() {
             self.insert_secret(change, &new.secret).await?;
         }
-        self.insert_grants(change, CLIENT_GRANT, &key, &new.grants).await
+        self.insert_grants(change, &key, &new.grants).await
     }
 
     pub(crate) async fn insert_secret(
@@ -75,20 +102,19 @@ impl SqlRegistry {
         change: &mut Change<'_>,
         secret: &Digest,
     ) -> Result<(), RegistryError> {
-        self.run(change, "INSERT INTO secrets (digest) VALUES ($1)", secret).await.map(drop)
+        self.run(change, "INSERT INTO unlinked_secrets (digest) VALUES ($1)", secret).await.map(drop)
     }
 
-    /// Inserts listed grants by [`CLIENT_GRANT`] or [`API_KEY_GRANT`].
+    /// Inserts listed grants. Of a pattern granted twice, to read and to write, the latter stays.
     pub(crate) async fn insert_grants(
         &self,
         change: &mut Change<'_>,
-        sql: &'static str,
         key: &Digest,
         grants: &Grants,
     ) -> Result<(), RegistryError> {
         let Grants::Listed(listed) = grants else { return Ok(()) };
         for (pattern, access) in listed.iter() {
-            sqlx::query(sql)
+            sqlx::query(GRANT)
                 .bind(key.as_bytes().to_vec())
                 .bind(pattern.as_str().to_owned())
                 .bind(i64::from(*access == Access::Write))
@@ -120,7 +146,7 @@ impl SqlRegistry {
         let until = self.clock.unix().saturating_add(overlap.as_secs());
         let key = client.key.digest();
         sqlx::query(
-            "UPDATE clients SET secret = $1, previous = $2, previous_until = $3 WHERE key_digest = $4",
+            "UPDATE principals SET secret = $1, previous = $2, previous_until = $3 WHERE digest = $4",
         )
         .bind(secret.as_bytes().to_vec())
         .bind(linked.secret.as_bytes().to_vec())
@@ -130,7 +156,7 @@ impl SqlRegistry {
         .await
         .map_err(|error| self.failed(error))?;
         let detail = format!("the old secret ends in {} s at the latest", overlap.as_secs());
-        self.commit(change, event(actor, "client.rotate", name, detail)).await?;
+        self.commit(change, Touched::Principal(key), event(actor, "client.rotate", name, detail)).await?;
         Ok(client)
     }
 
@@ -146,8 +172,8 @@ impl SqlRegistry {
     ) -> Result<(), RegistryError> {
         let detail = expires.map_or_else(|| "never".to_owned(), |second| format!("at Unix second {second}"));
         let event = event(actor, "client.expire", name, detail);
-        self.set(name, "UPDATE clients SET expires = $1 WHERE name = $2", expires.map(rows::second), event)
-            .await
+        let sql = "UPDATE principals SET expires = $1 WHERE digest = $2";
+        self.set(name, sql, expires.map(rows::second), event).await
     }
 
     /// Refuses a linked client, or lets it in again.
@@ -162,7 +188,7 @@ impl SqlRegistry {
     ) -> Result<(), RegistryError> {
         let action = if disabled { "client.disable" } else { "client.enable" };
         let event = event(actor, action, name, String::new());
-        let sql = "UPDATE clients SET disabled = $1 WHERE name = $2";
+        let sql = "UPDATE principals SET disabled = $1 WHERE digest = $2";
         self.set(name, sql, Some(i64::from(disabled)), event).await
     }
 
@@ -174,11 +200,10 @@ impl SqlRegistry {
         event: AuditEvent,
     ) -> Result<(), RegistryError> {
         let mut change = self.change().await?;
-        let done = sqlx::query(sql).bind(value).bind(name.as_str().to_owned()).execute(&mut *change.tx).await;
-        if done.map_err(|error| self.failed(error))?.rows_affected() == 0 {
-            return Err(RegistryError::NotFound("linked client"));
-        }
-        self.commit(change, event).await
+        let key = self.linked(&mut change, name).await?.key.digest();
+        let done = sqlx::query(sql).bind(value).bind(key.as_bytes().to_vec()).execute(&mut *change.tx).await;
+        done.map_err(|error| self.failed(error))?;
+        self.commit(change, Touched::Principal(key), event).await
     }
 
     /// Replaces what a linked client may call.
@@ -193,14 +218,15 @@ impl SqlRegistry {
     ) -> Result<(), RegistryError> {
         let mut change = self.change().await?;
         let key = self.linked(&mut change, name).await?.key.digest();
-        self.run(&mut change, "DELETE FROM grants WHERE key_digest = $1", &key).await?;
+        self.run(&mut change, "DELETE FROM grants WHERE digest = $1", &key).await?;
         let sql = match grants {
-            Grants::Standard => "UPDATE clients SET standard = 1 WHERE key_digest = $1",
-            Grants::Listed(_) => "UPDATE clients SET standard = 0 WHERE key_digest = $1",
+            Grants::Standard => "UPDATE principals SET standard = 1 WHERE digest = $1",
+            Grants::Listed(_) => "UPDATE principals SET standard = 0 WHERE digest = $1",
         };
         self.run(&mut change, sql, &key).await?;
-        self.insert_grants(&mut change, CLIENT_GRANT, &key, grants).await?;
-        self.commit(change, event(actor, "client.grant", name, describe(grants))).await
+        self.insert_grants(&mut change, &key, grants).await?;
+        self.commit(change, Touched::Principal(key), event(actor, "client.grant", name, describe(grants)))
+            .await
     }
 
     pub(crate) async fn linked(
@@ -208,11 +234,14 @@ impl SqlRegistry {
         change: &mut Change<'_>,
         name: &ClientName,
     ) -> Result<ClientRecord, RegistryError> {
-        let sql = "SELECT public_key, name, secret, previous, previous_until, 1, expires, disabled, classic, added, \
-                   last_used FROM clients WHERE name = $1";
-        let row = sqlx::query(sql).bind(name.as_str().to_owned()).fetch_optional(&mut *change.tx).await;
-        let row = row.map_err(|error| self.failed(error))?.ok_or(RegistryError::NotFound("linked client"))?;
-        rows::client(&row, &mut rows::GrantRows::new(), self.place())
+        let sql = "SELECT digest FROM principals WHERE kind = 'client' AND name = $1";
+        let row = sqlx::query_as::<_, DigestRow>(sql).bind(name.as_str().to_owned());
+        let row = row.fetch_optional(&mut *change.tx).await.map_err(|error| self.failed(error))?;
+        let digest = row.ok_or(RegistryError::NotFound("linked client"))?.read(self.place())?;
+        match self.principal(&mut change.tx, &digest).await? {
+            Some(Principal::Client(client)) => Ok(client),
+            Some(Principal::ApiKey(_)) | None => Err(RegistryError::NotFound("linked client")),
+        }
     }
 
     /// Refuses a key or a secret that anybody has.
@@ -223,8 +252,9 @@ impl SqlRegistry {
         what: &'static str,
     ) -> Result<(), RegistryError> {
         for sql in [
-            "SELECT COUNT(*) FROM clients WHERE key_digest = $1 OR secret = $1 OR previous = $1",
-            "SELECT COUNT(*) FROM secrets WHERE digest = $1",
+            "SELECT COUNT(*) FROM principals WHERE digest = $1 OR secret = $1 OR previous = $1",
+            "SELECT COUNT(*) FROM unlinked_keys WHERE digest = $1",
+            "SELECT COUNT(*) FROM unlinked_secrets WHERE digest = $1",
         ] {
             if self.count(change, sql, digest).await? > 0 {
                 return Err(RegistryError::AlreadyRegistered(what));
@@ -253,13 +283,6 @@ impl SqlRegistry {
     ) -> Result<u64, RegistryError> {
         let done = value.bind(sqlx::query(sql)).execute(&mut *change.tx).await;
         Ok(done.map_err(|error| self.failed(error))?.rows_affected())
-    }
-
-    /// Empties the write-ahead log, whose order would tell which key came with which secret.
-    pub(crate) async fn empty_log(&self) {
-        if let Err(error) = self.pool.execute("PRAGMA wal_checkpoint(TRUNCATE)").await {
-            tracing::debug!("{}: the log is emptied later: {error}", self.place());
-        }
     }
 }
 
@@ -297,12 +320,8 @@ pub(crate) fn describe(grants: &Grants) -> String {
     }
 }
 
-/// Grants a pattern to a client. Of a pattern granted twice, to read and to write, the latter stays.
-const CLIENT_GRANT: &str = "INSERT INTO grants (key_digest, pattern, writes) VALUES ($1, $2, $3) \
-                            ON CONFLICT (key_digest, pattern) DO UPDATE SET writes = excluded.writes \
-                            WHERE excluded.writes > grants.writes";
+const CLIENTS_NAMED: &str = "SELECT COUNT(*) FROM principals WHERE kind = 'client' AND name = $1";
 
-/// The same for an api key.
-pub(crate) const API_KEY_GRANT: &str = "INSERT INTO api_key_grants (digest, pattern, writes) VALUES ($1, $2, $3) \
-     ON CONFLICT (digest, pattern) DO UPDATE SET writes = excluded.writes \
-     WHERE excluded.writes > api_key_grants.writes";
+const GRANT: &str = "INSERT INTO grants (digest, pattern, writes) VALUES ($1, $2, $3) \
+                     ON CONFLICT (digest, pattern) DO UPDATE SET writes = excluded.writes \
+                     WHERE excluded.writes > grants.writes";

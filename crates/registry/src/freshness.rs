@@ -1,12 +1,13 @@
 //! Core's traits: what the server reads and writes while it runs.
 
 use msp_core::{
-    Audit, AuditEvent, BoxFuture, Credentials, KeptAhead, MAX_REQUEST_TTL_SEC, Marks, RegistryError,
+    Audit, AuditEvent, BoxFuture, Changes, Credentials, KeptAhead, MAX_REQUEST_TTL_SEC, Marks, RegistryError,
     Snapshot, StoredMarks, Use, Uses,
 };
 use msp_protocol::{Digest, UnixSecond};
 use sqlx::Row as _;
 
+use crate::changes::{Touched, event};
 use crate::error::unreadable;
 use crate::open::SqlRegistry;
 use crate::rows;
@@ -88,8 +89,12 @@ impl Marks for SqlRegistry {
 }
 
 impl Credentials for SqlRegistry {
-    fn generation(&self) -> BoxFuture<'_, Result<u64, RegistryError>> {
-        Box::pin(self.read_generation())
+    fn changes<'a>(
+        &'a self,
+        since: u64,
+        is_known: &'a (dyn Fn(&Digest) -> bool + Send + Sync),
+    ) -> BoxFuture<'a, Result<Changes, RegistryError>> {
+        Box::pin(self.read_changes(since, is_known))
     }
 
     fn snapshot(&self) -> BoxFuture<'_, Result<Snapshot, RegistryError>> {
@@ -102,10 +107,10 @@ impl Uses for SqlRegistry {
         Box::pin(async move {
             let mut change = self.change().await?;
             for Use { client, day } in uses {
-                // No public key is an api key's text, so that one of the two changes nothing.
+                // Nobody is in both, so that one of the two changes nothing.
                 for sql in [
-                    "UPDATE clients SET last_used = $1 WHERE key_digest = $2",
-                    "UPDATE api_keys SET last_used = $1 WHERE digest = $2",
+                    "UPDATE principals SET last_used = $1 WHERE digest = $2",
+                    "UPDATE unlinked_keys SET last_used = $1 WHERE digest = $2",
                 ] {
                     sqlx::query(sql)
                         .bind(rows::second(day))
@@ -138,13 +143,13 @@ impl SqlRegistry {
     ) -> Result<Option<UnixSecond>, RegistryError> {
         let mut change = self.change().await?;
         let sql =
-            "SELECT previous FROM clients WHERE key_digest = $1 AND secret = $2 AND previous IS NOT NULL";
+            "SELECT previous FROM principals WHERE digest = $1 AND secret = $2 AND previous IS NOT NULL";
         let found = sqlx::query(sql).bind(client.as_bytes().to_vec()).bind(secret.as_bytes().to_vec());
         let row = found.fetch_optional(&mut *change.tx).await.map_err(|error| self.failed(error))?;
         let Some(row) = row else { return Ok(None) };
         let previous = row.try_get(0).map_err(|error| self.failed(error))?;
         self.bury(&mut change, &rows::digest(previous, self.place())?).await?;
-        let sql = "UPDATE clients SET previous = NULL, previous_until = NULL WHERE key_digest = $1";
+        let sql = "UPDATE principals SET previous = NULL, previous_until = NULL WHERE digest = $1";
         self.run(&mut change, sql, &client).await?;
         // No request with a time further ahead was accepted, whatever RequestTTL was.
         let highest = self.clock.unix().saturating_add(MAX_REQUEST_TTL_SEC);
@@ -155,7 +160,8 @@ impl SqlRegistry {
             .await
             .map_err(|error| self.failed(error))?;
         let detail = "the new secret was used".to_owned();
-        self.commit(change, crate::changes::event("server", "client.rotated", client, detail)).await?;
+        let event = event("server", "client.rotated", client, detail);
+        self.commit(change, Touched::Principal(client), event).await?;
         Ok(Some(highest))
     }
 

@@ -8,7 +8,7 @@ use msp_core::RegistryError;
 use msp_keyfile::KeyFileError;
 use msp_protocol::{Digest, PublicKey, Secret};
 
-use crate::changes::event;
+use crate::changes::{Touched, event};
 use crate::open::{Change, SqlRegistry};
 
 /// The largest key file read, in bytes.
@@ -61,7 +61,8 @@ impl SqlRegistry {
         }
         if report.keys_added + report.secrets_added > 0 {
             let detail = format!("{} keys, {} secrets", report.keys_added, report.secrets_added);
-            self.commit(change, event("import", "client.import", "the original's files", detail)).await?;
+            let event = event("import", "client.import", "the original's files", detail);
+            self.commit(change, Touched::Unlinked, event).await?;
             self.empty_log().await;
         }
         Ok(report)
@@ -73,8 +74,9 @@ impl SqlRegistry {
         digest: &Digest,
         revive: bool,
     ) -> Result<bool, RegistryError> {
-        let known = "SELECT (SELECT COUNT(*) FROM clients WHERE key_digest = $1 OR secret = $1 OR previous = $1) \
-                     + (SELECT COUNT(*) FROM secrets WHERE digest = $1)";
+        let known = "SELECT (SELECT COUNT(*) FROM principals WHERE digest = $1 OR secret = $1 OR previous = $1) \
+                     + (SELECT COUNT(*) FROM unlinked_keys WHERE digest = $1) \
+                     + (SELECT COUNT(*) FROM unlinked_secrets WHERE digest = $1)";
         if self.count(change, known, digest).await? > 0 {
             return Ok(false);
         }
@@ -90,14 +92,12 @@ impl SqlRegistry {
         change: &mut Change<'_>,
         key: PublicKey,
     ) -> Result<(), RegistryError> {
-        sqlx::query(
-            "INSERT INTO clients (key_digest, public_key, standard, disabled, classic) VALUES ($1, $2, 1, 0, 1)",
-        )
-        .bind(key.digest().as_bytes().to_vec())
-        .bind(key.as_bytes().to_vec())
-        .execute(&mut *change.tx)
-        .await
-        .map_err(|error| self.failed(error))?;
+        sqlx::query("INSERT INTO unlinked_keys (digest, public_key, standard) VALUES ($1, $2, 1)")
+            .bind(key.digest().as_bytes().to_vec())
+            .bind(key.as_bytes().to_vec())
+            .execute(&mut *change.tx)
+            .await
+            .map_err(|error| self.failed(error))?;
         Ok(())
     }
 }

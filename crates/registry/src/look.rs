@@ -34,14 +34,21 @@ pub async fn clients(url: &str) -> Result<Option<usize>, RegistryError> {
     // A schema older than the first has no clients yet.
     let clients = match found {
         0 => 0,
-        _ => {
-            let row = sqlx::query("SELECT COUNT(*) FROM clients").fetch_one(&mut connection).await;
+        found => {
+            let sql = if found < PRINCIPALS { OLD_COUNT } else { COUNT };
+            let row = sqlx::query(sql).fetch_one(&mut connection).await;
             row.and_then(|row| row.try_get::<i64, _>(0)).map_err(broken)?
         }
     };
     connection.close().await.map_err(broken)?;
     Ok(Some(usize::try_from(clients).unwrap_or_default()))
 }
+
+/// The schema since which linked and unlinked clients have tables of their own.
+const PRINCIPALS: i64 = 4;
+const OLD_COUNT: &str = "SELECT COUNT(*) FROM clients";
+const COUNT: &str =
+    "SELECT (SELECT COUNT(*) FROM principals WHERE kind = 'client') + (SELECT COUNT(*) FROM unlinked_keys)";
 
 /// Whether the database's write-ahead log lies beside it: it does while anybody has the registry open, and after a
 /// kill. Without it the file alone is all there is, and can be read as it lies.

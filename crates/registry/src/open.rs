@@ -12,6 +12,7 @@ use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, Row as _, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::changes::Touched;
 use crate::error::failed;
 
 /// The schema, as steps that are taken in their order.
@@ -23,6 +24,10 @@ const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRA
 
 /// Connections of one process; reading is rare, writing goes one by one.
 const CONNECTIONS: u32 = 4;
+
+/// Changes that are told one by one; a server that is further behind reads everything.
+const KEPT_CHANGES: i64 = 10_000;
+const TRIM: &str = "DELETE FROM changes WHERE number <= $1";
 
 /// The registry in an SQL database; cheap to clone.
 #[derive(Debug, Clone)]
@@ -101,6 +106,13 @@ impl SqlRegistry {
         Ok(Self { pool, clock, path: path.into(), place: place.into(), writing: Arc::default() })
     }
 
+    /// Empties the write-ahead log, whose order would tell which key came with which secret.
+    pub(crate) async fn empty_log(&self) {
+        if let Err(error) = self.pool.execute("PRAGMA wal_checkpoint(TRUNCATE)").await {
+            tracing::debug!("{}: the log is emptied later: {error}", self.place());
+        }
+    }
+
     /// Where the registry is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -131,17 +143,37 @@ impl SqlRegistry {
         Ok(Change { tx, _turn: turn })
     }
 
-    /// Ends a change of what servers follow: raises the generation, leaves the audit line, commits.
+    /// Ends a change of what servers follow: raises the generation, says what to read again, leaves the audit line, commits.
     pub(crate) async fn commit(
         &self,
         mut change: Change<'_>,
+        touched: Touched,
         event: AuditEvent,
     ) -> Result<(), RegistryError> {
         self.audit_in(&mut change, event).await?;
-        sqlx::query("UPDATE meta SET value = value + 1 WHERE name = 'generation'")
-            .execute(&mut *change.tx)
-            .await
-            .map_err(|error| self.failed(error))?;
+        let raised = "UPDATE meta SET value = value + 1 WHERE name = 'generation' RETURNING value";
+        let row = sqlx::query(raised).fetch_one(&mut *change.tx).await;
+        let number: i64 = row.and_then(|row| row.try_get("value")).map_err(|error| self.failed(error))?;
+        let (forgotten, digest) = match touched {
+            Touched::Everything => ("DELETE FROM changes WHERE number <= $1", None),
+            Touched::Principal(digest) => (TRIM, Some(digest.as_bytes().to_vec())),
+            // One row stands for all of them, so that nothing tells the order in which they came.
+            Touched::Unlinked => ("DELETE FROM changes WHERE number <= $1 AND digest IS NULL", None),
+        };
+        let from = match touched {
+            Touched::Everything => number,
+            Touched::Principal(_) => number.saturating_sub(KEPT_CHANGES),
+            Touched::Unlinked => 0,
+        };
+        let until = if matches!(touched, Touched::Principal(_)) { from } else { number };
+        let statements = [
+            sqlx::query(forgotten).bind(until),
+            sqlx::query("UPDATE meta SET value = MAX(value, $1) WHERE name = 'changes_from'").bind(from),
+            sqlx::query("INSERT INTO changes (number, digest) VALUES ($1, $2)").bind(number).bind(digest),
+        ];
+        for statement in statements {
+            statement.execute(&mut *change.tx).await.map_err(|error| self.failed(error))?;
+        }
         change.tx.commit().await.map_err(|error| self.failed(error))
     }
 

@@ -1,11 +1,26 @@
-//! Reading: the server's snapshot, lists for people, the audit.
+//! Reading: everything that the server needs, what has changed of it, lists for people, the audit.
 
 use futures_util::TryStreamExt as _;
-use msp_core::{AuditRow, ClientRecord, Link, RegistryError, SecretRecord, Snapshot};
-use sqlx::{Any, AssertSqlSafe, Row as _, Transaction};
+use msp_core::{
+    ApiKeyRecord, AuditRow, Changed, Changes, ClientRecord, Link, Principal, RegistryError, SecretRecord,
+    Snapshot, UnlinkedChange,
+};
+use msp_protocol::Digest;
+use sqlx::any::AnyRow;
+use sqlx::{Any, FromRow, Row as _, Transaction};
 
 use crate::open::SqlRegistry;
-use crate::rows::{self, API_KEY, CLIENT};
+use crate::rows::{self, DigestRow, GrantRow, GrantRows, PrincipalRow, UnlinkedRow};
+
+const GRANTS_OF: &str = "SELECT digest, pattern, writes FROM grants WHERE digest = $1";
+const PRINCIPALS: &str = "SELECT * FROM principals";
+const PRINCIPAL: &str = "SELECT * FROM principals WHERE digest = $1";
+const UNLINKED_KEYS: &str = "SELECT digest, public_key, standard, expires FROM unlinked_keys";
+const UNLINKED_KEY: &str =
+    "SELECT digest, public_key, standard, expires FROM unlinked_keys WHERE digest = $1";
+const UNLINKED_SECRETS: &str = "SELECT digest FROM unlinked_secrets";
+
+type Reading = Transaction<'static, Any>;
 
 impl SqlRegistry {
     /// All clients: linked ones by name, then unlinked ones by key.
@@ -23,6 +38,16 @@ impl SqlRegistry {
         Ok(clients)
     }
 
+    /// All api keys by name, expired ones too.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when the registry cannot be read.
+    pub async fn api_keys(&self) -> Result<Vec<ApiKeyRecord>, RegistryError> {
+        let mut keys = self.read_snapshot().await?.api_keys;
+        keys.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(keys)
+    }
+
     /// The newest lines of the audit, the newest first.
     ///
     /// # Errors
@@ -34,68 +59,165 @@ impl SqlRegistry {
                 .fetch_all(&self.pool)
                 .await
                 .map_err(|error| self.failed(error))?;
-        let read = |row: &sqlx::any::AnyRow| {
+        let read = |row: &AnyRow| {
             Ok(AuditRow {
-                at: rows::unix(row.try_get(0)?),
-                actor: row.try_get(1)?,
-                action: row.try_get(2)?,
-                subject: row.try_get(3)?,
-                detail: row.try_get(4)?,
+                at: rows::unix(row.try_get("at")?),
+                actor: row.try_get("actor")?,
+                action: row.try_get("action")?,
+                subject: row.try_get("subject")?,
+                detail: row.try_get("detail")?,
             })
         };
         rows.iter().map(read).collect::<Result<_, _>>().map_err(|error| self.failed(error))
     }
 
-    pub(crate) async fn read_generation(&self) -> Result<u64, RegistryError> {
+    /// The number that grows with every change.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when the registry cannot be read.
+    pub async fn generation(&self) -> Result<u64, RegistryError> {
         self.meta("generation").await
     }
 
     pub(crate) async fn meta(&self, name: &'static str) -> Result<u64, RegistryError> {
         let row =
             sqlx::query("SELECT value FROM meta WHERE name = $1").bind(name).fetch_one(&self.pool).await;
-        row.and_then(|row| row.try_get(0)).map(rows::unix).map_err(|error| self.failed(error))
+        row.and_then(|row| row.try_get("value")).map(rows::unix).map_err(|error| self.failed(error))
     }
 
     /// Reads everything in one transaction and row by row: all rows at once would take many times their memory.
     pub(crate) async fn read_snapshot(&self) -> Result<Snapshot, RegistryError> {
         let mut tx = self.pool.begin().await.map_err(|error| self.failed(error))?;
-        let generation = fetch(self, &mut tx, "SELECT value FROM meta WHERE name = 'generation'").await?;
-        let generation =
-            generation.first().map_or(Ok(0), |row| row.try_get(0)).map_err(|error| self.failed(error))?;
-        let grants = fetch(self, &mut tx, "SELECT key_digest, pattern, writes FROM grants").await?;
-        let mut grants = rows::grants(&grants, self.place())?;
-        let clients = self.each(&mut tx, CLIENT, |row| rows::client(row, &mut grants, self.place())).await?;
-        let secrets = self.each(&mut tx, "SELECT digest FROM secrets", |row| {
-            let stored = row.try_get(0).map_err(|error| self.failed(error))?;
-            Ok(SecretRecord { digest: rows::digest(stored, self.place())? })
-        });
-        let secrets = secrets.await?;
-        let grants = fetch(self, &mut tx, "SELECT digest, pattern, writes FROM api_key_grants").await?;
-        let mut grants = rows::grants(&grants, self.place())?;
-        let api_keys =
-            self.each(&mut tx, API_KEY, |row| rows::api_key(row, &mut grants, self.place())).await?;
-        Ok(Snapshot { generation: rows::unix(generation), clients, secrets, api_keys })
+        self.snapshot_in(&mut tx).await
     }
 
-    async fn each<T>(
+    async fn snapshot_in(&self, tx: &mut Reading) -> Result<Snapshot, RegistryError> {
+        let mut snapshot =
+            Snapshot { generation: self.number(tx, "generation").await?, ..Snapshot::default() };
+        let mut grants = self.all_grants(tx).await?;
+        self.each(tx, PRINCIPALS, |row: PrincipalRow| {
+            match row.read(&mut grants, self.place())? {
+                Principal::ApiKey(key) => snapshot.api_keys.push(key),
+                Principal::Client(client) => snapshot.clients.push(client),
+            }
+            Ok(())
+        })
+        .await?;
+        self.each(tx, UNLINKED_KEYS, |row: UnlinkedRow| {
+            snapshot.clients.push(row.read(&mut grants, self.place())?);
+            Ok(())
+        })
+        .await?;
+        self.each(tx, UNLINKED_SECRETS, |row: DigestRow| {
+            snapshot.secrets.push(SecretRecord { digest: row.read(self.place())? });
+            Ok(())
+        })
+        .await?;
+        Ok(snapshot)
+    }
+
+    /// Reads what has changed since, in one transaction.
+    pub(crate) async fn read_changes(
         &self,
-        tx: &mut Transaction<'_, Any>,
-        sql: &'static str,
-        mut read: impl FnMut(&sqlx::any::AnyRow) -> Result<T, RegistryError>,
-    ) -> Result<Vec<T>, RegistryError> {
-        let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut **tx);
-        let mut all = Vec::new();
-        while let Some(row) = rows.try_next().await.map_err(|error| self.failed(error))? {
-            all.push(read(&row)?);
+        since: u64,
+        is_known: &(dyn Fn(&Digest) -> bool + Send + Sync),
+    ) -> Result<Changes, RegistryError> {
+        // Asked twice a second, and nearly always the end of it.
+        if self.generation().await? == since {
+            return Ok(Changes::Nothing);
         }
-        Ok(all)
+        let mut tx = self.pool.begin().await.map_err(|error| self.failed(error))?;
+        let generation = self.number(&mut tx, "generation").await?;
+        // A restored file may even be younger than what is known.
+        if since < self.number(&mut tx, "changes_from").await? || since > generation {
+            return self.snapshot_in(&mut tx).await.map(Changes::Everything);
+        }
+        let mut changed = Changed { generation, ..Changed::default() };
+        let told = sqlx::query("SELECT digest FROM changes WHERE number > $1").bind(rows::second(since));
+        let told = told.fetch_all(&mut *tx).await.map_err(|error| self.failed(error))?;
+        for row in told {
+            match row.try_get::<Option<Vec<u8>>, _>("digest").map_err(|error| self.failed(error))? {
+                None => changed.unlinked = Some(self.unlinked(&mut tx, is_known).await?),
+                Some(digest) => {
+                    let digest = rows::digest(digest, self.place())?;
+                    changed.principals.push((digest, self.principal(&mut tx, &digest).await?));
+                }
+            }
+        }
+        Ok(Changes::Some(changed))
     }
-}
 
-async fn fetch(
-    registry: &SqlRegistry,
-    tx: &mut Transaction<'_, Any>,
-    sql: &'static str,
-) -> Result<Vec<sqlx::any::AnyRow>, RegistryError> {
-    sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut **tx).await.map_err(|error| registry.failed(error))
+    /// The principal with this digest.
+    pub(crate) async fn principal(
+        &self,
+        tx: &mut Reading,
+        digest: &Digest,
+    ) -> Result<Option<Principal>, RegistryError> {
+        let row = sqlx::query_as::<_, PrincipalRow>(PRINCIPAL).bind(digest.as_bytes().to_vec());
+        let Some(row) = row.fetch_optional(&mut **tx).await.map_err(|error| self.failed(error))? else {
+            return Ok(None);
+        };
+        let mut grants = self.grants_of(tx, digest).await?;
+        row.read(&mut grants, self.place()).map(Some)
+    }
+
+    /// All digests of unlinked clients, and what those are that are not known yet.
+    async fn unlinked(
+        &self,
+        tx: &mut Reading,
+        is_known: &(dyn Fn(&Digest) -> bool + Send + Sync),
+    ) -> Result<UnlinkedChange, RegistryError> {
+        let mut change = UnlinkedChange::default();
+        self.each(tx, "SELECT digest FROM unlinked_keys", |row: DigestRow| {
+            change.keys.push(row.read(self.place())?);
+            Ok(())
+        })
+        .await?;
+        self.each(tx, UNLINKED_SECRETS, |row: DigestRow| {
+            change.secrets.push(row.read(self.place())?);
+            Ok(())
+        })
+        .await?;
+        for digest in change.keys.iter().filter(|digest| !is_known(digest)) {
+            let row = sqlx::query_as::<_, UnlinkedRow>(UNLINKED_KEY).bind(digest.as_bytes().to_vec());
+            let row = row.fetch_one(&mut **tx).await.map_err(|error| self.failed(error))?;
+            let mut grants = self.grants_of(tx, digest).await?;
+            change.new.push(row.read(&mut grants, self.place())?);
+        }
+        Ok(change)
+    }
+
+    async fn number(&self, tx: &mut Reading, name: &'static str) -> Result<u64, RegistryError> {
+        let row = sqlx::query("SELECT value FROM meta WHERE name = $1").bind(name).fetch_one(&mut **tx).await;
+        row.and_then(|row| row.try_get("value")).map(rows::unix).map_err(|error| self.failed(error))
+    }
+
+    async fn all_grants(&self, tx: &mut Reading) -> Result<GrantRows, RegistryError> {
+        let mut grants = GrantRows::new();
+        let read = |row: GrantRow| row.read(&mut grants, self.place());
+        self.each(tx, "SELECT digest, pattern, writes FROM grants", read).await?;
+        Ok(grants)
+    }
+
+    async fn grants_of(&self, tx: &mut Reading, digest: &Digest) -> Result<GrantRows, RegistryError> {
+        let rows = sqlx::query_as::<_, GrantRow>(GRANTS_OF).bind(digest.as_bytes().to_vec());
+        let mut grants = GrantRows::new();
+        for row in rows.fetch_all(&mut **tx).await.map_err(|error| self.failed(error))? {
+            row.read(&mut grants, self.place())?;
+        }
+        Ok(grants)
+    }
+
+    async fn each<T: for<'r> FromRow<'r, AnyRow> + Send + Unpin>(
+        &self,
+        tx: &mut Reading,
+        sql: &'static str,
+        mut take: impl FnMut(T) -> Result<(), RegistryError>,
+    ) -> Result<(), RegistryError> {
+        let mut rows = sqlx::query_as::<_, T>(sql).fetch(&mut **tx);
+        while let Some(row) = rows.try_next().await.map_err(|error| self.failed(error))? {
+            take(row)?;
+        }
+        Ok(())
+    }
 }

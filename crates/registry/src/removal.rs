@@ -1,12 +1,11 @@
 //! Taking clients out, and remembering that they were.
 
-use msp_core::{Link, RegistryError, Revoked};
+use msp_core::{Link, Principal, RegistryError, Revoked};
 use msp_protocol::{ClientName, Digest, PublicKey};
-use sqlx::Row as _;
 
-use crate::changes::event;
+use crate::changes::{Touched, event};
 use crate::open::{Change, SqlRegistry};
-use crate::rows;
+use crate::rows::DigestRow;
 
 /// What to revoke.
 #[derive(Debug, Clone)]
@@ -47,7 +46,8 @@ impl SqlRegistry {
                 self.take_out(&mut change, &key).await?.ok_or(RegistryError::NotFound(missing))?
             }
             (None, Selector::Secret(secret)) => {
-                if self.run(&mut change, "DELETE FROM secrets WHERE digest = $1", secret).await? == 0 {
+                if self.run(&mut change, "DELETE FROM unlinked_secrets WHERE digest = $1", secret).await? == 0
+                {
                     return Err(RegistryError::NotFound(missing));
                 }
                 self.bury(&mut change, secret).await?;
@@ -55,20 +55,25 @@ impl SqlRegistry {
             }
             (None, _) => return Err(RegistryError::NotFound(missing)),
         };
-        self.commit(change, event(actor, "client.revoke", subject, String::new())).await?;
+        let touched = match (&revoked, key) {
+            (Revoked::Linked(_), Some(key)) => Touched::Principal(key),
+            _ => Touched::Unlinked,
+        };
+        self.commit(change, touched, event(actor, "client.revoke", subject, String::new())).await?;
         self.empty_log().await;
         Ok(revoked)
     }
 
     /// The key of the linked client that has this secret.
     async fn owner(&self, change: &mut Change<'_>, secret: &Digest) -> Result<Option<Digest>, RegistryError> {
-        let row = sqlx::query("SELECT key_digest FROM clients WHERE secret = $1 OR previous = $1")
-            .bind(secret.as_bytes().to_vec())
-            .fetch_optional(&mut *change.tx)
-            .await
-            .map_err(|error| self.failed(error))?;
-        let Some(row) = row else { return Ok(None) };
-        rows::digest(row.try_get(0).map_err(|error| self.failed(error))?, self.place()).map(Some)
+        let row = sqlx::query_as::<_, DigestRow>(
+            "SELECT digest FROM principals WHERE secret = $1 OR previous = $1",
+        )
+        .bind(secret.as_bytes().to_vec())
+        .fetch_optional(&mut *change.tx)
+        .await
+        .map_err(|error| self.failed(error))?;
+        row.map(|row| row.read(self.place())).transpose()
     }
 
     /// Deletes a client and buries its key and its secrets.
@@ -77,22 +82,33 @@ impl SqlRegistry {
         change: &mut Change<'_>,
         key: &Digest,
     ) -> Result<Option<(Revoked, String)>, RegistryError> {
-        let sql = "SELECT public_key, name, secret, previous, previous_until, 1, expires, disabled, classic, added, \
-                   last_used FROM clients WHERE key_digest = $1";
-        let row = sqlx::query(sql).bind(key.as_bytes().to_vec()).fetch_optional(&mut *change.tx).await;
-        let Some(row) = row.map_err(|error| self.failed(error))? else { return Ok(None) };
-        let client = rows::client(&row, &mut rows::GrantRows::new(), self.place())?;
-        self.run(change, "DELETE FROM clients WHERE key_digest = $1", key).await?;
-        self.bury(change, key).await?;
-        let Link::Linked(linked) = client.link else {
-            return Ok(Some((Revoked::UnlinkedKey, client.key.fingerprint())));
+        let Some(Principal::Client(client)) = self.principal(&mut change.tx, key).await? else {
+            if self.run(change, "DELETE FROM unlinked_keys WHERE digest = $1", key).await? == 0 {
+                return Ok(None);
+            }
+            self.run(change, "DELETE FROM grants WHERE digest = $1", key).await?;
+            self.bury(change, key).await?;
+            return Ok(Some((Revoked::UnlinkedKey, key.fingerprint())));
         };
+        self.delete_principal(change, key).await?;
+        self.bury(change, key).await?;
+        let Link::Linked(linked) = client.link else { return Ok(None) };
         self.bury(change, &linked.secret).await?;
         if let Some((previous, _)) = linked.previous {
             self.bury(change, &previous).await?;
         }
         let subject = linked.name.to_string();
         Ok(Some((Revoked::Linked(linked.name), subject)))
+    }
+
+    /// Deletes a principal with what is granted to it.
+    pub(crate) async fn delete_principal(
+        &self,
+        change: &mut Change<'_>,
+        digest: &Digest,
+    ) -> Result<(), RegistryError> {
+        self.run(change, "DELETE FROM grants WHERE digest = $1", digest).await?;
+        self.run(change, "DELETE FROM principals WHERE digest = $1", digest).await.map(drop)
     }
 
     /// Takes everyone out, in one transaction, and leaves tombstones.
@@ -102,19 +118,21 @@ impl SqlRegistry {
     pub async fn purge(&self, actor: &str) -> Result<Purged, RegistryError> {
         let mut change = self.change().await?;
         for sql in [
-            "INSERT INTO tombstones (digest) SELECT key_digest FROM clients WHERE TRUE ON CONFLICT DO NOTHING",
-            "INSERT INTO tombstones (digest) SELECT secret FROM clients WHERE secret IS NOT NULL ON CONFLICT DO NOTHING",
-            "INSERT INTO tombstones (digest) SELECT previous FROM clients WHERE previous IS NOT NULL \
+            "INSERT INTO tombstones (digest) SELECT digest FROM principals WHERE kind = 'client' ON CONFLICT DO NOTHING",
+            "INSERT INTO tombstones (digest) SELECT secret FROM principals WHERE secret IS NOT NULL ON CONFLICT DO NOTHING",
+            "INSERT INTO tombstones (digest) SELECT previous FROM principals WHERE previous IS NOT NULL \
              ON CONFLICT DO NOTHING",
-            "INSERT INTO tombstones (digest) SELECT digest FROM secrets WHERE TRUE ON CONFLICT DO NOTHING",
-            "DELETE FROM grants",
+            "INSERT INTO tombstones (digest) SELECT digest FROM unlinked_keys WHERE TRUE ON CONFLICT DO NOTHING",
+            "INSERT INTO tombstones (digest) SELECT digest FROM unlinked_secrets WHERE TRUE ON CONFLICT DO NOTHING",
+            "DELETE FROM grants WHERE digest NOT IN (SELECT digest FROM principals WHERE kind <> 'client')",
         ] {
             self.execute(&mut change, sql).await?;
         }
-        let clients = self.execute(&mut change, "DELETE FROM clients").await?;
-        let secrets = self.execute(&mut change, "DELETE FROM secrets").await?;
+        let linked = self.execute(&mut change, "DELETE FROM principals WHERE kind = 'client'").await?;
+        let clients = linked + self.execute(&mut change, "DELETE FROM unlinked_keys").await?;
+        let secrets = self.execute(&mut change, "DELETE FROM unlinked_secrets").await?;
         let detail = format!("{clients} clients, {secrets} unlinked secrets");
-        self.commit(change, event(actor, "client.purge", "everyone", detail)).await?;
+        self.commit(change, Touched::Everything, event(actor, "client.purge", "everyone", detail)).await?;
         self.empty_log().await;
         Ok(Purged { clients, secrets })
     }

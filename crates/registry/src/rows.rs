@@ -2,22 +2,12 @@
 
 use std::collections::HashMap;
 
-use msp_core::{Access, ApiKeyRecord, ClientRecord, Grants, Link, Linked, Pattern, RegistryError};
-use msp_protocol::{Digest, PublicKey, UnixSecond};
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
+use msp_core::{Access, ApiKeyRecord, ClientRecord, Grants, Link, Linked, Pattern, Principal, RegistryError};
+use msp_protocol::{ClientName, Digest, PublicKey, UnixSecond};
 
-use crate::error::{failed, unreadable};
+use crate::error::unreadable;
 
-/// All columns of a client, in the order that [`client`] reads them.
-pub(crate) const CLIENT: &str = "SELECT public_key, name, secret, previous, previous_until, standard, expires, \
-                                 disabled, classic, added, last_used, key_digest FROM clients";
-
-/// All columns of an api key, in the order that [`api_key`] reads them.
-pub(crate) const API_KEY: &str =
-    "SELECT digest, name, standard, expires, allow_query, added, last_used FROM api_keys";
-
-/// The patterns of listed grants, by the digest of the client's key or of the api key.
+/// The patterns of listed grants, by the digest of whom they are granted to.
 pub(crate) type GrantRows = HashMap<Vec<u8>, Vec<(Pattern, Access)>>;
 
 /// A second as SQL keeps it; beyond 2⁶³ all are alike.
@@ -30,93 +20,133 @@ pub(crate) fn unix(second: i64) -> UnixSecond {
     u64::try_from(second).unwrap_or_default()
 }
 
-/// Reads one row of [`CLIENT`].
-pub(crate) fn client(
-    row: &AnyRow,
-    grants: &mut GrantRows,
-    place: &str,
-) -> Result<ClientRecord, RegistryError> {
-    let broken = |error: sqlx::Error| failed(place, &error);
-    let key: Vec<u8> = row.try_get(0).map_err(broken)?;
-    let key = key.try_into().map(PublicKey::from_stored).map_err(|_| unreadable(place, "key"))?;
-    let flag = |column: usize| row.try_get::<i64, _>(column).map(|value| value != 0).map_err(broken);
-    let grants = if flag(5)? {
-        Grants::Standard
-    } else {
-        listed(&row.try_get::<Vec<u8>, _>(11).map_err(broken)?, grants)
-    };
-    Ok(ClientRecord {
-        key,
-        link: link(row, place)?,
-        grants,
-        expires: optional_second(row, 6, place)?,
-        disabled: flag(7)?,
-        classic: flag(8)?,
-    })
+/// A row of `principals`.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct PrincipalRow {
+    pub(crate) digest: Vec<u8>,
+    kind: String,
+    name: String,
+    public_key: Option<Vec<u8>>,
+    secret: Option<Vec<u8>>,
+    previous: Option<Vec<u8>>,
+    previous_until: Option<i64>,
+    standard: i64,
+    expires: Option<i64>,
+    disabled: i64,
+    classic: i64,
+    allow_query: i64,
+    added: i64,
+    last_used: Option<i64>,
 }
 
-/// Reads one row of [`API_KEY`].
-pub(crate) fn api_key(
-    row: &AnyRow,
-    grants: &mut GrantRows,
-    place: &str,
-) -> Result<ApiKeyRecord, RegistryError> {
-    let broken = |error: sqlx::Error| failed(place, &error);
-    let stored: Vec<u8> = row.try_get(0).map_err(broken)?;
-    let name: String = row.try_get(1).map_err(broken)?;
-    let flag = |column: usize| row.try_get::<i64, _>(column).map(|value| value != 0).map_err(broken);
-    Ok(ApiKeyRecord {
-        name: name.parse().map_err(|_| unreadable(place, "name"))?,
-        grants: if flag(2)? { Grants::Standard } else { listed(&stored, grants) },
-        digest: digest(stored, place)?,
-        expires: optional_second(row, 3, place)?,
-        allow_query: flag(4)?,
-        added: row.try_get(5).map(unix).map_err(broken)?,
-        last_used: optional_second(row, 6, place)?,
-    })
+/// The kind of a linked client, and of an api key.
+pub(crate) const CLIENT: &str = "client";
+pub(crate) const API_KEY: &str = "apikey";
+
+impl PrincipalRow {
+    /// What the row says, with what is granted to whom.
+    pub(crate) fn read(self, grants: &mut GrantRows, place: &str) -> Result<Principal, RegistryError> {
+        let granted = granted(self.standard, &self.digest, grants);
+        let name: ClientName = self.name.parse().map_err(|_| unreadable(place, "name"))?;
+        let (expires, last_used) = (self.expires.map(unix), self.last_used.map(unix));
+        match self.kind.as_str() {
+            API_KEY => Ok(Principal::ApiKey(ApiKeyRecord {
+                name,
+                digest: digest(self.digest, place)?,
+                grants: granted,
+                expires,
+                allow_query: self.allow_query != 0,
+                added: unix(self.added),
+                last_used,
+            })),
+            CLIENT => {
+                let previous = self.previous.map(|stored| digest(stored, place)).transpose()?;
+                Ok(Principal::Client(ClientRecord {
+                    key: key(self.public_key.unwrap_or_default(), place)?,
+                    link: Link::Linked(Linked {
+                        name,
+                        secret: digest(self.secret.unwrap_or_default(), place)?,
+                        previous: previous.zip(self.previous_until.map(unix)),
+                        added: unix(self.added),
+                        last_used,
+                    }),
+                    grants: granted,
+                    expires,
+                    disabled: self.disabled != 0,
+                    classic: self.classic != 0,
+                }))
+            }
+            _ => Err(unreadable(place, "kind")),
+        }
+    }
 }
 
-fn listed(digest: &[u8], grants: &mut GrantRows) -> Grants {
-    Grants::Listed(grants.remove(digest).unwrap_or_default().into())
+/// A row of `unlinked_keys`.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct UnlinkedRow {
+    digest: Vec<u8>,
+    public_key: Vec<u8>,
+    standard: i64,
+    expires: Option<i64>,
 }
 
-fn link(row: &AnyRow, place: &str) -> Result<Link, RegistryError> {
-    let broken = |error: sqlx::Error| failed(place, &error);
-    let Some(name) = row.try_get::<Option<String>, _>(1).map_err(broken)? else {
-        return Ok(Link::Unlinked);
-    };
-    let stored: Option<Vec<u8>> = row.try_get(2).map_err(broken)?;
-    let previous: Option<Vec<u8>> = row.try_get(3).map_err(broken)?;
-    let previous = previous.map(|stored| digest(stored, place)).transpose()?;
-    Ok(Link::Linked(Linked {
-        name: name.parse().map_err(|_| unreadable(place, "name"))?,
-        secret: digest(stored.unwrap_or_default(), place)?,
-        previous: previous.zip(optional_second(row, 4, place)?),
-        added: optional_second(row, 9, place)?.unwrap_or_default(),
-        last_used: optional_second(row, 10, place)?,
-    }))
+impl UnlinkedRow {
+    /// What the row says; every unlinked key is tried by the classic search.
+    pub(crate) fn read(self, grants: &mut GrantRows, place: &str) -> Result<ClientRecord, RegistryError> {
+        Ok(ClientRecord {
+            key: key(self.public_key, place)?,
+            link: Link::Unlinked,
+            grants: granted(self.standard, &self.digest, grants),
+            expires: self.expires.map(unix),
+            disabled: false,
+            classic: true,
+        })
+    }
 }
 
-fn optional_second(row: &AnyRow, column: usize, place: &str) -> Result<Option<UnixSecond>, RegistryError> {
-    let value: Option<i64> = row.try_get(column).map_err(|error| failed(place, &error))?;
-    Ok(value.map(unix))
+/// A row of `grants`.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct GrantRow {
+    digest: Vec<u8>,
+    pattern: String,
+    writes: i64,
+}
+
+impl GrantRow {
+    /// Adds what the row says.
+    pub(crate) fn read(self, grants: &mut GrantRows, place: &str) -> Result<(), RegistryError> {
+        let pattern = self.pattern.parse().map_err(|_| unreadable(place, "pattern"))?;
+        let access = if self.writes == 0 { Access::Read } else { Access::Write };
+        grants.entry(self.digest).or_default().push((pattern, access));
+        Ok(())
+    }
+}
+
+/// A row that holds a digest alone.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct DigestRow {
+    digest: Vec<u8>,
+}
+
+impl DigestRow {
+    /// What the row says.
+    pub(crate) fn read(self, place: &str) -> Result<Digest, RegistryError> {
+        digest(self.digest, place)
+    }
+}
+
+fn granted(standard: i64, digest: &[u8], grants: &mut GrantRows) -> Grants {
+    match standard {
+        0 => Grants::Listed(grants.remove(digest).unwrap_or_default().into()),
+        _ => Grants::Standard,
+    }
+}
+
+fn key(stored: Vec<u8>, place: &str) -> Result<PublicKey, RegistryError> {
+    stored.try_into().map(PublicKey::from_stored).map_err(|_| unreadable(place, "key"))
 }
 
 /// Reads 32 bytes as a digest.
 pub(crate) fn digest(stored: Vec<u8>, place: &str) -> Result<Digest, RegistryError> {
     stored.try_into().map(Digest::from_stored).map_err(|_| unreadable(place, "digest"))
-}
-
-/// Reads rows of digest, pattern and `writes`.
-pub(crate) fn grants(rows: &[AnyRow], place: &str) -> Result<GrantRows, RegistryError> {
-    let mut grants = GrantRows::new();
-    for row in rows {
-        let broken = |error: sqlx::Error| failed(place, &error);
-        let pattern: String = row.try_get(1).map_err(broken)?;
-        let pattern = pattern.parse().map_err(|_| unreadable(place, "pattern"))?;
-        let access =
-            if row.try_get::<i64, _>(2).map_err(broken)? == 0 { Access::Read } else { Access::Write };
-        grants.entry(row.try_get(0).map_err(broken)?).or_default().push((pattern, access));
-    }
-    Ok(grants)
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use msp_core::{Calls, Credentials as _, RegistryError, Snapshot, Uses as _};
+use msp_core::{Calls, Changed, Changes, Credentials as _, RegistryError, Snapshot, Uses as _};
 use msp_door_sealed::{Clients, Sealed};
 use msp_http::ApiKeys;
 use msp_registry::SqlRegistry;
@@ -28,14 +28,23 @@ impl Follower {
     pub(crate) async fn follow(&self) {
         let _alone = self.clients.changing.lock().await;
         let result = async {
-            if self.registry.generation().await? != self.generation.load(Ordering::Relaxed) {
-                let snapshot = self.registry.snapshot().await?;
-                let (clients, generation) = (snapshot.clients.len(), snapshot.generation);
-                take_up(snapshot, &self.clients, &self.api_keys);
-                self.generation.store(generation, Ordering::Relaxed);
-                tracing::info!(clients, generation, "registry changed");
-                self.sealed.warm();
-            }
+            let since = self.generation.load(Ordering::Relaxed);
+            let generation = match self.registry.changes(since, &|digest| self.clients.knows(digest)).await? {
+                Changes::Nothing => return Ok(()),
+                Changes::Everything(snapshot) => {
+                    let generation = snapshot.generation;
+                    take_up(snapshot, &self.clients, &self.api_keys);
+                    generation
+                }
+                Changes::Some(Changed { generation, principals, unlinked }) => {
+                    self.api_keys.change(&principals);
+                    self.clients.change(&principals, unlinked);
+                    generation
+                }
+            };
+            self.generation.store(generation, Ordering::Relaxed);
+            tracing::info!(clients = self.clients.count(), generation, "registry changed");
+            self.sealed.warm();
             Ok::<_, RegistryError>(())
         };
         let problem = result.await.err().map(|error| error.to_string());

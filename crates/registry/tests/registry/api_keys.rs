@@ -87,7 +87,7 @@ async fn a_revoked_key_is_gone_with_its_grants_and_never_comes_back_while_its_na
     assert!(registry.snapshot().await.unwrap().api_keys.is_empty());
     let raw =
         sqlx::AnyPool::connect(&format!("sqlite://{}", fixture.path("registry.db").display())).await.unwrap();
-    assert!(sqlx::query("SELECT * FROM api_key_grants").fetch_all(&raw).await.unwrap().is_empty());
+    assert!(sqlx::query("SELECT * FROM grants").fetch_all(&raw).await.unwrap().is_empty());
     let refused = registry.add_api_key(&revoked, "test").await.unwrap_err();
     assert_eq!(refused, RegistryError::Tombstone("the api key"));
     registry.add_api_key(&new_key("deploy"), "test").await.unwrap();

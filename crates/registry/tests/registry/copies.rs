@@ -156,14 +156,14 @@ async fn a_backup_with_a_key_that_protects_nothing_is_refused_whole() {
     fixture.registry.add_client(&new_client(Some("laptop")), "test").await.unwrap();
     fixture.back_up("copy.db").await;
     for (sql, why) in [
-        ("UPDATE clients SET public_key = zeroblob(32)", "low order"),
+        ("UPDATE principals SET public_key = zeroblob(32)", "low order"),
         (
-            "UPDATE clients SET public_key = x'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f'",
+            "UPDATE principals SET public_key = x'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f'",
             "low order",
         ),
-        ("UPDATE clients SET public_key = x'01'", "32 bytes"),
+        ("UPDATE principals SET public_key = x'01'", "32 bytes"),
         (
-            "UPDATE clients SET public_key = x'0900000000000000000000000000000000000000000000000000000000000000'",
+            "UPDATE principals SET public_key = x'0900000000000000000000000000000000000000000000000000000000000000'",
             "another digest",
         ),
     ] {
@@ -188,4 +188,25 @@ async fn a_faulty_backup_changes_nothing() {
         );
     }
     assert_eq!(fixture.registry.clients().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_restore_forgets_no_table_of_a_later_version() {
+    let fixture = Fixture::new().await;
+    let url = format!("sqlite://{}", fixture.path("registry.db").display());
+    let raw = sqlx::AnyPool::connect(&url).await.unwrap();
+    for sql in [
+        "CREATE TABLE \"later things\" (name TEXT PRIMARY KEY, value BIGINT)",
+        "INSERT INTO \"later things\" VALUES ('a', 1)",
+    ] {
+        sqlx::query(sql).execute(&raw).await.unwrap();
+    }
+    fixture.back_up("copy.db").await;
+    for sql in ["DELETE FROM \"later things\"", "INSERT INTO \"later things\" VALUES ('b', 2)"] {
+        sqlx::query(sql).execute(&raw).await.unwrap();
+    }
+    fixture.take_back().await;
+    let rows = sqlx::query_as::<_, (String, i64)>("SELECT * FROM \"later things\"").fetch_all(&raw).await;
+    assert_eq!(rows.unwrap(), [("a".to_owned(), 1)]);
+    raw.close().await;
 }

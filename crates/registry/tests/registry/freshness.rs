@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use msp_core::{Credentials as _, KeptAhead, Marks as _};
+use msp_core::{KeptAhead, Marks as _};
 use msp_protocol::{Digest, OsRng, Secret};
 
 use crate::fixture::{Fixture, NOW, new_client};

@@ -8,10 +8,12 @@
 )]
 
 mod api_keys;
+mod changes;
 mod clients;
 mod copies;
 mod files;
 mod fixture;
 mod freshness;
 mod import;
+mod migration;
 mod removal;

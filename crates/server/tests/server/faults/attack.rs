@@ -149,14 +149,12 @@ async fn add_at_once(registry: &Path, keys: usize) {
     let mut change = connection.begin().await.unwrap();
     for _ in 0..keys {
         let key = *PrivateKey::generate(&mut OsRng).public();
-        sqlx::query(
-            "INSERT INTO clients (key_digest, public_key, standard, disabled, classic) VALUES ($1, $2, 1, 0, 1)",
-        )
-        .bind(key.digest().as_bytes().to_vec())
-        .bind(key.as_bytes().to_vec())
-        .execute(&mut *change)
-        .await
-        .unwrap();
+        sqlx::query("INSERT INTO unlinked_keys (digest, public_key, standard) VALUES ($1, $2, 1)")
+            .bind(key.digest().as_bytes().to_vec())
+            .bind(key.as_bytes().to_vec())
+            .execute(&mut *change)
+            .await
+            .unwrap();
     }
     sqlx::query("UPDATE meta SET value = value + 1 WHERE name = 'generation'")
         .execute(&mut *change)

@@ -1,0 +1,125 @@
+//! What a server that follows is told to read again.
+
+use msp_core::{Changed, Changes, Credentials as _, Grants, NewApiKey, Principal};
+use msp_protocol::Digest;
+use msp_registry::{Loose, Selector};
+
+use crate::fixture::{Fixture, new_client};
+
+impl Fixture {
+    async fn told(&self, since: u64) -> Changes {
+        self.registry.changes(since, &|_| false).await.unwrap()
+    }
+
+    async fn changed(&self, since: u64) -> Changed {
+        match self.told(since).await {
+            Changes::Some(changed) => changed,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn digests(changed: &Changed) -> Vec<Digest> {
+    changed.principals.iter().map(|(digest, _)| *digest).collect()
+}
+
+#[tokio::test]
+async fn each_change_of_one_principal_is_told_alone() {
+    let fixture = Fixture::new().await;
+    let registry = &fixture.registry;
+    registry.add_client(&new_client(Some("other")), "test").await.unwrap();
+    let start = registry.generation().await.unwrap();
+    assert!(matches!(fixture.told(start).await, Changes::Nothing));
+    let (new, name) = (new_client(Some("laptop")), "laptop".parse().unwrap());
+    let key = new.key.digest();
+    registry.add_client(&new, "test").await.unwrap();
+    let changed = fixture.changed(start).await;
+    assert_eq!((changed.generation, digests(&changed)), (start + 1, vec![key]));
+    assert!(changed.unlinked.is_none());
+    let [(_, Some(Principal::Client(client)))] = changed.principals.as_slice() else { panic!("{changed:?}") };
+    assert_eq!((client.key, &client.grants), (new.key, &Grants::Standard));
+
+    let listed = Grants::Listed([("a*".parse().unwrap(), msp_core::Access::Read)].into());
+    registry.set_grants(&name, &listed, "test").await.unwrap();
+    registry.set_disabled(&name, true, "test").await.unwrap();
+    registry.set_expiry(&name, Some(7), "test").await.unwrap();
+    registry.rotate(&name, &Digest::of(b"new"), std::time::Duration::from_secs(9), "test").await.unwrap();
+    msp_core::Marks::end_previous_secret(registry, key, Digest::of(b"new")).await.unwrap();
+    let changed = fixture.changed(start + 1).await;
+    assert_eq!((changed.generation, digests(&changed)), (start + 6, vec![key; 5]));
+    let Some((_, Some(Principal::Client(client)))) = changed.principals.first() else {
+        panic!("{changed:?}")
+    };
+    assert_eq!((&client.grants, client.disabled, client.expires), (&listed, true, Some(7)));
+    registry.revoke(&Selector::Name(name), "test").await.unwrap();
+    assert_eq!(fixture.changed(start + 6).await.principals, [(key, None)]);
+}
+
+#[tokio::test]
+async fn api_keys_are_told_like_clients() {
+    let fixture = Fixture::new().await;
+    let (registry, name) = (&fixture.registry, "deploy".parse().unwrap());
+    let digest = Digest::of(b"a key");
+    let new = NewApiKey { name, digest, grants: Grants::Standard, expires: None, allow_query: true };
+    registry.add_api_key(&new, "test").await.unwrap();
+    let changed = fixture.changed(1).await;
+    let [(told, Some(Principal::ApiKey(key)))] = changed.principals.as_slice() else { panic!("{changed:?}") };
+    assert_eq!((*told, key.digest, key.allow_query), (digest, digest, true));
+    registry.revoke_api_key(&new.name, "test").await.unwrap();
+    assert_eq!(fixture.changed(2).await.principals, [(digest, None)]);
+}
+
+#[tokio::test]
+async fn of_unlinked_clients_one_row_says_that_they_have_changed_and_only_new_ones_are_read() {
+    let fixture = Fixture::new().await;
+    let registry = &fixture.registry;
+    let (first, second, third) = (new_client(None), new_client(None), new_client(None));
+    registry.add_client(&first, "test").await.unwrap();
+    registry.add_client(&second, "test").await.unwrap();
+    let since = registry.generation().await.unwrap();
+    registry.add_client(&third, "test").await.unwrap();
+    let known = [first.key.digest(), second.key.digest()];
+    let told = registry.changes(since, &|digest| known.contains(digest)).await.unwrap();
+    let Changes::Some(Changed { principals, unlinked: Some(unlinked), .. }) = told else {
+        panic!("{told:?}")
+    };
+    assert!(principals.is_empty());
+    assert_eq!((unlinked.keys.len(), unlinked.secrets.len()), (3, 3));
+    assert_eq!(unlinked.new.iter().map(|client| client.key).collect::<Vec<_>>(), [third.key]);
+    registry.revoke(&Selector::Key(first.key), "test").await.unwrap();
+    registry.revoke(&Selector::Secret(first.secret), "test").await.unwrap();
+    let raw =
+        sqlx::AnyPool::connect(&format!("sqlite://{}", fixture.path("registry.db").display())).await.unwrap();
+    let rows = sqlx::query_as::<_, (i64,)>("SELECT number FROM changes").fetch_all(&raw).await.unwrap();
+    assert_eq!(rows.len(), 1, "nothing tells in which order they came");
+    let changed = fixture.changed(since).await;
+    let unlinked = changed.unlinked.unwrap();
+    assert_eq!((unlinked.keys.len(), unlinked.secrets.len(), unlinked.new.len()), (2, 2, 2));
+}
+
+#[tokio::test]
+async fn who_is_far_behind_or_ahead_reads_everything() {
+    let fixture = Fixture::new().await;
+    let registry = &fixture.registry;
+    registry.add_client(&new_client(Some("laptop")), "test").await.unwrap();
+    let everything = async |since| matches!(fixture.told(since).await, Changes::Everything(_));
+    assert!(everything(0).await, "before the feed began");
+    assert!(everything(99).await, "a registry that is younger than what is known");
+    let since = registry.generation().await.unwrap();
+    registry.purge("test").await.unwrap();
+    assert!(everything(since).await, "a purge");
+    let since = registry.generation().await.unwrap();
+    assert!(matches!(fixture.told(since).await, Changes::Nothing));
+    registry.import(Loose::default(), false).await.unwrap();
+    assert!(matches!(fixture.told(since).await, Changes::Nothing), "nothing was imported");
+
+    // As after ten thousand changes and one.
+    let raw =
+        sqlx::AnyPool::connect(&format!("sqlite://{}", fixture.path("registry.db").display())).await.unwrap();
+    let later = "UPDATE meta SET value = value + 10000 WHERE name = 'generation'";
+    sqlx::query(later).execute(&raw).await.unwrap();
+    let last = new_client(Some("last"));
+    registry.add_client(&last, "test").await.unwrap();
+    assert!(everything(since).await);
+    assert_eq!(digests(&fixture.changed(since + 1).await), [last.key.digest()]);
+}

@@ -1,0 +1,86 @@
+//! A registry that an earlier version has left. The file was made by it and is kept as it was.
+
+use msp_core::{Access, Grants, Link, Marks as _, RegistryError};
+use msp_registry::SqlRegistry;
+
+use crate::fixture::{Fixture, NOW, linked, new_client};
+
+/// The day, in 2024, that unlinked keys were last used, and the second at which the file's principals were added.
+const DAY: u64 = 1_711_756_800;
+
+#[tokio::test]
+async fn everybody_of_a_registry_of_schema_3_is_there_as_before() {
+    let fixture = Fixture::new().await;
+    fixture.registry.close().await;
+    std::fs::write(fixture.path("registry.db"), include_bytes!("kept/schema-3.db")).unwrap();
+    assert_eq!(
+        msp_registry::look::clients(&fixture.url()).await.unwrap(),
+        Some(4),
+        "looked at before it is moved"
+    );
+    let registry = SqlRegistry::open(&fixture.url(), fixture.clock.clone()).await.unwrap();
+    assert_eq!(msp_registry::look::clients(&fixture.url()).await.unwrap(), Some(4));
+
+    let clients = registry.clients().await.unwrap();
+    let [laptop, nas, one, other] = clients.as_slice() else { panic!("{clients:?}") };
+    let expected = [("rpc/*", Access::Write), ("sys*", Access::Read)]
+        .map(|(pattern, access)| (pattern.parse().unwrap(), access));
+    assert_eq!((linked(laptop).name.as_str(), &laptop.grants), ("laptop", &Grants::Listed(expected.into())));
+    assert!(
+        laptop.disabled && !laptop.classic && laptop.expires.is_none() && linked(laptop).previous.is_none()
+    );
+    assert_eq!((linked(nas).name.as_str(), &nas.grants), ("nas", &Grants::Standard));
+    assert!(!nas.disabled && nas.classic && nas.expires.is_some() && linked(nas).previous.is_some());
+    assert!(linked(nas).added > DAY && linked(nas).last_used.is_none());
+    let mut grants = Vec::new();
+    for unlinked in [one, other] {
+        assert_eq!((&unlinked.link, unlinked.classic, unlinked.expires), (&Link::Unlinked, true, None));
+        grants.push(unlinked.grants.clone());
+    }
+    let listed = Grants::Listed([("time*".parse().unwrap(), Access::Read)].into());
+    assert!(grants.contains(&listed) && grants.contains(&Grants::Standard), "{grants:?}");
+
+    let keys = registry.api_keys().await.unwrap();
+    let names: Vec<_> = keys.iter().map(|key| (key.name.as_str(), key.allow_query)).collect();
+    assert_eq!(names, [("deploy", true), ("nas", false)]);
+    let plugins = Grants::Listed([("plugin/list".parse().unwrap(), Access::Read)].into());
+    assert_eq!((&keys[0].grants, &keys[1].grants), (&plugins, &Grants::Standard));
+
+    let marks = registry.marks().await.unwrap();
+    let laptop = laptop.key.digest();
+    assert_eq!((marks.accepted_until, marks.clients.as_slice()), (NOW, &[(laptop, 1_711_804_900)][..]));
+    assert_eq!((marks.ahead.len(), marks.ahead[0].client), (1, laptop));
+    assert_eq!(registry.audit(1).await.unwrap()[0].actor, "admin:kim");
+    let raw =
+        sqlx::AnyPool::connect(&format!("sqlite://{}", fixture.path("registry.db").display())).await.unwrap();
+    let used =
+        sqlx::query_as::<_, (i64,)>("SELECT last_used FROM unlinked_keys").fetch_all(&raw).await.unwrap();
+    assert_eq!(used, [(1_711_756_800,), (1_711_756_800,)]);
+    assert_eq!(msp_core::Credentials::snapshot(&registry).await.unwrap().secrets.len(), 2);
+}
+
+#[tokio::test]
+async fn what_was_revoked_under_schema_3_stays_revoked_and_changes_go_on() {
+    let fixture = Fixture::new().await;
+    fixture.registry.close().await;
+    std::fs::write(fixture.path("registry.db"), include_bytes!("kept/schema-3.db")).unwrap();
+    let registry = SqlRegistry::open(&fixture.url(), fixture.clock.clone()).await.unwrap();
+    let raw =
+        sqlx::AnyPool::connect(&format!("sqlite://{}", fixture.path("registry.db").display())).await.unwrap();
+    let buried =
+        sqlx::query_as::<_, (Vec<u8>,)>("SELECT digest FROM tombstones").fetch_all(&raw).await.unwrap();
+    assert_eq!(buried.len(), 2, "a key and its secret");
+    let mut again = new_client(Some("again"));
+    again.secret = msp_protocol::Digest::from_stored(buried[0].0.clone().try_into().unwrap());
+    let refused = registry.add_client(&again, "test").await.unwrap_err();
+    assert_eq!(refused, RegistryError::Tombstone("the secret"));
+    registry.set_disabled(&"laptop".parse().unwrap(), false, "test").await.unwrap();
+    registry
+        .rotate(&"nas".parse().unwrap(), &again.key.digest(), std::time::Duration::ZERO, "test")
+        .await
+        .unwrap();
+    registry.revoke_api_key(&"nas".parse().unwrap(), "test").await.unwrap();
+    registry.add_client(&new_client(Some("later")), "test").await.unwrap();
+    registry.add_client(&new_client(None), "test").await.unwrap();
+    assert_eq!((registry.clients().await.unwrap().len(), registry.api_keys().await.unwrap().len()), (6, 1));
+}
