@@ -8,6 +8,7 @@ use msp_core::{
     Body, CallRefusal, Denied, Identity, Output, Refusal as CoreRefusal, Replies, Response, RunError,
     json_size,
 };
+use msp_http::{Budget, UnderWay};
 use msp_protocol::FunctionName;
 use serde_json::{Value, json};
 
@@ -188,10 +189,14 @@ impl Replies for Rest<'_> {
 /// A function's answer as a response: text as text, other values as JSON, a response as it is.
 ///
 /// # Errors
-/// [`Refusal::Failed`] for headers that the HTTP library does not take.
-pub(crate) fn send(output: Output) -> Result<HttpResponse, Refusal> {
+/// [`Refusal::Failed`] for headers that the HTTP library does not take, [`Refusal::Busy`] when there are too many streams.
+pub(crate) fn send(
+    output: Output,
+    budget: &Budget,
+    under_way: Option<UnderWay>,
+) -> Result<HttpResponse, Refusal> {
     match output {
-        Output::Response(response) => respond(response).ok_or(Refusal::Failed),
+        Output::Response(response) => respond(response, budget, under_way),
         Output::Value(Value::String(text)) => {
             Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text))
         }
@@ -201,20 +206,32 @@ pub(crate) fn send(output: Output) -> Result<HttpResponse, Refusal> {
     }
 }
 
-fn respond(response: Response) -> Option<HttpResponse> {
+fn respond(
+    response: Response,
+    budget: &Budget,
+    under_way: Option<UnderWay>,
+) -> Result<HttpResponse, Refusal> {
     let (status, headers, body) = response.into_parts();
-    let mut response = HttpResponse::new(StatusCode::from_u16(status).ok()?);
+    let status = StatusCode::from_u16(status).map_err(|_| Refusal::Failed)?;
+    let mut response = HttpResponse::new(status);
     for (name, value) in headers {
-        let header = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Refusal::Failed)?;
         if !OURS.contains(&header) {
-            response.headers_mut().append(header, HeaderValue::from_str(&value).ok()?);
+            let value = HeaderValue::from_str(&value).map_err(|_| Refusal::Failed)?;
+            response.headers_mut().append(header, value);
         }
     }
-    if matches!(status, 204 | 304) {
-        return Some(response);
+    if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        return Ok(response);
     }
-    Some(match body {
-        Body::Bytes(bytes) => response.set_body(bytes).map_into_boxed_body(),
-        Body::Stream(stream) => response.set_body(BoxBody::new(BodyStream::new(stream))),
-    })
+    match body {
+        Body::Bytes(bytes) => Ok(response.set_body(bytes).map_into_boxed_body()),
+        Body::Stream(stream) => {
+            let place = budget.take().ok_or(Refusal::Busy)?;
+            Ok(match under_way {
+                Some(call) => response.set_body(BoxBody::new(BodyStream::new(call.during(place, stream)))),
+                None => response.set_body(BoxBody::new(BodyStream::new(stream))),
+            })
+        }
+    }
 }

@@ -24,7 +24,7 @@ use msp_core::{
     Audit, CallRefusal, Calls, Denied, Door, FailureKind, Failures, Function, Functions, Identity, Input,
     LoadTrouble, Origin, Refused, Request, RequestId, RequestIds, Standing,
 };
-use msp_http::{ApiKeys, Listening, Path, Peer, UnderWay, admit_host, harden, plain};
+use msp_http::{ApiKeys, Budget, Listening, Path, Peer, UnderWay, admit_host, harden, plain};
 use msp_protocol::FunctionName;
 use msp_settings::{PluginSettings, Settings};
 
@@ -69,6 +69,8 @@ pub struct PluginDoor {
     pub api_keys: Arc<ApiKeys>,
     /// What loads plugins anew.
     pub reloads: Arc<dyn Reloads>,
+    /// How many answers may come piece by piece at once.
+    pub budget: Budget,
     /// The listener that the door is behind.
     pub listening: Listening,
 }
@@ -81,16 +83,18 @@ struct Incoming<'a> {
     id: RequestId,
     peer: Peer,
     request: &'a HttpRequest,
+    /// Until the answer takes it along.
+    under_way: Option<UnderWay>,
 }
 
 async fn receive(request: HttpRequest, payload: Payload, door: Data<PluginDoor>) -> HttpResponse {
-    let _under_way = UnderWay::begin(&request);
+    let under_way = UnderWay::begin(&request);
     let settings = door.settings.load_full();
     let Some(rules) = settings.plugin.clone() else { return answer::refuse(&Refusal::NotFound) };
     let id = door.ids.next();
     let peer = Peer::of(&request, &settings.proxy);
     tracing::debug!(req = %id, address = %peer.address, method = %request.method(), path = request.path(), "request");
-    let mut incoming = Incoming { door: &door, settings, rules, id, peer, request: &request };
+    let mut incoming = Incoming { door: &door, settings, rules, id, peer, request: &request, under_way };
     if let Err(status) = incoming.admit_host() {
         return plain(status);
     }
@@ -159,7 +163,7 @@ async fn serve(
 }
 
 /// Runs a function for whoever may call it.
-async fn run(incoming: &Incoming<'_>, mut asked: Asked, path: Path) -> Result<HttpResponse, Refusal> {
+async fn run(incoming: &mut Incoming<'_>, mut asked: Asked, path: Path) -> Result<HttpResponse, Refusal> {
     let (name, origin, caller, key) = {
         // Let go before the call: it holds plugins whose end a reload waits for.
         let function = incoming.find(&path).await?;
@@ -179,7 +183,7 @@ async fn run(incoming: &Incoming<'_>, mut asked: Asked, path: Path) -> Result<Ht
     let replies = Rest { longest, function: &name, identity, key: &key };
     let input = Input { args, request: Some(request.into()) };
     match incoming.door.calls.call(&caller, &name, input, &replies).await {
-        Ok(output) => answer::send(output),
+        Ok(output) => answer::send(output, &incoming.door.budget, incoming.under_way.take()),
         Err(refusal) => {
             if refusal == CallRefusal::Denied(Denied::Forbidden) {
                 incoming.note_unknown_key(&key.reason(identity, &name)).await;

@@ -11,7 +11,7 @@ use msp_core::{Calls, Guard, Rates, RequestIds, Snapshot};
 use msp_door_plugin::PluginDoor;
 use msp_door_sealed::{self as sealed, Clients, Sealed};
 use msp_guard::MemoryGuard;
-use msp_http::{ApiKeys, Listening, Tls};
+use msp_http::{ApiKeys, Budget, Listening, Tls};
 use msp_protocol::{OsRng, PrivateKey, RngCore as _};
 use msp_registry::SqlRegistry;
 use msp_runners::Runners;
@@ -125,6 +125,7 @@ impl Core {
             failures: self.guard.clone(),
             audit: Arc::new(self.registry.clone()),
             api_keys: self.api_keys.clone(),
+            budget: Budget::of(self.settings.load().limits.connections),
             listening: Listening { has_tls: reloads.tls.is_some(), bound },
             reloads,
         }

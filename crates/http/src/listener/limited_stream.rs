@@ -11,25 +11,27 @@ use msp_settings::LimitSettings;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::Calls;
 use super::request_counter::RequestCounter;
+use super::under_way::OpenCalls;
 use super::wire::Wire;
 
 /// Requests that a connection may send ahead of its answers.
 const AHEAD: u32 = 8;
 
-/// A connection that is given up when nothing of an answer could be sent for too long, though no call is under way, or
-/// when far more requests come than are answered.
+/// A connection that is given up when nothing of an answer could be sent for too long, when it says nothing for too long
+/// though no call is under way, or when far more requests come than are answered.
 ///
 /// The HTTP library waits for ever for the head of a second request once it has begun, and for a peer that does not
 /// read its answer; and it makes requests of everything in its buffer, which holds thousands.
 pub(super) struct LimitedStream {
     stream: Wire,
-    pub(super) calls: Calls,
+    pub(super) open: OpenCalls,
     clock: Arc<dyn Clock>,
     patience: Duration,
-    /// When (monotonic) something was sent last, at first when it was accepted.
+    /// When (monotonic) something was sent last, or could no longer be; at first when it was accepted.
     sent: Duration,
+    /// Whether something is to be sent that the peer does not take.
+    is_blocked: bool,
     alarm: Pin<Box<Sleep>>,
     /// Whether the alarm will wake the connection.
     armed: bool,
@@ -44,9 +46,10 @@ impl LimitedStream {
         let patience = limits.idle_timeout + limits.head_timeout;
         Self {
             stream,
-            calls: Calls::default(),
+            open: OpenCalls::default(),
             patience,
             sent: clock.monotonic(),
+            is_blocked: false,
             clock,
             alarm: Box::pin(sleep(patience)),
             armed: false,
@@ -57,6 +60,9 @@ impl LimitedStream {
 
     /// What waiting comes to: more waiting, or the end.
     fn wait<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if self.open.is_upgraded() && !self.is_blocked {
+            return Poll::Pending;
+        }
         // Polled once it waits for the connection's only task, which then is woken by it.
         while !self.armed || self.alarm.is_elapsed() {
             if self.alarm.as_mut().poll(context).is_pending() {
@@ -66,8 +72,11 @@ impl LimitedStream {
             }
             let quiet = self.clock.monotonic().saturating_sub(self.sent);
             let left = match self.patience.saturating_sub(quiet) {
-                left if !self.calls.none_under_way() => left.max(Duration::from_secs(1)),
-                Duration::ZERO => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                Duration::ZERO if self.is_blocked || self.open.is_idle() => {
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+                // A call is under way that has nothing to say yet: its end is sent, and then it counts anew.
+                Duration::ZERO => self.patience,
                 left => left,
             };
             self.alarm.set(sleep(left));
@@ -78,12 +87,15 @@ impl LimitedStream {
 
     /// Counts the requests that begin in what the buffer holds from here on, and mends their targets.
     fn receive(&mut self, buffer: &mut ReadBuf<'_>, from: usize) -> io::Result<()> {
+        if self.open.is_upgraded() {
+            return Ok(());
+        }
         if let Some(mended) = self.requests.take(buffer.filled().get(from..).unwrap_or_default()) {
             buffer.set_filled(from);
             self.left = mended;
             self.give_left(buffer);
         }
-        let unanswered = self.requests.count.saturating_sub(self.calls.0.ended.get());
+        let unanswered = self.requests.count.saturating_sub(self.open.ended());
         if unanswered > AHEAD { Err(io::ErrorKind::QuotaExceeded.into()) } else { Ok(()) }
     }
 
@@ -100,9 +112,14 @@ impl LimitedStream {
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         match written {
-            Poll::Pending => self.wait(context),
+            Poll::Pending => {
+                if !self.is_blocked {
+                    (self.sent, self.is_blocked) = (self.clock.monotonic(), true);
+                }
+                self.wait(context)
+            }
             Poll::Ready(written) => {
-                self.sent = self.clock.monotonic();
+                (self.sent, self.is_blocked) = (self.clock.monotonic(), false);
                 Poll::Ready(written)
             }
         }
@@ -122,9 +139,9 @@ impl AsyncRead for LimitedStream {
         let before = buffer.filled().len();
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Pending => {
-                if self.calls.none_under_way() {
+                if self.open.is_idle() {
                     self.requests.count = 0;
-                    self.calls.0.ended.set(0);
+                    self.open.forget_ended();
                 }
                 self.wait(context)
             }
@@ -165,3 +182,6 @@ impl AsyncWrite for LimitedStream {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests;

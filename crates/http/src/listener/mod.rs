@@ -1,22 +1,26 @@
 //! The listener and its connections: how many there may be, how long each is waited for, and how much it may send
 //! ahead of its answers.
+//!
+//! A connection is in one of three modes. As a rule it makes *calls*. While a call's answer comes piece by piece it is a
+//! *stream*, and silence inside the answer is the door's business ([`UnderWay::during`]). After an upgrade
+//! ([`UnderWay::upgrade`]) all of it is the door's: nothing is counted in what comes, and nothing wakes it up.
 
+mod budget;
 mod limited_stream;
 mod request_counter;
+mod under_way;
 mod wire;
 
-use std::cell::Cell;
 use std::io;
 use std::net::TcpListener;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::{HttpService, Protocol};
 use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::App;
 use actix_web::dev::{self, AppConfig};
 use actix_web::web::ServiceConfig;
-use actix_web::{App, HttpRequest};
 use msp_core::clock::Clock;
 use msp_settings::LimitSettings;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -24,6 +28,9 @@ use tokio::net::TcpStream;
 
 use self::limited_stream::LimitedStream;
 use self::wire::Wire;
+
+pub use self::budget::{Budget, Place};
+pub use self::under_way::UnderWay;
 use crate::tls::Tls;
 
 /// Files for everything but connections: registry, log, ops and control doors, functions.
@@ -77,7 +84,7 @@ pub fn serve(
                 async move { stopping.notified().await }
             })
             .on_connect_ext(|stream: &LimitedStream, extensions| {
-                extensions.insert(stream.calls.clone());
+                extensions.insert(stream.open.clone());
             })
             .finish(map_config(app, |()| AppConfig::default()));
         fn_service(move |stream: TcpStream| {
@@ -91,41 +98,4 @@ pub fn serve(
         .and_then(http)
     })?;
     Ok(server.run())
-}
-
-/// The calls of one connection.
-#[derive(Debug, Clone, Default)]
-struct Calls(Rc<Counts>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    under_way: Cell<u32>,
-    /// Since nothing was left to read.
-    ended: Cell<u32>,
-}
-
-impl Calls {
-    fn none_under_way(&self) -> bool {
-        self.0.under_way.get() == 0
-    }
-}
-
-/// A call under way; while there is one, its connection is not given up.
-pub struct UnderWay(Calls);
-
-impl UnderWay {
-    /// Begins a call; none outside a connection.
-    pub fn begin(request: &HttpRequest) -> Option<Self> {
-        let calls = request.conn_data::<Calls>()?.clone();
-        calls.0.under_way.set(calls.0.under_way.get() + 1);
-        Some(Self(calls))
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        let Counts { under_way, ended } = &*self.0.0;
-        under_way.set(under_way.get().saturating_sub(1));
-        ended.set(ended.get().saturating_add(1));
-    }
 }
