@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::caller::Caller;
+use crate::confinement_spec::ConfinementSpec;
 use crate::limits::FunctionLimits;
 use crate::permit;
-use crate::reach::Reach;
 use crate::runner::Runner;
 use crate::tally::Tally;
 
@@ -146,7 +146,7 @@ pub struct ModuleSpec {
     /// Its limits.
     pub limits: FunctionLimits,
     /// What its process may reach.
-    pub reach: Reach,
+    pub confinement: ConfinementSpec,
     /// Its REST route, if it is to have one.
     pub route: Option<Route>,
 }

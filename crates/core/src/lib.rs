@@ -10,6 +10,7 @@ mod caller;
 mod calls;
 mod catalogue;
 pub mod clock;
+mod confinement_spec;
 pub mod control;
 mod finding;
 mod grant;
@@ -20,7 +21,6 @@ mod limits;
 mod permit;
 mod plugins;
 mod rates;
-mod reach;
 mod refusal;
 mod refusals;
 mod registry;
@@ -35,6 +35,7 @@ pub use body::{Body, Input, JsonStatus, Output, Request, Response, Unfit, json_s
 pub use caller::{Caller, Door, RequestId, RequestIds};
 pub use calls::{CallRefusal, Calls, Functions, Replies, Trouble as LoadTrouble, run, successes};
 pub use catalogue::{Access, Argument, Catalogue, Function, ModuleSpec, Origin, Route, RunnerKind, Trouble};
+pub use confinement_spec::{ConfinementPath, ConfinementSpec};
 pub use finding::Finding;
 pub use grant::{Grants, Pattern, PatternError};
 pub use guard::{
@@ -47,7 +48,6 @@ pub use limits::FunctionLimits;
 pub use permit::{Denied, Permit, permit, permit_control};
 pub use plugins::PluginsSpec;
 pub use rates::{Rates, TooManyRequests};
-pub use reach::{Reach, ReachPath};
 pub use refusal::{Refusal, Severity};
 pub use refusals::{Refusals, Refused};
 pub use registry::{

@@ -65,7 +65,7 @@ pub enum Denied {
 pub fn permit(caller: &Arc<Caller>, catalogue: &Catalogue, name: &FunctionName) -> Result<Permit, Denied> {
     let absent = || if catalogue.may_come(name) { Denied::Loading } else { Denied::Unknown };
     let function = catalogue.find(name).ok_or_else(absent)?;
-    judge(caller, Asked::of(function, caller))?;
+    judge(caller, Target::of(function, caller))?;
     Ok(Permit { caller: caller.clone(), function: function.clone() })
 }
 
@@ -82,7 +82,7 @@ pub fn permit_control(
 ) -> Result<(), Denied> {
     let granted = caller.grants.list(name, access);
     let route = Some(route);
-    judge(caller, Asked { origin: Origin::Control, access, route, granted, classic_write: false })
+    judge(caller, Target { origin: Origin::Control, access, route, granted, classic_write: false })
 }
 
 /// The functions this caller may call, in the order of their names; built-in ones apart.
@@ -91,13 +91,13 @@ pub(crate) fn callable<'a>(
     catalogue: &'a Catalogue,
 ) -> impl Iterator<Item = &'a Arc<Function>> {
     catalogue.iter().filter(|function| {
-        function.origin != Origin::BuiltIn && judge(caller, Asked::of(function, caller)).is_ok()
+        function.origin != Origin::BuiltIn && judge(caller, Target::of(function, caller)).is_ok()
     })
 }
 
 /// What is asked for, as far as authority depends on it.
 #[derive(Debug, Clone, Copy)]
-struct Asked {
+struct Target {
     origin: Origin,
     access: Access,
     route: Option<Route>,
@@ -107,7 +107,7 @@ struct Asked {
     classic_write: bool,
 }
 
-impl Asked {
+impl Target {
     fn of(function: &Function, caller: &Caller) -> Self {
         let &Function { origin, access, route, classic_write, .. } = function;
         Self { origin, access, route, granted: caller.grants.cover(function), classic_write }
@@ -115,12 +115,12 @@ impl Asked {
 }
 
 /// The table.
-fn judge(caller: &Caller, asked: Asked) -> Result<(), Denied> {
+fn judge(caller: &Caller, asked: Target) -> Result<(), Denied> {
     opens(caller, asked)?;
     if asked.access > caller.ceiling && !asked.classic_write { Err(Denied::AboveCeiling) } else { Ok(()) }
 }
 
-fn opens(caller: &Caller, asked: Asked) -> Result<(), Denied> {
+fn opens(caller: &Caller, asked: Target) -> Result<(), Denied> {
     use Identity::{Anybody, ApiKey, App, Client, DoorKey, PluginKey, User};
 
     let when = |opened: bool| if opened { Ok(()) } else { Err(Denied::Forbidden) };

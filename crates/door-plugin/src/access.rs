@@ -8,7 +8,7 @@ use msp_protocol::{Digest, FunctionName};
 
 use crate::answer::Refusal;
 use crate::reason::Reason;
-use crate::request::Asked;
+use crate::request::ReadRequest;
 use crate::{DOOR, Incoming};
 
 /// What came as a key, and why it opens nothing if it does not.
@@ -33,7 +33,11 @@ impl Key {
 }
 
 /// The caller of a function, and the key it came with; keys of ours are taken out of what it asks with.
-pub(crate) fn caller(incoming: &Incoming<'_>, asked: &mut Asked, function: &Function) -> (Arc<Caller>, Key) {
+pub(crate) fn caller(
+    incoming: &Incoming<'_>,
+    asked: &mut ReadRequest,
+    function: &Function,
+) -> (Arc<Caller>, Key) {
     let headers = incoming.request.headers();
     let own = match function.route {
         Some(Route::Own(own)) => Some(own),
@@ -51,7 +55,7 @@ pub(crate) fn caller(incoming: &Incoming<'_>, asked: &mut Asked, function: &Func
 /// [`Refusal::Unauthorized`].
 pub(crate) async fn manager(
     incoming: &Incoming<'_>,
-    asked: &Asked,
+    asked: &ReadRequest,
     control: &str,
     wanted: Access,
 ) -> Result<Option<String>, Refusal> {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::answer::Refusal;
 use crate::reason::Reason;
-use crate::request::Asked;
+use crate::request::ReadRequest;
 use crate::{Incoming, PluginDoor, access, openapi};
 
 /// Loads plugins anew.
@@ -54,7 +54,7 @@ pub(crate) fn is_route(path: &Path) -> bool {
 
 pub(crate) async fn serve(
     incoming: &Incoming<'_>,
-    asked: Asked,
+    asked: ReadRequest,
     path: &Path,
 ) -> Result<HttpResponse, Refusal> {
     if comes_from_a_page(incoming) {

@@ -30,7 +30,7 @@ use msp_settings::{PluginSettings, Settings};
 
 use self::answer::{Refusal, Rest};
 use self::reason::Reason;
-use self::request::Asked;
+use self::request::ReadRequest;
 
 pub use self::control::{NotReloaded, Reloads};
 pub use self::documents::{ExposedDocuments, exposed};
@@ -156,14 +156,18 @@ async fn serve(
     if let Some(documents) = documents {
         return documents::serve(request, documents, &path).await;
     }
-    let asked = Asked::read(incoming, payload).await?;
+    let asked = ReadRequest::read(incoming, payload).await?;
     // While the body came the rules may have changed, and the function: what holds now decides.
     incoming.renew()?;
     if is_control { control::serve(incoming, asked, &path).await } else { run(incoming, asked, path).await }
 }
 
 /// Runs a function for whoever may call it.
-async fn run(incoming: &mut Incoming<'_>, mut asked: Asked, path: Path) -> Result<HttpResponse, Refusal> {
+async fn run(
+    incoming: &mut Incoming<'_>,
+    mut asked: ReadRequest,
+    path: Path,
+) -> Result<HttpResponse, Refusal> {
     let (name, origin, caller, key) = {
         // Let go before the call: it holds plugins whose end a reload waits for.
         let function = incoming.find(&path).await?;

@@ -22,7 +22,7 @@ const KEY_HEADER: &str = "x-custom-auth";
 const OURS: [&str; 5] = ["client_ip", "log", "request", "request_headers", "subpath"];
 
 /// A request that has been read as a whole.
-pub(crate) struct Asked {
+pub(crate) struct ReadRequest {
     values: Map<String, Value>,
     body: Bytes,
     form: Form,
@@ -39,7 +39,7 @@ struct Strips {
     value: bool,
 }
 
-impl Asked {
+impl ReadRequest {
     /// Reads body and query. Of a repeated name the first value counts; the query overrides the body.
     pub(crate) async fn read(incoming: &Incoming<'_>, payload: Payload) -> Result<Self, Refusal> {
         let request = incoming.request;
@@ -190,10 +190,10 @@ mod tests {
 
     use super::*;
 
-    fn asked(values: Value, key_in_query: bool) -> Asked {
+    fn asked(values: Value, key_in_query: bool) -> ReadRequest {
         let Value::Object(values) = values else { panic!("an object") };
         let (body, strips) = (Bytes::new(), Strips::default());
-        Asked { values, body, form: Form::Other, key_in_body: false, key_in_query, strips }
+        ReadRequest { values, body, form: Form::Other, key_in_body: false, key_in_query, strips }
     }
 
     fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {

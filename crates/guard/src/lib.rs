@@ -7,13 +7,13 @@ mod address;
 mod clients;
 mod config;
 mod failures;
-mod fresh;
-mod keeper;
 mod lock;
+mod mark_writer;
 mod memory;
 mod replay;
+mod replay_rules;
 mod sightings;
-mod told;
+mod told_once;
 
 pub use config::MemoryGuardConfig;
 pub use memory::MemoryGuard;

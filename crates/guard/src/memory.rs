@@ -14,9 +14,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::MemoryGuardConfig;
 use crate::failures::ByKind;
-use crate::fresh::Fresh;
-use crate::keeper::{Debt, Intervention, Keeper, Order, Work};
 use crate::lock::lock;
+use crate::mark_writer::{Debt, Intervention, MarkWriter, QueuedWrite, Work};
+use crate::replay_rules::ReplayRules;
 use crate::sightings::Addresses;
 
 /// What is short-lived, in this process.
@@ -26,9 +26,9 @@ use crate::sightings::Addresses;
 /// remembers nothing, takes it as its floor. One task makes all writes; it ends when the guard is dropped.
 pub struct MemoryGuard {
     clock: Arc<dyn Clock>,
-    fresh: Arc<Mutex<Fresh>>,
+    rules: Arc<Mutex<ReplayRules>>,
     /// Unbounded, but it holds no more orders than there are requests under way.
-    keeper: mpsc::UnboundedSender<Order>,
+    writer: mpsc::UnboundedSender<QueuedWrite>,
     failures: Mutex<ByKind>,
     sightings: Mutex<Addresses>,
 }
@@ -45,16 +45,16 @@ impl MemoryGuard {
         clock: Arc<dyn Clock>,
         store: Arc<dyn Marks>,
     ) -> Result<Arc<Self>, RegistryError> {
-        let mut fresh = Fresh::new(config);
+        let mut rules = ReplayRules::new(config);
         // Nothing can be missing in the registry of what is not known yet.
-        let _none = fresh.load(store.marks().await?);
-        let fresh = Arc::new(Mutex::new(fresh));
-        let (keeper, inbox) = mpsc::unbounded_channel();
-        tokio::spawn(Keeper::new(clock.clone(), store, fresh.clone()).run(inbox));
+        let _none = rules.load(store.marks().await?);
+        let rules = Arc::new(Mutex::new(rules));
+        let (writer, inbox) = mpsc::unbounded_channel();
+        tokio::spawn(MarkWriter::new(clock.clone(), store, rules.clone()).run(inbox));
         Ok(Arc::new(Self {
             clock,
-            fresh,
-            keeper,
+            rules,
+            writer,
             failures: Mutex::default(),
             sightings: Mutex::new(Addresses::new(config.address_ttl)),
         }))
@@ -63,20 +63,20 @@ impl MemoryGuard {
     /// Takes other limits without a restart. Nothing remembered is forgotten for it: above a lowered limit
     /// new requests are refused until old ones are due.
     pub fn reconfigure(&self, config: MemoryGuardConfig) {
-        lock(&self.fresh).reconfigure(config);
+        lock(&self.rules).reconfigure(config);
         lock(&self.sightings).set_ttl(config.address_ttl);
     }
 
-    fn order(&self, fresh: &mut Fresh, work: Work) -> oneshot::Receiver<Result<(), RegistryError>> {
+    fn order(&self, rules: &mut ReplayRules, work: Work) -> oneshot::Receiver<Result<(), RegistryError>> {
         let (done, result) = oneshot::channel();
-        if self.keeper.send(Order { work, done }).is_err() {
-            fresh.set_failing(true);
+        if self.writer.send(QueuedWrite { work, done }).is_err() {
+            rules.set_failing(true);
         }
         result
     }
 
     async fn ask(&self, what: Intervention) -> Result<(), RegistryError> {
-        let result = self.order(&mut lock(&self.fresh), Work::Then(what));
+        let result = self.order(&mut lock(&self.rules), Work::Then(what));
         result.await.unwrap_or_else(|_ended| {
             Err(RegistryError::Unavailable("guard".to_owned(), "its task has ended".to_owned()))
         })
@@ -85,22 +85,22 @@ impl MemoryGuard {
     /// Forgets what is due and returns the answers to wait for.
     fn upkeep(&self) -> Vec<oneshot::Receiver<Result<(), RegistryError>>> {
         let now = self.clock.unix();
-        while lock(&self.fresh).forget_accepted(now, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE {}
+        while lock(&self.rules).forget_accepted(now, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE {}
         let mut work = Vec::new();
         let mut passed = false;
         loop {
-            let forgotten = lock(&self.fresh).forget_ahead(now, FORGOTTEN_AT_ONCE, &mut work);
+            let forgotten = lock(&self.rules).forget_ahead(now, FORGOTTEN_AT_ONCE, &mut work);
             passed |= forgotten > 0;
             if forgotten < FORGOTTEN_AT_ONCE {
                 break;
             }
         }
-        let mut fresh = lock(&self.fresh);
+        let mut rules = lock(&self.rules);
         if passed {
-            work.push(Work::Owe(Debt::Forget(fresh.due_before(now))));
+            work.push(Work::Owe(Debt::Forget(rules.due_before(now))));
         }
-        work.extend(fresh.upkeep(now));
-        work.into_iter().map(|work| self.order(&mut fresh, work)).collect()
+        work.extend(rules.upkeep(now));
+        work.into_iter().map(|work| self.order(&mut rules, work)).collect()
     }
 }
 
@@ -109,9 +109,9 @@ impl Replay for MemoryGuard {
         let (written, answer) = {
             // Ordered under the lock, so that what closes or lowers the mark comes after what was accepted
             // before.
-            let mut fresh = lock(&self.fresh);
-            let verdict = fresh.judge(&request, self.clock.unix());
-            (verdict.work.map(|work| self.order(&mut fresh, work)), verdict.answer)
+            let mut rules = lock(&self.rules);
+            let verdict = rules.judge(&request, self.clock.unix());
+            (verdict.work.map(|work| self.order(&mut rules, work)), verdict.answer)
         };
         let Some(written) = written else { return Soon::now(answer) };
         Soon::later(async move {
@@ -120,7 +120,7 @@ impl Replay for MemoryGuard {
             // last copy.
             let written = matches!(written.await, Ok(Ok(())));
             if answer.is_ok() && !written {
-                lock(&self.fresh).release(&request);
+                lock(&self.rules).release(&request);
                 return Err(Rejection::Unavailable);
             }
             answer
@@ -128,7 +128,7 @@ impl Replay for MemoryGuard {
     }
 
     fn status(&self) -> GuardStatus {
-        lock(&self.fresh).status()
+        lock(&self.rules).status()
     }
 
     fn tick(&self) -> BoxFuture<'_, ()> {
@@ -160,7 +160,7 @@ impl Replay for MemoryGuard {
     /// Refuses everything from now on, and sets the mark to the highest time accepted under it.
     fn close(&self) -> BoxFuture<'_, Result<(), RegistryError>> {
         Box::pin(async move {
-            lock(&self.fresh).close();
+            lock(&self.rules).close();
             self.ask(Intervention::Close).await
         })
     }

@@ -12,7 +12,7 @@ use crate::discovery::{Found, find, program_fault};
 use crate::executable::Executable;
 use crate::isolation::{Confinement, Isolation};
 use crate::native::Natives;
-use crate::python::{Demands, Listed, Workshops};
+use crate::python::{Demands, Listed, WorkerPools};
 use crate::tasks::Tasks;
 use crate::wasm::{self, Modules, Room, WasmRunner};
 
@@ -41,17 +41,17 @@ pub(crate) struct Plan {
 
 /// What the functions of a catalogue run with.
 #[derive(Debug)]
-pub(crate) struct Means {
+pub(crate) struct SharedParts {
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) isolation: Arc<Isolation>,
     pub(crate) room: Arc<Room>,
     pub(crate) natives: Natives,
-    pub(crate) python: Workshops,
+    pub(crate) python: WorkerPools,
     pub(crate) built_in: Vec<Arc<Function>>,
     pub(crate) tallies: Arc<Tallies>,
 }
 
-impl Means {
+impl SharedParts {
     /// Looks each module up.
     pub(crate) fn look_up(&self, specs: &[ModuleSpec], wasm: &Modules) -> Plan {
         let (mut plan, folders) = (Plan::default(), self.isolation.folders());
@@ -78,7 +78,7 @@ impl Means {
                     return Err(fault);
                 }
                 let memory = spec.limits.memory.unwrap_or(Executable::MEMORY);
-                let confinement = self.isolation.confinement(memory, &spec.reach, &[]);
+                let confinement = self.isolation.confinement(memory, &spec.confinement, &[]);
                 let confinement = confinement.map_err(|exposed| format!("Paths: {exposed}"))?;
                 Ok(What::Executable(path, Arc::new(confinement)))
             }
@@ -133,7 +133,7 @@ struct Made {
     why: Option<Arc<str>>,
 }
 
-impl Means {
+impl SharedParts {
     /// Makes the functions of the modules that have loaded. One that was in the catalogue before keeps its slots, so
     /// that calls under way count.
     pub(crate) fn assemble(&self, plan: &Plan, wasm: &Modules, before: &Catalogue) -> Assembled {

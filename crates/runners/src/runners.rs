@@ -18,9 +18,9 @@ use self::inner::Inner;
 use crate::builtin::{self, CurrentCatalogue};
 use crate::children;
 use crate::isolation::{Isolation, IsolationConfig, IsolationError, IsolationReport, settled};
-use crate::manifest::{Means, Tallies};
+use crate::manifest::{SharedParts, Tallies};
 use crate::native::Natives;
-use crate::python::{Changed, Hosting, Plugins, Python, Stopping, Workshops};
+use crate::python::{Changed, Hosting, Plugins, Python, Stopping, WorkerPools};
 use crate::report;
 use crate::tasks::Tasks;
 use crate::wasm::Room;
@@ -117,9 +117,9 @@ impl Runners {
             stopping: stopping.clone(),
             tallies: tallies.clone(),
         };
-        let python = Workshops::new(&python, config.python_workers, &isolation, &tasks);
+        let python = WorkerPools::new(&python, config.python_workers, &isolation, &tasks);
         let current = Arc::new(CurrentCatalogue::default());
-        let means = Means {
+        let shared = SharedParts {
             tasks: tasks.clone(),
             isolation,
             room: Arc::new(Room::new(tasks.clone(), clock.clone())),
@@ -133,7 +133,7 @@ impl Runners {
         }
         let inner = Arc::new(Inner {
             current,
-            means,
+            shared,
             clock,
             specs: Mutex::new(modules),
             state: tokio::sync::Mutex::default(),
@@ -150,7 +150,7 @@ impl Runners {
     /// What keeps the processes of functions to themselves.
     #[must_use]
     pub fn isolation(&self) -> IsolationReport {
-        self.inner().means.isolation.report()
+        self.inner().shared.isolation.report()
     }
 
     /// The functions that exist now.
@@ -193,7 +193,7 @@ impl Runners {
         let inner = self.inner().clone();
         *inner.specs.lock().unwrap_or_else(PoisonError::into_inner) = modules;
         let (done, waiting) = oneshot::channel();
-        self.inner().means.tasks.spawn(async move {
+        self.inner().shared.tasks.spawn(async move {
             inner.load_modules(true).await;
             let _caller_gone = done.send(());
         });
@@ -214,7 +214,7 @@ impl Runners {
         let inner = self.inner().clone();
         inner.plugins.decree(PluginsSpec { folder: settled(&spec.folder), ..spec });
         let (done, waiting) = oneshot::channel();
-        self.inner().means.tasks.spawn(async move {
+        self.inner().shared.tasks.spawn(async move {
             let _caller_gone = done.send(inner.reload_plugins(&what).await);
         });
         // An error means that all has been stopped meanwhile.
@@ -227,7 +227,7 @@ impl Runners {
         // Nobody waits for calls any more: plugins end at once, and have a moment to put things away.
         let farewell = self.inner().stopping.farewell();
         let _killed_below = timeout(FAREWELL, farewell).await;
-        self.inner().means.tasks.stop().await;
+        self.inner().shared.tasks.stop().await;
     }
 
     fn inner(&self) -> &Arc<Inner> {
@@ -256,6 +256,6 @@ impl Functions for Runners {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.0.means.tasks.abort();
+        self.0.shared.tasks.abort();
     }
 }

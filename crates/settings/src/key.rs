@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Component, PathBuf};
 use std::time::Duration;
 
-use msp_core::ReachPath;
+use msp_core::ConfinementPath;
 
 use crate::error::SettingsError;
 use crate::web_origin::host_name;
@@ -55,7 +55,7 @@ pub(crate) enum Kind {
     /// A whole number from the first to the second, of the unit.
     Number(u64, u64, &'static str),
     /// Files and folders that a function may use.
-    Reach,
+    ConfinementSpec,
     /// Text of any length, for people.
     Text,
     /// A file, a folder or a list of them, as described; must not be empty unless the default is.
@@ -127,7 +127,7 @@ impl Key {
             Kind::PublicUrl => {
                 "an address like https://share.example.net, without user, query and blanks".to_owned()
             }
-            Kind::Reach => {
+            Kind::ConfinementSpec => {
                 "absolute paths joined by ':', each to be read, or with + before it to be changed too"
                     .to_owned()
             }
@@ -218,13 +218,17 @@ impl Setting<'_> {
     }
 
     /// Absolute paths without `..`, so that what they lead to can be told from them.
-    pub(crate) fn reach(&self) -> Result<Vec<ReachPath>, SettingsError> {
+    pub(crate) fn reach(&self) -> Result<Vec<ConfinementPath>, SettingsError> {
         let parts = self.text.split(':').map(str::trim).filter(|part| !part.is_empty());
         let path = |part: &str| {
             let (path, writable) = part.strip_prefix('+').map_or((part, false), |path| (path, true));
             let path = PathBuf::from(path);
             let legal = path.is_absolute() && !path.components().any(|part| part == Component::ParentDir);
-            if legal && !part.contains('\0') { Ok(ReachPath { path, writable }) } else { Err(self.wrong()) }
+            if legal && !part.contains('\0') {
+                Ok(ConfinementPath { path, writable })
+            } else {
+                Err(self.wrong())
+            }
         };
         parts.map(path).collect()
     }

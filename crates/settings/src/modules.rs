@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use msp_core::{Access, FunctionLimits, ModuleSpec, Reach, Route};
+use msp_core::{Access, ConfinementSpec, FunctionLimits, ModuleSpec, Route};
 use msp_protocol::FunctionName;
 
 use crate::error::SettingsError;
@@ -66,7 +66,10 @@ fn spec(line: &Entry, section: Option<&Section>) -> Result<ModuleSpec, SettingsE
             "open" => Some(Route::Open),
             _ => None,
         },
-        reach: Reach { network: get(&keys::NETWORK).switch()?, paths: get(&keys::PATHS).reach()? },
+        confinement: ConfinementSpec {
+            network: get(&keys::NETWORK).switch()?,
+            paths: get(&keys::PATHS).reach()?,
+        },
     })
 }
 

@@ -200,7 +200,7 @@ keys! { FUNCTION:
         "Memory of what runs it; empty: 1024M for each Python process, 512M for an executable's, 64M for WebAssembly.");
     NETWORK = Key::new("<function>", "Network", "yes", Kind::Switch,
         "Whether its process may use the network; WebAssembly never does.");
-    PATHS = Key::new("<function>", "Paths", "", Kind::Reach, "Files and folders its process may use beside its own.");
+    PATHS = Key::new("<function>", "Paths", "", Kind::ConfinementSpec, "Files and folders its process may use beside its own.");
     ACCESS = Key::new("<function>", "Access", "read", Kind::Choice(&["read", "write"]),
         "What a call may change; write needs a grant.");
     CLASSIC_WRITE = Key::new("<function>", "Classic", "no", Kind::Switch,

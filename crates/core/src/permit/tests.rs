@@ -85,7 +85,7 @@ fn every_cell_of_the_table_is_decided_as_it_says() {
                     };
                     let above = access == Access::Write && ceiling == Access::Read && !classic_write;
                     let expected = opened.and(if above { Err(Denied::AboveCeiling) } else { Ok(()) });
-                    let asked = Asked { origin, access, route: route(name), granted, classic_write };
+                    let asked = Target { origin, access, route: route(name), granted, classic_write };
                     let decided = judge(&caller(identity.clone(), ceiling), asked);
                     assert_eq!(decided, expected, "{who} {ceiling:?} {asked:?}");
                     cells += 1;

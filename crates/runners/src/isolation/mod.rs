@@ -22,7 +22,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use msp_core::Reach;
+use msp_core::ConfinementSpec;
 use msp_core::clock::Clock;
 
 pub use cgroups::own_control_group;
@@ -195,11 +195,11 @@ impl Isolation {
     pub(crate) fn confinement(
         self: &Arc<Self>,
         memory: u64,
-        reach: &Reach,
+        confinement: &ConfinementSpec,
         roots: &[PathBuf],
     ) -> Result<Confinement, Exposed> {
         let of = |writable: bool| {
-            let paths = reach.paths.iter().filter(move |path| path.writable == writable);
+            let paths = confinement.paths.iter().filter(move |path| path.writable == writable);
             paths.map(|path| self.places.given(&path.path, path.writable))
         };
         let readable: Vec<_> = self.folders().iter().chain(roots).cloned().chain(of(false)).collect();
@@ -221,7 +221,7 @@ impl Isolation {
             processes: None,
             cgroup: None,
             adopts: false,
-            network: reach.network,
+            network: confinement.network,
             looked_up: self.looked_up.clone(),
             readable,
             writable,

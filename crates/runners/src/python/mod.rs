@@ -18,12 +18,12 @@ mod plugin;
 mod pool;
 mod serving;
 mod worker;
-mod workshops;
+mod worker_pools;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use msp_core::{BoxFuture, FunctionLimits, Job, ModuleSpec, Output, Reach, RunError, Runner};
+use msp_core::{BoxFuture, ConfinementSpec, FunctionLimits, Job, ModuleSpec, Output, RunError, Runner};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
@@ -32,7 +32,7 @@ pub(crate) use generation::{Generation, Listed};
 pub(crate) use interpreter::{Interpreter, Python};
 pub(crate) use plugin::{Changed, Hosting, Plugins, Stopping};
 pub(crate) use pool::Pool;
-pub(crate) use workshops::Workshops;
+pub(crate) use worker_pools::WorkerPools;
 
 use crate::isolation::{Confinement, Isolation};
 use crate::tasks::stopped;
@@ -42,7 +42,7 @@ use crate::tasks::stopped;
 pub(crate) struct Demands {
     /// Memory of one worker, in bytes.
     memory: u64,
-    reach: Reach,
+    confinement: ConfinementSpec,
     /// How long each module may take to load: a slow one keeps no others waiting than those that say the same.
     load_timeout: Duration,
 }
@@ -51,7 +51,7 @@ impl Demands {
     /// Those of one function.
     pub(crate) fn of(spec: &ModuleSpec) -> Self {
         let FunctionLimits { memory, load_timeout, .. } = spec.limits;
-        Self { memory: memory.unwrap_or(MEMORY), reach: spec.reach.clone(), load_timeout }
+        Self { memory: memory.unwrap_or(MEMORY), confinement: spec.confinement.clone(), load_timeout }
     }
 }
 
@@ -59,7 +59,7 @@ impl Demands {
 impl Default for Demands {
     fn default() -> Self {
         let load_timeout = FunctionLimits::default().load_timeout;
-        Self { memory: MEMORY, reach: Reach::default(), load_timeout }
+        Self { memory: MEMORY, confinement: ConfinementSpec::default(), load_timeout }
     }
 }
 
@@ -83,8 +83,8 @@ impl PythonConfig {
     /// The interpreter, and what holds for a worker.
     async fn confined(&self) -> Result<(Arc<Interpreter>, Confinement), String> {
         let interpreter = self.python.interpreter().await?;
-        let Demands { memory, reach, .. } = &self.demands;
-        let confinement = self.isolation.confinement(*memory, reach, &interpreter.roots);
+        let Demands { memory, confinement, .. } = &self.demands;
+        let confinement = self.isolation.confinement(*memory, confinement, &interpreter.roots);
         Ok((interpreter, confinement.map_err(|exposed| exposed.to_string())?.adopting()))
     }
 }

@@ -42,9 +42,13 @@ impl Pool {
     /// Starts the dispatcher; workers start with the first generation.
     pub(crate) fn start(config: Arc<PythonConfig>, tasks: &Arc<Tasks>) -> Self {
         let (events, inbox) = mpsc::unbounded_channel();
-        let shop =
-            Arc::new(Shop { config, tasks: tasks.clone(), events: events.clone(), keys: AtomicU64::new(0) });
-        tasks.spawn(dispatch(shop, inbox));
+        let context = Arc::new(PoolContext {
+            config,
+            tasks: tasks.clone(),
+            events: events.clone(),
+            keys: AtomicU64::new(0),
+        });
+        tasks.spawn(dispatch(context, inbox));
         Self { events, places: Arc::new(Semaphore::new(PLACES)) }
     }
 
@@ -89,16 +93,16 @@ enum Event {
 }
 
 /// What the dispatcher and the keepers share.
-struct Shop {
+struct PoolContext {
     config: Arc<PythonConfig>,
     tasks: Arc<Tasks>,
     events: UnboundedSender<Event>,
     keys: AtomicU64,
 }
 
-async fn dispatch(shop: Arc<Shop>, mut events: UnboundedReceiver<Event>) {
+async fn dispatch(context: Arc<PoolContext>, mut events: UnboundedReceiver<Event>) {
     let mut dispatcher = Dispatcher {
-        shop,
+        context,
         generation: Arc::default(),
         members: Vec::new(),
         waiting: [VecDeque::new(), VecDeque::new()],
@@ -140,7 +144,7 @@ impl Member {
 }
 
 struct Dispatcher {
-    shop: Arc<Shop>,
+    context: Arc<PoolContext>,
     generation: Arc<Generation>,
     members: Vec<Member>,
     /// Ordinary and asynchronous calls that no worker has yet.
@@ -204,9 +208,9 @@ impl Dispatcher {
             self.enqueue(call, VecDeque::push_back);
         }
         if !self.generation.is_empty() {
-            for _ in 0..self.shop.config.workers.max(1) {
-                self.shop.tasks.spawn(keep(
-                    self.shop.clone(),
+            for _ in 0..self.context.config.workers.max(1) {
+                self.context.tasks.spawn(keep(
+                    self.context.clone(),
                     Arc::downgrade(&self.generation),
                     first.take(),
                 ));
@@ -262,14 +266,14 @@ impl Dispatcher {
 }
 
 /// Keeps one worker of a generation running until the generation has been replaced, and so is gone.
-async fn keep(shop: Arc<Shop>, generation: Weak<Generation>, mut ready: Option<Worker>) {
+async fn keep(context: Arc<PoolContext>, generation: Weak<Generation>, mut ready: Option<Worker>) {
     let mut failures = 0;
     loop {
         sleep(pause(failures)).await;
         let Some(generation) = generation.upgrade() else { return };
         let started = match ready.take() {
             Some(worker) => Ok(worker),
-            None => generation.start_worker(&shop.config).await,
+            None => generation.start_worker(&context.config).await,
         };
         let worker = match started {
             Ok(worker) => worker,
@@ -279,14 +283,14 @@ async fn keep(shop: Arc<Shop>, generation: Weak<Generation>, mut ready: Option<W
                 continue;
             }
         };
-        let key = shop.keys.fetch_add(1, Ordering::Relaxed);
+        let key = context.keys.fetch_add(1, Ordering::Relaxed);
         let (sender, calls) = mpsc::unbounded_channel();
-        let _ready = shop.events.send(Event::Ready { key, generation: generation.clone(), calls: sender });
+        let _ready = context.events.send(Event::Ready { key, generation: generation.clone(), calls: sender });
         let answered = |asynchronous, slow| {
-            let _noted = shop.events.send(Event::Answered { key, asynchronous, slow });
+            let _noted = context.events.send(Event::Answered { key, asynchronous, slow });
         };
         let ended = serve(worker, generation, calls, answered).await;
-        let _gone = shop.events.send(Event::Gone { key, unstarted: ended.unstarted });
+        let _gone = context.events.send(Event::Gone { key, unstarted: ended.unstarted });
         let Some(reason) = ended.reason else { return };
         // A worker that a call has ended can do its work; one that ends by itself might do so for ever.
         failures = if ended.answered { 0 } else { failures + u32::from(!ended.running) };

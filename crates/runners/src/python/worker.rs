@@ -26,7 +26,7 @@ const PROGRAM: &str = concat!(include_str!("leavings.py"), include_str!("worker.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 #[derive(Serialize)]
-struct Order<'a> {
+struct LoadCommand<'a> {
     folders: Vec<std::borrow::Cow<'a, str>>,
     helpers: &'a [Helper],
     modules: &'a [Candidate],
@@ -142,8 +142,8 @@ impl Worker {
         let folders = config.isolation.folders();
         // The search path, as it is put on `sys.path`.
         let folders = folders.iter().map(|folder| folder.to_string_lossy()).collect();
-        let order =
-            serde_json::to_vec(&Order { folders, helpers, modules }).map_err(|error| error.to_string())?;
+        let order = serde_json::to_vec(&LoadCommand { folders, helpers, modules })
+            .map_err(|error| error.to_string())?;
         let mut bytes = Vec::new();
         frame::append(&mut bytes, CONTROL, &order);
         let limit = config.demands.load_timeout;

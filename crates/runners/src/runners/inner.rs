@@ -16,7 +16,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::{Reload, ReloadError, Reloaded};
 use crate::discovery::{Fingerprint, fingerprint, python_files};
 use crate::isolation::settled;
-use crate::manifest::{Assembled, Means, Plan, python_modules, wasm_modules};
+use crate::manifest::{Assembled, Plan, SharedParts, python_modules, wasm_modules};
 use crate::python::{Plugins, Stopping};
 use crate::report;
 use crate::wasm::Modules;
@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) current: Arc<ArcSwap<Catalogue>>,
-    pub(super) means: Means,
+    pub(super) shared: SharedParts,
     pub(super) clock: Arc<dyn Clock>,
     /// The modules that are to be.
     pub(super) specs: Mutex<Vec<ModuleSpec>>,
@@ -75,7 +75,7 @@ impl Inner {
         self.publish(|parts| parts.modules = Assembled { functions: Vec::new(), troubles: lines });
         self.publish_plugins();
         let inner = self.clone();
-        self.means.tasks.spawn(async move {
+        self.shared.tasks.spawn(async move {
             let watching = inner.clone();
             let modules = async {
                 inner.load_modules(true).await;
@@ -86,7 +86,7 @@ impl Inner {
                     let _some_failed = inner.reload_plugins(&Reload::All).await;
                 }
             };
-            inner.means.tasks.spawn(watch(watching));
+            inner.shared.tasks.spawn(watch(watching));
             tokio::join!(modules, plugins);
             inner.settled.store(true, Ordering::Release);
             inner.published.send_replace(());
@@ -119,7 +119,7 @@ impl Inner {
             return Vec::new();
         }
         let specs = self.specs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let plan = self.means.look_up(&specs, &wasm);
+        let plan = self.shared.look_up(&specs, &wasm);
         if same && plan.lost == before.lost {
             return Vec::new();
         }
@@ -129,13 +129,13 @@ impl Inner {
         let same_python = python_files(&now.files).eq(python_files(&state.files));
         let changed = !same_python || (&now.system, now.moves) != (&state.system, state.moves);
         *state = now;
-        let orders = self.means.python.orders(python_modules(&plan.entries), changed);
+        let orders = self.shared.python.orders(python_modules(&plan.entries), changed);
         let listed = wasm_modules(&plan.entries);
         self.publish_modules(|parts| parts.plan = Arc::new(plan));
         let loading = orders.into_iter().map(|order| {
             let (done, loaded) = oneshot::channel();
             let inner = self.clone();
-            self.means.tasks.spawn(async move {
+            self.shared.tasks.spawn(async move {
                 order.carry_out().await;
                 inner.publish_modules(|_| ());
                 let _nobody_waits = done.send(());
@@ -155,7 +155,7 @@ impl Inner {
     fn publish_modules(&self, change: impl FnOnce(&mut Parts)) {
         self.publish(|parts| {
             change(parts);
-            parts.modules = self.means.assemble(&parts.plan, &parts.wasm, &self.current.load());
+            parts.modules = self.shared.assemble(&parts.plan, &parts.wasm, &self.current.load());
         });
     }
 
@@ -176,7 +176,7 @@ impl Inner {
         for plugin in hidden.difference(&parts.hidden) {
             tracing::error!("plugin {plugin} is left out: modules.ini has a function of this name");
         }
-        let functions = self.means.built_in.iter().chain(&parts.modules.functions).chain(&plugins).cloned();
+        let functions = self.shared.built_in.iter().chain(&parts.modules.functions).chain(&plugins).cloned();
         // What modules.ini says of a name goes before what a file of plugins may be called.
         let troubles = parts.plugin_troubles.iter().chain(&parts.modules.troubles).cloned();
         self.current.store(Arc::new(Catalogue::new(functions, troubles)));
@@ -186,7 +186,7 @@ impl Inner {
     }
 
     pub(super) async fn reload_plugins(&self, what: &Reload) -> Result<Reloaded, ReloadError> {
-        let isolation = self.means.isolation.clone();
+        let isolation = self.shared.isolation.clone();
         // An error means that all is being stopped.
         let _stopping = spawn_blocking(move || isolation.follow(true)).await;
         let publish = || self.publish_plugins();
@@ -203,7 +203,7 @@ impl Inner {
     }
 
     async fn look(&self, again: bool) -> Result<State, tokio::task::JoinError> {
-        let isolation = self.means.isolation.clone();
+        let isolation = self.shared.isolation.clone();
         spawn_blocking(move || {
             let moves = isolation.follow(again);
             State { files: fingerprint(&isolation.folders()), system: isolation.system_files(), moves }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use msp_core::clock::SystemClock;
 use msp_core::{
-    Access, Caller, Door, FunctionLimits, Grants, Identity, Input, ModuleSpec, Output, Reach, ReachPath,
-    RequestId, RunError, permit, run,
+    Access, Caller, ConfinementPath, ConfinementSpec, Door, FunctionLimits, Grants, Identity, Input,
+    ModuleSpec, Output, RequestId, RunError, permit, run,
 };
 use msp_protocol::Digest;
 use msp_runners::{IsolationConfig, Runners, RunnersConfig};
@@ -75,9 +75,9 @@ impl Folder {
             description: format!("does {function}"),
             limits,
             route: None,
-            reach: Reach {
-                paths: vec![ReachPath { path: self.marks(), writable: true }],
-                ..Reach::default()
+            confinement: ConfinementSpec {
+                paths: vec![ConfinementPath { path: self.marks(), writable: true }],
+                ..ConfinementSpec::default()
             },
         });
     }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use msp_core::{Access, FunctionLimits, ModuleSpec, Reach, ReachPath};
+use msp_core::{Access, ConfinementPath, ConfinementSpec, FunctionLimits, ModuleSpec};
 
 use crate::Scratch;
 
@@ -19,7 +19,7 @@ fn functions_keep_the_files_order_and_have_lower_case_names_and_the_cores_limits
         description: String::new(),
         limits: FunctionLimits::default(),
         route: None,
-        reach: Reach::default(),
+        confinement: ConfinementSpec::default(),
     };
     assert_eq!(settings.modules, [spec("time_test", "simple_time"), spec("echo", "tools.Echo")]);
 }
@@ -43,11 +43,11 @@ fn a_section_of_its_own_sets_a_functions_limits_and_access() {
             memory: Some(64 * 1024 * 1024),
         },
         route: None,
-        reach: Reach {
+        confinement: ConfinementSpec {
             network: false,
             paths: vec![
-                ReachPath { path: "/srv/in".into(), writable: false },
-                ReachPath { path: "/srv/out".into(), writable: true },
+                ConfinementPath { path: "/srv/in".into(), writable: false },
+                ConfinementPath { path: "/srv/out".into(), writable: true },
             ],
         },
     };

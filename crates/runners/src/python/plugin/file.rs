@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use msp_core::{Access, FunctionLimits, PluginsSpec, Reach, ReachPath};
+use msp_core::{Access, ConfinementPath, ConfinementSpec, FunctionLimits, PluginsSpec};
 use msp_protocol::envelope::whole_numbers_fit;
 use serde_json::{Map, Value};
 
@@ -32,7 +32,7 @@ pub(super) struct PluginFile {
     pub(super) access: Access,
     pub(super) limits: FunctionLimits,
     pub(super) memory: u64,
-    pub(super) reach: Reach,
+    pub(super) confinement: ConfinementSpec,
 }
 
 /// The plugin files of the folder, in the order of their names.
@@ -73,7 +73,7 @@ impl PluginFile {
             access: Access::Read,
             limits: FunctionLimits::default(),
             memory: MEMORY,
-            reach: Reach::default(),
+            confinement: ConfinementSpec::default(),
             stem,
         };
         for (name, value) in given {
@@ -100,8 +100,10 @@ impl PluginFile {
             "msp_memory" => {
                 self.memory = value.strip_suffix(['M', 'm'])?.parse::<u64>().ok()?.checked_mul(MIB)?
             }
-            "msp_network" => self.reach.network = switch(value)?,
-            "msp_paths" => self.reach.paths = value.split(':').map(reach_path).collect::<Option<_>>()?,
+            "msp_network" => self.confinement.network = switch(value)?,
+            "msp_paths" => {
+                self.confinement.paths = value.split(':').map(reach_path).collect::<Option<_>>()?
+            }
             "msp_timeout" => {
                 let seconds = value.parse().ok().filter(|seconds| (1..=3600).contains(seconds))?;
                 self.limits.timeout = Duration::from_secs(seconds);
@@ -179,11 +181,11 @@ fn switch(value: &str) -> Option<bool> {
     }
 }
 
-fn reach_path(part: &str) -> Option<ReachPath> {
+fn reach_path(part: &str) -> Option<ConfinementPath> {
     let (path, writable) = part.strip_prefix('+').map_or((part, false), |path| (path, true));
     let path = PathBuf::from(path);
     let legal = path.is_absolute() && !path.components().any(|part| part == std::path::Component::ParentDir);
-    legal.then_some(ReachPath { path, writable })
+    legal.then_some(ConfinementPath { path, writable })
 }
 
 #[cfg(test)]
@@ -238,7 +240,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!((file.access, file.limits.timeout), (Access::Write, Duration::from_secs(5)));
-        assert_eq!((file.memory, file.reach.paths.len()), (64 * MIB, 2));
+        assert_eq!((file.memory, file.confinement.paths.len()), (64 * MIB, 2));
         let file = read_with(&[("msp_load_timeout", "600")], &[]).unwrap();
         assert_eq!(file.limits.load_timeout, Duration::from_secs(600));
         for (name, value) in [("msp_load_timeout", "0"), ("msp_load_timeout", "601")] {

@@ -13,7 +13,7 @@ use tokio::time::timeout_at;
 use zeroize::Zeroizing;
 
 use super::file::PluginFile;
-use super::keeper::Stopping;
+use super::supervisor::Stopping;
 use crate::isolation::Isolation;
 use crate::manifest::Tallies;
 use crate::python::attending::after;
@@ -41,14 +41,14 @@ pub(crate) struct Hosting {
     pub(crate) python: Arc<Python>,
     pub(crate) isolation: Arc<Isolation>,
     pub(crate) tasks: Arc<Tasks>,
-    /// Tells keepers to end.
+    /// Tells supervisors to end.
     pub(crate) stopping: Arc<Stopping>,
     pub(crate) tallies: Arc<Tallies>,
 }
 
 /// What a host is told first: the file to load, and what its plugins are given.
 #[derive(Serialize)]
-pub(super) struct Order {
+pub(super) struct LoadCommand {
     name: String,
     file: String,
     folder: String,
@@ -59,7 +59,7 @@ pub(super) struct Order {
     standins: BTreeMap<&'static str, &'static str>,
 }
 
-impl Order {
+impl LoadCommand {
     pub(super) fn new(file: &PluginFile, spec: &PluginsSpec) -> Self {
         Self {
             name: file.stem.clone(),
@@ -76,7 +76,7 @@ impl Order {
 
 /// A plugin as its host tells of it.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Told {
+pub(super) struct PluginReport {
     /// Its place among the plugins of the file.
     pub(super) index: usize,
     /// Its class.
@@ -100,7 +100,7 @@ fn digest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Digest>, 
 /// What came of loading a file.
 #[derive(Debug, Deserialize)]
 pub(super) struct Report {
-    pub(super) plugins: Vec<Told>,
+    pub(super) plugins: Vec<PluginReport>,
     pub(super) failed: Vec<Failed>,
 }
 
@@ -118,13 +118,13 @@ pub(super) struct Failed {
 pub(super) async fn start(
     hosting: &Hosting,
     file: &PluginFile,
-    order: &Order,
+    order: &LoadCommand,
     folder: &std::path::Path,
 ) -> Result<(Worker, Report), String> {
     let interpreter = hosting.python.interpreter().await?;
     let mut roots = interpreter.roots.clone();
     roots.push(folder.to_owned());
-    let confinement = hosting.isolation.confinement(file.memory, &file.reach, &roots);
+    let confinement = hosting.isolation.confinement(file.memory, &file.confinement, &roots);
     let confinement = confinement.map_err(|exposed| exposed.to_string())?;
     let place = Place { python: hosting.python.named(), folder };
     let name = format!("plugin {}", file.stem);
@@ -139,7 +139,7 @@ pub(super) async fn start(
     }
 }
 
-async fn load(host: &mut Worker, order: &Order, limit: Duration) -> Result<Report, String> {
+async fn load(host: &mut Worker, order: &LoadCommand, limit: Duration) -> Result<Report, String> {
     let slow = || slow("msp_load_timeout", limit);
     let order = serde_json::to_vec(order).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();

@@ -6,10 +6,10 @@
 
 mod file;
 mod host;
-mod house;
-mod houses;
-mod keeper;
+mod plugins;
+mod running_file;
 mod serving;
+mod supervisor;
 mod wire;
 
 use std::sync::Arc;
@@ -24,21 +24,25 @@ use tokio::sync::{Semaphore, oneshot};
 
 use self::file::{PluginFile, parameter};
 pub(crate) use self::host::Hosting;
-use self::host::Told;
-pub(crate) use self::houses::{Changed, Plugins};
-use self::keeper::Line;
-pub(crate) use self::keeper::Stopping;
+use self::host::PluginReport;
+pub(crate) use self::plugins::{Changed, Plugins};
 use self::serving::{Call, Message};
+use self::supervisor::HostSender;
+pub(crate) use self::supervisor::Stopping;
 use self::wire::{Answer, Ask, respond, value};
 use crate::python::loading::DESCRIPTION;
 use crate::tasks::stopped;
 
-fn refusal(plugin: &Told, why: &str) -> String {
+fn refusal(plugin: &PluginReport, why: &str) -> String {
     format!("plugin {:?} (class {}) is refused: {why}", plugin.id, plugin.class)
 }
 
 /// The name and the route of a plugin.
-fn accept(plugin: &Told, file: &PluginFile, spec: &PluginsSpec) -> Result<(FunctionName, Route), String> {
+fn accept(
+    plugin: &PluginReport,
+    file: &PluginFile,
+    spec: &PluginsSpec,
+) -> Result<(FunctionName, Route), String> {
     let name: FunctionName =
         plugin.id.parse().map_err(|_| "an id has 1 to 128 bytes and no control character".to_owned())?;
     if plugin.id.contains(['/', '*', '\\']) || matches!(plugin.id.as_str(), "." | "..") {
@@ -51,7 +55,11 @@ fn accept(plugin: &Told, file: &PluginFile, spec: &PluginsSpec) -> Result<(Funct
 }
 
 /// Who may call it. What the operator has written counts before what the plugin says of itself.
-fn route(plugin: &Told, parameters: &Map<String, Value>, spec: &PluginsSpec) -> Result<Route, String> {
+fn route(
+    plugin: &PluginReport,
+    parameters: &Map<String, Value>,
+    spec: &PluginsSpec,
+) -> Result<Route, String> {
     let kind = parameter(parameters, &["auth_type", "auth"]).or_else(|| plugin.auth_type.clone());
     let key = parameter(parameters, &["apikey"]).filter(|key| !key.is_empty());
     let own = key.map(|key| Digest::of(key.as_bytes()));
@@ -71,11 +79,11 @@ fn route(plugin: &Told, parameters: &Map<String, Value>, spec: &PluginsSpec) -> 
 }
 
 fn function(
-    plugin: &Told,
+    plugin: &PluginReport,
     name: FunctionName,
     route: Route,
     file: &PluginFile,
-    line: &Line,
+    line: &HostSender,
     tally: Arc<Tally>,
 ) -> Function {
     Function {
@@ -100,7 +108,7 @@ fn function(
 #[derive(Debug)]
 struct PluginRunner {
     plugin: usize,
-    line: Line,
+    line: HostSender,
 }
 
 impl PluginRunner {
@@ -132,7 +140,7 @@ impl PluginRunner {
 
 /// Waits for an answer; says so when it is given up.
 struct Waiting<'a> {
-    line: &'a Line,
+    line: &'a HostSender,
     answered: bool,
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Call {
     pub(super) answer: oneshot::Sender<Result<Answer, RunError>>,
 }
 
-/// What is said to a keeper.
+/// What is said to a supervisor.
 pub(super) enum Message {
     /// A call.
     Call(Box<Call>),

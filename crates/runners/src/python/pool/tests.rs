@@ -13,9 +13,9 @@ fn dispatcher(modules: &[(&str, bool)]) -> Dispatcher {
     };
     let (events, _) = mpsc::unbounded_channel();
     let tasks = Arc::new(Tasks::on_this_runtime());
-    let shop = Shop { config: Arc::new(config), tasks, events, keys: AtomicU64::new(0) };
+    let context = PoolContext { config: Arc::new(config), tasks, events, keys: AtomicU64::new(0) };
     let generation = Arc::new(Generation::of(modules));
-    Dispatcher { shop: Arc::new(shop), generation, members: Vec::new(), waiting: Default::default() }
+    Dispatcher { context: Arc::new(context), generation, members: Vec::new(), waiting: Default::default() }
 }
 
 fn call(module: &str) -> (Call, oneshot::Receiver<Result<Value, RunError>>) {

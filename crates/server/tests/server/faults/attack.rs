@@ -156,10 +156,13 @@ async fn add_at_once(registry: &Path, keys: usize) {
             .await
             .unwrap();
     }
-    sqlx::query("UPDATE meta SET value = value + 1 WHERE name = 'generation'")
-        .execute(&mut *change)
-        .await
-        .unwrap();
+    for sql in [
+        "UPDATE meta SET value = value + 1 WHERE name = 'generation'",
+        "DELETE FROM changes WHERE digest IS NULL",
+        "INSERT INTO changes (number) SELECT value FROM meta WHERE name = 'generation'",
+    ] {
+        sqlx::query(sql).execute(&mut *change).await.unwrap();
+    }
     change.commit().await.unwrap();
     connection.close().await.unwrap();
 }

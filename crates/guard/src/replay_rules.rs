@@ -6,21 +6,21 @@ use msp_protocol::UnixSecond;
 
 use crate::MemoryGuardConfig;
 use crate::clients::{Client, Clients};
-use crate::keeper::{Debt, Work};
+use crate::mark_writer::{Debt, Work};
 use crate::replay::{ClientId, Print, Printer, Prints, ReplayTable};
-use crate::told::Told;
+use crate::told_once::ToldOnce;
 
 mod marks;
 
 /// Everything an admission is judged by.
 #[derive(Debug)]
-pub(crate) struct Fresh {
+pub(crate) struct ReplayRules {
     config: MemoryGuardConfig,
     printer: Printer,
     accepted: Prints,
     ahead: ReplayTable,
     clients: Clients,
-    told: Told,
+    told: ToldOnce,
     /// The highest second of an accepted request that was forgotten, or what the marks said at the start.
     floor: UnixSecond,
     /// The mark for all clients, as it is known to stand in the registry.
@@ -44,7 +44,7 @@ pub(crate) struct Verdict {
     pub(crate) answer: Result<(), Rejection>,
 }
 
-impl Fresh {
+impl ReplayRules {
     /// Remembers nothing yet.
     pub(crate) fn new(config: MemoryGuardConfig) -> Self {
         Self {
@@ -53,7 +53,7 @@ impl Fresh {
             accepted: Prints::default(),
             ahead: ReplayTable::default(),
             clients: Clients::default(),
-            told: Told::default(),
+            told: ToldOnce::default(),
             floor: 0,
             mark: 0,
             highest: 0,

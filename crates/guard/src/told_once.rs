@@ -6,12 +6,12 @@ use msp_core::Item;
 
 /// The items of the requests told last.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct ToldOnce {
     items: HashSet<Item>,
     order: VecDeque<Item>,
 }
 
-impl Told {
+impl ToldOnce {
     /// Notes a request, and says whether none of its items was noted before.
     pub(crate) fn first_time(&mut self, items: &[Item]) -> bool {
         if items.iter().any(|item| self.items.contains(item)) {
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_request_is_told_once_whichever_of_its_items_comes_back() {
-        let mut told = Told::default();
+        let mut told = ToldOnce::default();
 
         assert!(told.first_time(&[[1; 24], [2; 24]]));
         assert!(!told.first_time(&[[1; 24], [2; 24]]));
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn the_oldest_is_forgotten_when_the_ring_is_full() {
-        let mut told = Told::default();
+        let mut told = ToldOnce::default();
         let item = |n: usize| {
             let mut item = [0; 24];
             item[..8].copy_from_slice(&n.to_le_bytes());

@@ -8,19 +8,19 @@ use msp_protocol::FunctionName;
 use serde_json::{Map, Value};
 
 use super::file::{self, PluginFile};
-use super::host::{Hosting, Order, Told, start};
-use super::keeper::{Gone, keep};
+use super::host::{Hosting, LoadCommand, PluginReport, start};
+use super::supervisor::{HostEnded, keep};
 use super::{accept, function, refusal, route};
 use crate::python::worker::Worker;
 
 /// One file that runs.
-pub(super) struct House {
+pub(super) struct RunningFile {
     stem: String,
     /// Its plugins, each as its host has told of it.
-    plugins: Vec<(Arc<Function>, Told)>,
+    plugins: Vec<(Arc<Function>, PluginReport)>,
     /// The parameters it was loaded with.
     parameters: Map<String, Value>,
-    pub(super) gone: Gone,
+    pub(super) gone: HostEnded,
     /// Whether some of its classes did not load, or were refused.
     incomplete: bool,
 }
@@ -32,7 +32,7 @@ pub(super) struct Failure {
     pub(super) why: Arc<str>,
 }
 
-impl House {
+impl RunningFile {
     pub(super) fn has(&self, name: &FunctionName) -> bool {
         self.functions().any(|function| function.name == *name)
     }
@@ -79,7 +79,7 @@ impl House {
 pub(super) struct Opened {
     file: PluginFile,
     host: Worker,
-    told: Vec<Told>,
+    told: Vec<PluginReport>,
     /// The classes that did not load.
     failures: Vec<Failure>,
 }
@@ -93,7 +93,7 @@ pub(super) async fn open(
     let (path, given) = (path.to_owned(), spec.clone());
     let reading = tokio::task::spawn_blocking(move || PluginFile::read(&path, &given));
     let file = reading.await.map_err(|error| error.to_string())??;
-    let (host, report) = start(hosting, &file, &Order::new(&file, spec), &spec.folder).await?;
+    let (host, report) = start(hosting, &file, &LoadCommand::new(&file, spec), &spec.folder).await?;
     if report.plugins.is_empty() {
         host.end().await;
         let told = report.failed.iter().map(|failed| match failed.class.as_str() {
@@ -121,9 +121,9 @@ impl Opened {
         self,
         hosting: &Arc<Hosting>,
         spec: &PluginsSpec,
-    ) -> Result<(House, Vec<Failure>), String> {
+    ) -> Result<(RunningFile, Vec<Failure>), String> {
         let Self { file, host, told, mut failures } = self;
-        let (mut accepted, mut refused) = (Vec::<(&Told, FunctionName, _)>::new(), Vec::new());
+        let (mut accepted, mut refused) = (Vec::<(&PluginReport, FunctionName, _)>::new(), Vec::new());
         for plugin in &told {
             match accept(plugin, &file, spec) {
                 Ok((name, _)) if accepted.iter().any(|(_, other, _)| *other == name) => {
@@ -149,6 +149,9 @@ impl Opened {
         });
         let plugins = plugins.collect();
         let incomplete = !failures.is_empty();
-        Ok((House { stem: file.stem, plugins, parameters: file.parameters, gone, incomplete }, failures))
+        Ok((
+            RunningFile { stem: file.stem, plugins, parameters: file.parameters, gone, incomplete },
+            failures,
+        ))
     }
 }

@@ -12,21 +12,21 @@ use crate::tasks::Tasks;
 
 /// All workers: functions with the same demands share a pool of them.
 #[derive(Debug)]
-pub(crate) struct Workshops {
+pub(crate) struct WorkerPools {
     python: Arc<Python>,
     workers: usize,
     isolation: Arc<Isolation>,
     tasks: Arc<Tasks>,
     /// Never removed, only emptied: there are as many as modules.ini has known sets of demands.
-    pools: Mutex<BTreeMap<Demands, Arc<Workshop>>>,
+    pools: Mutex<BTreeMap<Demands, Arc<WorkerPool>>>,
 }
 
 /// One pool, and what it runs.
 #[derive(Debug)]
-pub(crate) struct Workshop {
+pub(crate) struct WorkerPool {
     config: Arc<PythonConfig>,
     pool: Pool,
-    wanted: Mutex<Wanted>,
+    wanted: Mutex<Target>,
     /// What was loaded last; held while something loads.
     loaded: tokio::sync::Mutex<Vec<Listed>>,
     current: ArcSwap<Current>,
@@ -34,7 +34,7 @@ pub(crate) struct Workshop {
 
 /// What a pool is to run.
 #[derive(Debug, Default)]
-struct Wanted {
+struct Target {
     listed: Vec<Listed>,
     /// Whether a file has changed since it loaded last.
     changed: bool,
@@ -48,9 +48,9 @@ struct Current {
 }
 
 /// One pool that is to take up what is wanted of it.
-pub(crate) struct Order(Arc<Workshop>);
+pub(crate) struct PendingLoad(Arc<WorkerPool>);
 
-impl Workshops {
+impl WorkerPools {
     /// None yet; each will have so many workers.
     pub(crate) fn new(
         python: &Arc<Python>,
@@ -63,11 +63,11 @@ impl Workshops {
     }
 
     /// What runs the functions with these demands.
-    fn current(&self, spec: &ModuleSpec) -> Option<(Arc<Workshop>, Arc<Current>)> {
+    fn current(&self, spec: &ModuleSpec) -> Option<(Arc<WorkerPool>, Arc<Current>)> {
         let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        let workshop = pools.get(&Demands::of(spec))?.clone();
-        let current = workshop.current.load_full();
-        Some((workshop, current))
+        let pool = pools.get(&Demands::of(spec))?.clone();
+        let current = pool.current.load_full();
+        Some((pool, current))
     }
 
     /// Where the function's module was found, when it is in use.
@@ -77,8 +77,8 @@ impl Workshops {
 
     /// What runs the function, when its module has loaded, and what the module says of itself.
     pub(crate) fn runner(&self, spec: &ModuleSpec) -> Option<(PythonRunner, String)> {
-        let (workshop, current) = self.current(spec)?;
-        let runner = || PythonRunner::new(spec.module.as_str().into(), workshop.pool.clone());
+        let (pool, current) = self.current(spec)?;
+        let runner = || PythonRunner::new(spec.module.as_str().into(), pool.pool.clone());
         current.generation.has(&spec.module).then(|| (runner(), current.generation.description(&spec.module)))
     }
 
@@ -88,23 +88,27 @@ impl Workshops {
     }
 
     /// Tells each pool what it is to run; `changed` says that a file has changed. Each has to carry that out.
-    pub(crate) fn orders(&self, mut wanted: BTreeMap<Demands, Vec<Listed>>, changed: bool) -> Vec<Order> {
+    pub(crate) fn orders(
+        &self,
+        mut wanted: BTreeMap<Demands, Vec<Listed>>,
+        changed: bool,
+    ) -> Vec<PendingLoad> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         for demands in wanted.keys() {
             if !pools.contains_key(demands) {
                 pools.insert(demands.clone(), Arc::new(self.open(demands.clone())));
             }
         }
-        let order = |(demands, workshop): (&Demands, &Arc<Workshop>)| {
-            let mut now = workshop.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let order = |(demands, pool): (&Demands, &Arc<WorkerPool>)| {
+            let mut now = pool.wanted.lock().unwrap_or_else(PoisonError::into_inner);
             now.listed = wanted.remove(demands).unwrap_or_default();
             now.changed |= changed;
-            Order(workshop.clone())
+            PendingLoad(pool.clone())
         };
         pools.iter().map(order).collect()
     }
 
-    fn open(&self, demands: Demands) -> Workshop {
+    fn open(&self, demands: Demands) -> WorkerPool {
         let config = Arc::new(PythonConfig {
             python: self.python.clone(),
             workers: self.workers,
@@ -113,36 +117,36 @@ impl Workshops {
         });
         let pool = Pool::start(config.clone(), &self.tasks);
         let (wanted, loaded) = (Mutex::default(), tokio::sync::Mutex::default());
-        Workshop { config, pool, wanted, loaded, current: ArcSwap::default() }
+        WorkerPool { config, pool, wanted, loaded, current: ArcSwap::default() }
     }
 }
 
-impl Order {
+impl PendingLoad {
     /// Does it: loads what is wanted now, which may be newer than when it was ordered.
     pub(crate) async fn carry_out(self) {
-        let Self(workshop) = self;
-        let mut before = workshop.loaded.lock().await;
+        let Self(pool) = self;
+        let mut before = pool.loaded.lock().await;
         let (listed, changed) = {
-            let mut wanted = workshop.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut wanted = pool.wanted.lock().unwrap_or_else(PoisonError::into_inner);
             (wanted.listed.clone(), std::mem::take(&mut wanted.changed))
         };
-        let generation = workshop.current.load().generation.clone();
+        let generation = pool.current.load().generation.clone();
         let incomplete = listed.iter().any(|module| !generation.has(&module.name));
         let stale = changed && !listed.is_empty();
         if !stale && !incomplete && listed == *before {
             return;
         }
         before.clone_from(&listed);
-        let next = generation.next(&workshop.config, listed).await;
+        let next = generation.next(&pool.config, listed).await;
         let failures = next.failures.into_iter().map(|(module, why)| (module, why.into())).collect();
         let generation = match next.generation {
             Some((generation, first)) => {
                 let generation = Arc::new(generation);
-                workshop.pool.switch(generation.clone(), first);
+                pool.pool.switch(generation.clone(), first);
                 generation
             }
             None => generation,
         };
-        workshop.current.store(Arc::new(Current { generation, failures }));
+        pool.current.store(Arc::new(Current { generation, failures }));
     }
 }

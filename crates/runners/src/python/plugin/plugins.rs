@@ -16,8 +16,8 @@ use tokio::time::timeout;
 
 use super::file;
 use super::host::Hosting;
-use super::house::{Failure, House, Opened, open};
-use super::keeper::Gone;
+use super::running_file::{Failure, Opened, RunningFile, open};
+use super::supervisor::HostEnded;
 
 /// Hosts that are started at the same time.
 const AT_ONCE: usize = 4;
@@ -40,7 +40,7 @@ struct Place {
     turn: Arc<tokio::sync::Mutex<()>>,
     /// True while it loads for the first time.
     expected: bool,
-    house: Option<House>,
+    file: Option<RunningFile>,
     /// What of it does not load.
     failures: Vec<Failure>,
 }
@@ -56,7 +56,7 @@ impl std::fmt::Debug for Plugins {
 #[derive(Debug, Default)]
 pub(crate) struct Changed {
     /// Hosts that end once nobody can call them any more.
-    pub(crate) retired: Vec<Gone>,
+    pub(crate) retired: Vec<HostEnded>,
     /// The files that did not load, or not as a whole.
     pub(crate) failed: Vec<String>,
 }
@@ -109,7 +109,7 @@ impl Plugins {
             for failure in &place.failures {
                 trouble(&failure.name, Some(failure.why.clone()));
             }
-            for function in place.house.iter().flat_map(House::functions) {
+            for function in place.file.iter().flat_map(RunningFile::functions) {
                 if taken.insert(function.name.clone()) {
                     functions.push(function.clone());
                 } else {
@@ -160,10 +160,10 @@ impl Plugins {
     ) -> Option<Result<Changed, ()>> {
         let path = {
             let (places, spec) = (self.places(), self.spec());
-            let has = |place: &Place| place.house.as_ref().is_some_and(|house| house.has(name));
+            let has = |place: &Place| place.file.as_ref().is_some_and(|file| file.has(name));
             let would = |path: &Path, place: &Place| {
                 place.failures.iter().any(|failure| failure.name == name.as_str())
-                    || place.house.is_none() && likely_name(path, spec.as_deref()) == name.as_str()
+                    || place.file.is_none() && likely_name(path, spec.as_deref()) == name.as_str()
             };
             let found = places.iter().find(|(_, place)| has(place));
             let found = found.or_else(|| places.iter().find(|(path, place)| would(path, place)));
@@ -213,45 +213,45 @@ impl Plugins {
         path: &Path,
         spec: &PluginsSpec,
         wanted: Option<&FunctionName>,
-        settled: Result<Option<(House, Vec<Failure>)>, String>,
+        settled: Result<Option<(RunningFile, Vec<Failure>)>, String>,
     ) -> Changed {
         let mut places = self.places();
         let place = places.entry(path.to_owned()).or_default();
         place.expected = false;
-        let settled = settled.and_then(|new| match (&place.house, &new) {
-            (Some(before), Some((house, _))) if wanted.is_some() => before
-                .lost_in(house, wanted)
+        let settled = settled.and_then(|new| match (&place.file, &new) {
+            (Some(before), Some((file, _))) if wanted.is_some() => before
+                .lost_in(file, wanted)
                 .map_or(Ok(new), |lost| Err(format!("it has no plugin {lost} any more"))),
             _ => Ok(new),
         });
         match settled {
             Ok(None) => {
-                let retired = places.remove(path).and_then(|place| place.house);
-                Changed { retired: retired.map(|house| house.gone).into_iter().collect(), failed: Vec::new() }
+                let retired = places.remove(path).and_then(|place| place.file);
+                Changed { retired: retired.map(|file| file.gone).into_iter().collect(), failed: Vec::new() }
             }
-            Ok(Some((house, failures))) => {
+            Ok(Some((file, failures))) => {
                 // Of one plugin that was asked for by name, only the loss of what was there is a failure.
-                let failed = !failures.is_empty() && wanted.is_none_or(|name| !house.has(name));
+                let failed = !failures.is_empty() && wanted.is_none_or(|name| !file.has(name));
                 let failed = failed.then(|| file_name(path)).into_iter().collect();
                 place.failures = failures;
-                let retired = place.house.replace(house).map(|house| house.gone);
+                let retired = place.file.replace(file).map(|file| file.gone);
                 Changed { retired: retired.into_iter().collect(), failed }
             }
             Err(error) => {
                 tracing::error!("plugin file {} does not load: {error}", file_name(path));
                 let why: Arc<str> = error.into();
                 let mut names = Vec::new();
-                if let Some(house) = &mut place.house {
-                    house.judge_anew(spec);
-                    names = house.functions().map(|function| function.name.to_string()).collect();
+                if let Some(file) = &mut place.file {
+                    file.judge_anew(spec);
+                    names = file.functions().map(|function| function.name.to_string()).collect();
                 }
-                let retired = if names.is_empty() { place.house.take() } else { None };
+                let retired = if names.is_empty() { place.file.take() } else { None };
                 if names.is_empty() {
                     names.push(likely_name(path, Some(spec)));
                 }
                 place.failures = names.into_iter().map(|name| Failure { name, why: why.clone() }).collect();
                 Changed {
-                    retired: retired.map(|house| house.gone).into_iter().collect(),
+                    retired: retired.map(|file| file.gone).into_iter().collect(),
                     failed: vec![file_name(path)],
                 }
             }
@@ -259,11 +259,11 @@ impl Plugins {
     }
 
     /// Takes out a file that is gone, once nothing is to be done with it any more.
-    async fn remove(&self, path: &Path) -> Vec<Gone> {
+    async fn remove(&self, path: &Path) -> Vec<HostEnded> {
         let Some(turn) = self.places().get(path).map(|place| place.turn.clone()) else { return Vec::new() };
         let _turn = turn.lock().await;
         let place = self.places().remove(path);
-        place.and_then(|place| place.house).map(|house| house.gone).into_iter().collect()
+        place.and_then(|place| place.file).map(|file| file.gone).into_iter().collect()
     }
 
     /// The files with plugins whose ids files before them have.
@@ -271,7 +271,7 @@ impl Plugins {
         let places = self.places();
         let (mut taken, mut doubles) = (BTreeSet::new(), BTreeSet::new());
         for (path, place) in &*places {
-            for function in place.house.iter().flat_map(House::functions) {
+            for function in place.file.iter().flat_map(RunningFile::functions) {
                 if !taken.insert(function.name.clone()) {
                     let file = file_name(path);
                     tracing::error!(

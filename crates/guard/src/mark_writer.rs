@@ -9,9 +9,9 @@ use msp_core::{KeptAhead, Marks, RegistryError};
 use msp_protocol::{Digest, UnixSecond};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::fresh::{Fresh, STEP};
 use crate::lock::lock;
 use crate::replay::ClientId;
+use crate::replay_rules::{ReplayRules, STEP};
 
 /// What is to be made durable.
 #[derive(Debug)]
@@ -52,16 +52,16 @@ pub(crate) enum Intervention {
 
 /// Work, and whom to tell when it is done.
 #[derive(Debug)]
-pub(crate) struct Order {
+pub(crate) struct QueuedWrite {
     pub(crate) work: Work,
     pub(crate) done: oneshot::Sender<Result<(), RegistryError>>,
 }
 
 /// The one that writes.
-pub(crate) struct Keeper {
+pub(crate) struct MarkWriter {
     clock: Arc<dyn Clock>,
     store: Arc<dyn Marks>,
-    fresh: Arc<Mutex<Fresh>>,
+    rules: Arc<Mutex<ReplayRules>>,
     owed: Owed,
 }
 
@@ -76,13 +76,13 @@ struct Owed {
 
 type Done = oneshot::Sender<Result<(), RegistryError>>;
 
-impl Keeper {
-    pub(crate) fn new(clock: Arc<dyn Clock>, store: Arc<dyn Marks>, fresh: Arc<Mutex<Fresh>>) -> Self {
-        Self { clock, store, fresh, owed: Owed::default() }
+impl MarkWriter {
+    pub(crate) fn new(clock: Arc<dyn Clock>, store: Arc<dyn Marks>, rules: Arc<Mutex<ReplayRules>>) -> Self {
+        Self { clock, store, rules, owed: Owed::default() }
     }
 
     /// Works until the guard is dropped.
-    pub(crate) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Order>) {
+    pub(crate) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<QueuedWrite>) {
         let mut orders = Vec::new();
         while inbox.recv_many(&mut orders, BATCH).await > 0 {
             self.serve(orders.drain(..)).await;
@@ -91,9 +91,9 @@ impl Keeper {
 
     /// Does everything that has gathered. Marks rise first, because calls wait for them; what lowers or reads
     /// them comes last, and so counts all that was accepted before.
-    async fn serve(&mut self, orders: impl Iterator<Item = Order>) {
+    async fn serve(&mut self, orders: impl Iterator<Item = QueuedWrite>) {
         let (mut needed, mut for_mark, mut for_owed, mut rest) = (0, Vec::new(), Vec::new(), Vec::new());
-        for Order { work, done } in orders {
+        for QueuedWrite { work, done } in orders {
             match work {
                 Work::MarkAll(mark) => {
                     needed = mark.max(needed);
@@ -134,7 +134,7 @@ impl Keeper {
     }
 
     async fn raise(&self, needed: UnixSecond) -> Result<(), RegistryError> {
-        if needed <= lock(&self.fresh).mark() {
+        if needed <= lock(&self.rules).mark() {
             return Ok(());
         }
         self.set_mark(needed.max(self.clock.unix().saturating_add(STEP))).await
@@ -142,7 +142,7 @@ impl Keeper {
 
     async fn set_mark(&self, mark: UnixSecond) -> Result<(), RegistryError> {
         self.note(self.store.set_accepted_until(mark).await)?;
-        lock(&self.fresh).set_mark(mark);
+        lock(&self.rules).set_mark(mark);
         Ok(())
     }
 
@@ -153,29 +153,29 @@ impl Keeper {
             let kept = self.note(self.store.keep_ahead(self.owed.kept.clone()).await);
             if kept.is_err() {
                 // What has passed meanwhile is not worth keeping; so what is owed cannot outgrow the guard.
-                let fresh = lock(&self.fresh);
-                self.owed.kept.retain(|kept| fresh.keeps_ahead(&kept.item));
+                let rules = lock(&self.rules);
+                self.owed.kept.retain(|kept| rules.keeps_ahead(&kept.item));
             }
             kept?;
             self.owed.kept.clear();
         }
         for (client, mark) in self.owed.marks.clone() {
-            let key = lock(&self.fresh).client_to_mark(client, mark);
+            let key = lock(&self.rules).client_to_mark(client, mark);
             if let Some(key) = key {
                 self.note(self.store.raise_client_mark(key, mark).await)?;
-                lock(&self.fresh).set_client_mark(client, mark);
+                lock(&self.rules).set_client_mark(client, mark);
             }
             self.owed.marks.remove(&client);
         }
         if let Some(before) = self.owed.forget {
             // The clock may have gone back since, and something been kept for an earlier second.
-            let before = before.min(lock(&self.fresh).earliest_ahead());
+            let before = before.min(lock(&self.rules).earliest_ahead());
             self.note(self.store.forget_ahead(before).await)?;
             self.owed.forget = None;
         }
-        let failing = lock(&self.fresh).status().mark_failing;
+        let failing = lock(&self.rules).status().mark_failing;
         if probe && failing {
-            let mark = lock(&self.fresh).mark();
+            let mark = lock(&self.rules).mark();
             self.note(self.store.set_accepted_until(mark).await)?;
         }
         Ok(())
@@ -183,31 +183,31 @@ impl Keeper {
 
     async fn close(&self) -> Result<(), RegistryError> {
         let (mark, lowest) = {
-            let fresh = lock(&self.fresh);
-            (fresh.mark(), fresh.mark_to_close_with())
+            let rules = lock(&self.rules);
+            (rules.mark(), rules.mark_to_close_with())
         };
         if lowest == mark { Ok(()) } else { self.set_mark(lowest).await }
     }
 
     async fn reset(&self) -> Result<(), RegistryError> {
         let now = self.clock.unix();
-        let mark = lock(&self.fresh).lower_mark(now);
+        let mark = lock(&self.rules).lower_mark(now);
         self.set_mark(mark).await?;
-        lock(&self.fresh).lower_floor(now);
+        lock(&self.rules).lower_floor(now);
         Ok(())
     }
 
     /// No mark is raised meanwhile, since all writes are made here: what stands in the registry is known afterwards.
     async fn end_secret(&self, client: Digest, secret: Digest) -> Result<(), RegistryError> {
         if let Some(mark) = self.note(self.store.end_previous_secret(client, secret).await)? {
-            lock(&self.fresh).lower_client(&client, mark, self.clock.unix());
+            lock(&self.rules).lower_client(&client, mark, self.clock.unix());
         }
         Ok(())
     }
 
     async fn reload(&mut self) -> Result<(), RegistryError> {
         let marks = self.store.marks().await?;
-        let missing = lock(&self.fresh).load(marks);
+        let missing = lock(&self.rules).load(marks);
         for debt in missing.debts {
             self.owe(debt);
         }
@@ -217,7 +217,7 @@ impl Keeper {
 
     /// Lets the operator know, once, when writing begins or ceases to fail.
     fn note<T>(&self, result: Result<T, RegistryError>) -> Result<T, RegistryError> {
-        let news = lock(&self.fresh).set_failing(result.is_err());
+        let news = lock(&self.rules).set_failing(result.is_err());
         match &result {
             Err(error) if news => {
                 tracing::error!("requests are refused until the registry can be written again: {error}");

@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::file::PluginFile;
-use super::host::{Hosting, Order, Told, next_frame, start};
+use super::host::{Hosting, LoadCommand, PluginReport, next_frame, start};
 use super::serving::{Call, Message, Sent};
 use crate::python::attending::{Calls as _, Cause, after, attend};
 use crate::python::frame::CONTROL;
@@ -24,11 +24,11 @@ const FAREWELL: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The way to the host of a file. When the last clone is gone and all calls are answered, its plugins are terminated.
-pub(super) type Line = UnboundedSender<Message>;
+pub(super) type HostSender = UnboundedSender<Message>;
 /// Tells when the host has ended.
-pub(super) type Gone = oneshot::Receiver<()>;
+pub(super) type HostEnded = oneshot::Receiver<()>;
 
-/// Tells all keepers at once that the server stops.
+/// Tells all supervisors at once that the server stops.
 #[derive(Debug, Default)]
 pub(crate) struct Stopping(watch::Sender<bool>);
 
@@ -45,7 +45,7 @@ impl Stopping {
 }
 
 /// What is needed to start the host again as it was.
-pub(super) struct Keeper {
+pub(super) struct Supervisor {
     hosting: Arc<Hosting>,
     spec: PluginsSpec,
     file: PluginFile,
@@ -58,25 +58,25 @@ pub(super) fn keep(
     hosting: &Arc<Hosting>,
     spec: &PluginsSpec,
     file: PluginFile,
-    told: &[Told],
+    told: &[PluginReport],
     first: Worker,
-) -> (Line, Gone) {
+) -> (HostSender, HostEnded) {
     let (line, calls) = mpsc::unbounded_channel();
     let (ended, gone) = oneshot::channel();
-    let keeper = Keeper { hosting: hosting.clone(), spec: spec.clone(), file, plugins: names(told) };
+    let supervisor = Supervisor { hosting: hosting.clone(), spec: spec.clone(), file, plugins: names(told) };
     let stop = hosting.stopping.watch();
     hosting.tasks.spawn(async move {
-        keeper.run(first, calls, stop).await;
+        supervisor.run(first, calls, stop).await;
         let _nobody_waits = ended.send(());
     });
     (line, gone)
 }
 
-fn names(told: &[Told]) -> Vec<(String, String)> {
+fn names(told: &[PluginReport]) -> Vec<(String, String)> {
     told.iter().map(|plugin| (plugin.class.clone(), plugin.id.clone())).collect()
 }
 
-impl Keeper {
+impl Supervisor {
     async fn run(
         &self,
         first: Worker,
@@ -130,7 +130,7 @@ impl Keeper {
     /// Starts the same source again; a file that has changed meanwhile is for a reload to take up.
     async fn start_again(&self, failures: u32) -> Result<Worker, String> {
         sleep(pause(failures)).await;
-        let order = Order::new(&self.file, &self.spec);
+        let order = LoadCommand::new(&self.file, &self.spec);
         let (host, report) = start(&self.hosting, &self.file, &order, &self.spec.folder).await?;
         if names(&report.plugins) == self.plugins {
             return Ok(host);

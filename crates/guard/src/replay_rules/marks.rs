@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use msp_core::{Item, KeptAhead, StoredMarks};
 use msp_protocol::{Digest, UnixSecond};
 
-use super::{Client, Fresh, STEP};
-use crate::keeper::{Debt, Work};
+use super::{Client, ReplayRules, STEP};
+use crate::mark_writer::{Debt, Work};
 use crate::replay::ClientId;
 
 /// What is known here and not in the registry.
@@ -18,7 +18,7 @@ pub(crate) struct Missing {
     pub(crate) debts: Vec<Debt>,
 }
 
-impl Fresh {
+impl ReplayRules {
     /// Takes what the registry holds, at a start and after a restore, and returns what the registry lacks of
     /// what is known here. Floors only rise; marks become what they really are.
     pub(crate) fn load(&mut self, marks: StoredMarks) -> Missing {
