@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use msp_protocol::{ErrorCode, FunctionName};
+use tracing::Instrument as _;
 
 use crate::access_line::AccessLine;
 use crate::body::{Input, Output};
@@ -191,7 +192,10 @@ impl Calls {
         replies: &dyn Replies,
     ) -> Result<Output, CallRefusal> {
         let line = AccessLine::begin(&*self.clock, caller, function);
-        let refusal = match self.run(caller, function, input, replies).await {
+        // What is logged meanwhile, by the runner too, belongs to this request. Costs nothing unless somebody listens.
+        let (req, door) = (caller.request, caller.door.as_str());
+        let span = tracing::debug_span!("call", %req, door, function = function.as_str());
+        let refusal = match self.run(caller, function, input, replies).instrument(span).await {
             Ok(output) => {
                 line.end("ok");
                 return Ok(output);

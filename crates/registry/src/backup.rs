@@ -14,8 +14,9 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection as _, Row as _, Transac
 
 use crate::changes::{Touched, event};
 use crate::error::failed;
-use crate::open::{SqlRegistry, connection_url, schema_version};
+use crate::open::SqlRegistry;
 use crate::rows;
+use crate::sqlite::{connection_url, newest_schema, schema_version};
 
 impl SqlRegistry {
     /// Writes a whole copy into an open file; the server may run.
@@ -213,7 +214,7 @@ async fn check(from: &Path, name: &str) -> Result<(), RegistryError> {
     let place = name.to_owned();
     let url = connection_url(from).replace("?mode=rw", "?mode=ro");
     let mut connection = AnyConnection::connect(&url).await.map_err(|error| failed(&place, &error))?;
-    let known = crate::open::newest_schema();
+    let known = newest_schema();
     let found = schema_version(&mut connection, &place).await?;
     if found > known {
         return Err(RegistryError::Newer { place, found, known });

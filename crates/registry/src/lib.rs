@@ -15,6 +15,7 @@ mod open;
 mod reading;
 mod removal;
 mod rows;
+mod sqlite;
 
 pub use import::{ImportReport, Loose};
 pub use open::{ServerLock, SqlRegistry};

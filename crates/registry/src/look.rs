@@ -7,7 +7,7 @@ use msp_core::{RegistryError, registry_file};
 use sqlx::{AnyConnection, Connection as _, Row as _};
 
 use crate::error::failed;
-use crate::open::{newest_schema, read_only_url, schema_version};
+use crate::sqlite::{newest_schema, read_only_url, schema_version};
 
 /// How many clients a start would find in the registry; none when there is no registry yet.
 ///

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use msp_core::RunError;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 /// Tasks on the runtime the runners were started on, whoever asks for them.
 ///
@@ -22,11 +23,11 @@ impl Tasks {
         Self { runtime: Handle::current(), running: Mutex::new(Some(JoinSet::new())) }
     }
 
-    /// Starts a task, unless all has been stopped: then the work is dropped.
+    /// Starts a task, unless all has been stopped: then the work is dropped. What it logs belongs to whoever asked for it.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         if let Some(running) = self.lock().as_mut() {
             while running.try_join_next().is_some() {}
-            running.spawn_on(work, &self.runtime);
+            running.spawn_on(work.in_current_span(), &self.runtime);
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use chrono::{DateTime, Local};
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
+use tracing::span::Attributes;
 use tracing::{Event, Level};
 
 /// The field that makes an error CRITICAL: it stops the server.
@@ -37,6 +38,15 @@ impl Line {
         line.fields.retain(|(name, _)| *name != CRITICAL);
         line.level = if critical { "CRITICAL" } else { name(*metadata.level()) };
         line
+    }
+
+    /// Names the request that it was logged for, unless it does so itself.
+    pub(super) fn belongs_to(&mut self, request: Option<&Request>) {
+        if let Some(Request(Some(request))) = request
+            && !self.fields.iter().any(|(name, _)| *name == REQUEST)
+        {
+            self.fields.push((REQUEST, request.as_str().into()));
+        }
     }
 
     /// What the log says of itself.
@@ -82,6 +92,30 @@ impl Line {
         match (field.name(), value) {
             ("message", Value::String(text)) => self.message = text,
             (name, value) => self.fields.push((name, value)),
+        }
+    }
+}
+
+/// The request that a span is of.
+#[derive(Debug, Default)]
+pub(super) struct Request(Option<String>);
+
+/// The field that names a request.
+const REQUEST: &str = "req";
+
+impl Request {
+    /// What the span says of itself.
+    pub(super) fn of(attributes: &Attributes<'_>) -> Self {
+        let mut request = Self::default();
+        attributes.record(&mut request);
+        request
+    }
+}
+
+impl Visit for Request {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == REQUEST {
+            self.0 = Some(format!("{value:?}"));
         }
     }
 }

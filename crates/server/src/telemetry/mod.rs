@@ -16,12 +16,14 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use msp_core::ACCESS_LOG;
 use msp_core::clock::Clock;
 use msp_settings::{LogLevel, LogSettings};
+use tracing::span::{Attributes, Id};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 use file::LogFile;
-use line::Line;
+use line::{Line, Request};
 use quick::Waiting;
 
 /// The libraries that are heard when they warn: of the registry, and of a listener that has no descriptors left. What the
@@ -141,7 +143,7 @@ const fn level(level: LogLevel) -> Level {
     }
 }
 
-impl<S: Subscriber> Layer<S> for Log {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Log {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
         let target = metadata.target();
         if target == ACCESS_LOG {
@@ -154,7 +156,13 @@ impl<S: Subscriber> Layer<S> for Log {
             && *metadata.level() <= self.level.min(Level::WARN)
     }
 
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if let Some(span) = context.span(id) {
+            span.extensions_mut().insert(Request::of(attributes));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let now = self.sinks.clock.now();
         if event.metadata().target() == ACCESS_LOG {
             if lock(&self.sinks.waiting).add(event, now) {
@@ -162,7 +170,10 @@ impl<S: Subscriber> Layer<S> for Log {
             }
             return;
         }
-        let line = Line::of(event, now);
+        let mut line = Line::of(event, now);
+        if let Some(scope) = context.event_scope(event) {
+            scope.for_each(|span| line.belongs_to(span.extensions().get::<Request>()));
+        }
         self.sinks.write(&line.shown(self.sinks.json));
     }
 }

@@ -115,6 +115,23 @@ fn libraries_are_heard_only_when_they_warn_and_no_stranger_makes_them() {
 }
 
 #[test]
+fn at_debug_a_line_inside_a_call_names_its_request() {
+    let inside = || {
+        let call = tracing::debug_span!("call", req = %"00ff", door = "sealed", function = "f");
+        call.in_scope(|| {
+            tracing::info!(target: "function", "f: printed");
+            tracing::warn!(req = %"0001", "names another itself");
+        });
+        tracing::info!("outside");
+    };
+    let text = logged(|settings| settings.level = LogLevel::Debug, inside);
+    let ends: Vec<_> = text.lines().map(|line| line.rsplit(": ").next().unwrap()).collect();
+    assert_eq!(ends, ["printed req=00ff", "names another itself req=0001", "outside"]);
+    let text = logged(|settings| settings.level = LogLevel::Info, inside);
+    assert!(text.contains("f: printed\n"), "{text}");
+}
+
+#[test]
 fn a_folder_that_goes_away_loses_lines_but_nothing_else_and_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(NOW));
