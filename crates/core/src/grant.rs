@@ -102,7 +102,8 @@ impl Grants {
     }
 
     /// True when these grants cover the function.
-    pub(crate) fn cover(&self, function: &Function) -> bool {
+    #[must_use]
+    pub fn cover(&self, function: &Function) -> bool {
         match self {
             Self::Standard => {
                 function.origin == Origin::Modules

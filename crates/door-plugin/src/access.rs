@@ -39,11 +39,7 @@ pub(crate) fn caller(
     function: &Function,
 ) -> (Arc<Caller>, Key) {
     let headers = incoming.request.headers();
-    let own = match function.route {
-        Some(Route::Own(own)) => Some(own),
-        _ => None,
-    };
-    let (caller, key) = identify(incoming, asked.key(headers), own);
+    let (caller, key) = identify(incoming, asked.key(headers), Some(function));
     let is_open = function.route == Some(Route::Open);
     asked.strip_keys(headers, |digest| !is_open || incoming.is_ours(digest));
     (caller, key)
@@ -76,31 +72,42 @@ pub(crate) async fn manager(
     Ok(caller.identity.label().map(Into::into))
 }
 
-/// Who the key proves somebody to be, where a plugin may have a key of its own.
+/// Who the key proves somebody to be who asks for this function, or to manage plugins.
 fn identify(
     incoming: &Incoming<'_>,
     presented: Option<PresentedKey>,
-    own: Option<Digest>,
+    function: Option<&Function>,
 ) -> (Arc<Caller>, Key) {
     let mut key = Key { presented, unusable: None };
-    let Some(PresentedKey { digest, .. }) = presented else {
-        return (incoming.caller(Identity::Anybody, Grants::nothing()), key);
+    let nobody = || incoming.caller(Identity::Anybody, Grants::nothing());
+    let Some(PresentedKey { digest, .. }) = presented else { return (nobody(), key) };
+    let route = function.map_or(Some(Route::Key), |function| function.route);
+    let is_doors = incoming.rules.key == Some(digest);
+    // A text may be several keys at once: the one that the route asks for goes first.
+    let asked_for = match route {
+        Some(Route::Key) if is_doors => Some(Identity::DoorKey(digest)),
+        Some(Route::Own(own)) if own == digest => Some(Identity::PluginKey(digest)),
+        _ => None,
     };
+    if let Some(identity) = asked_for {
+        return (incoming.caller(identity, Grants::nothing()), key);
+    }
     let now = incoming.door.clock.unix();
     match presented.and_then(|presented| incoming.door.api_keys.find(presented, now)) {
-        Some(Ok(record)) => {
+        // Who needs no key is nobody, whatever key came along.
+        Some(Ok(record))
+            if route != Some(Route::Open) || function.is_some_and(|it| record.grants.cover(it)) =>
+        {
             let identity = Identity::ApiKey { digest, name: record.name.clone() };
             return (incoming.caller(identity, record.grants.clone()), key);
         }
         Some(Err(unusable)) => key.unusable = Some(unusable),
-        None => {}
+        Some(Ok(_)) | None => {}
     }
-    let identity = match digest {
-        digest if incoming.rules.key == Some(digest) => Identity::DoorKey(digest),
-        digest if own == Some(digest) => Identity::PluginKey(digest),
-        _ => Identity::Anybody,
-    };
-    (incoming.caller(identity, Grants::nothing()), key)
+    if is_doors && route != Some(Route::Open) {
+        return (incoming.caller(Identity::DoorKey(digest), Grants::nothing()), key);
+    }
+    (nobody(), key)
 }
 
 impl Incoming<'_> {

@@ -187,7 +187,8 @@ async fn run(
     let replies = Rest { longest, function: &name, identity, key: &key };
     let input = Input { args, request: Some(request.into()) };
     match incoming.door.calls.call(&caller, &name, input, &replies).await {
-        Ok(output) => answer::send(output, &incoming.door.budget, incoming.under_way.take()),
+        Ok(output) => answer::send(output, &incoming.door.budget, incoming.under_way.take())
+            .map_err(|refusal| incoming.refuse(identity, Reason::NotSent, refusal)),
         Err(refusal) => {
             if refusal == CallRefusal::Denied(Denied::Forbidden) {
                 incoming.note_unknown_key(&key.reason(identity, &name)).await;

@@ -27,6 +27,9 @@ pub(crate) enum Reason {
     /// A named api key that may not be used like this.
     #[error("{0}")]
     KeyUnusable(UnusableKey),
+    /// An answer that the connection cannot carry.
+    #[error("its answer cannot be sent, or too many are being sent piece by piece")]
+    NotSent,
     /// A web page that may not ask.
     #[error("the Origin {0} is neither in [cors] origin_url nor in acl")]
     OriginRefused(String),

@@ -165,16 +165,13 @@ impl Incoming {
 async fn receive(request: HttpRequest, payload: Payload, door: Data<Sealed>) -> HttpResponse {
     let _under_way = UnderWay::begin(&request);
     let settings = door.settings.load_full();
-    let incoming = Incoming {
-        id: door.ids.next(),
-        peer: Peer::of(&request, &settings.proxy),
-        settings,
-        since: Cell::new(Duration::ZERO),
-    };
-    let Peer { address, scheme, host, port, prefix, .. } = &incoming.peer;
-    tracing::debug!(req = %incoming.id, %address, ?scheme, ?host, ?port, ?prefix, "request");
-    let body = read_body(&request, payload, &incoming.settings.limits).await;
-    incoming.since.set(door.clock.monotonic());
+    let (id, peer) = (door.ids.next(), Peer::of(&request, &settings.proxy));
+    let Peer { address, scheme, host, port, prefix, .. } = &peer;
+    tracing::debug!(req = %id, %address, ?scheme, ?host, ?port, ?prefix, "request");
+    let body = read_body(&request, payload, &settings.limits).await;
+    // The call begins when its request is complete: what was changed while the body came counts.
+    let (settings, since) = (door.settings.load_full(), Cell::new(door.clock.monotonic()));
+    let incoming = Incoming { id, peer, settings, since };
     let decoded = match body {
         Ok(body) => Ok(decode(&door, &incoming, &body).await),
         Err(reason) => Err(reason),

@@ -168,8 +168,12 @@ const WITH_RULES: [&str; 10] = [
 const STEPS: &[&str] = &[
     "CREATE TEMP TABLE present AS SELECT digest, secret, previous, previous_until, expires, disabled \
      FROM main.principals",
-    "CREATE TEMP TABLE present_keys AS SELECT digest, expires FROM main.unlinked_keys",
+    "CREATE TEMP TABLE limits AS SELECT digest, expires FROM main.principals UNION ALL \
+     SELECT digest, expires FROM main.unlinked_keys",
     "INSERT INTO main.tombstones (digest) SELECT digest FROM backup.tombstones WHERE TRUE ON CONFLICT DO NOTHING",
+    // Who was disabled stays out where nothing could say that it is.
+    "INSERT INTO main.tombstones (digest) SELECT digest FROM temp.present \
+     WHERE disabled <> 0 AND digest IN (SELECT digest FROM backup.unlinked_keys) ON CONFLICT DO NOTHING",
     "UPDATE temp.present SET secret = NULL WHERE secret IN (SELECT digest FROM main.tombstones) \
      OR secret = (SELECT previous FROM backup.principals AS old WHERE old.digest = present.digest)",
     "INSERT INTO main.tombstones (digest) SELECT old.secret FROM backup.principals AS old \
@@ -185,16 +189,16 @@ const STEPS: &[&str] = &[
     "DELETE FROM main.principals WHERE secret IN (SELECT digest FROM main.tombstones)",
     "UPDATE main.principals SET previous = NULL, previous_until = NULL \
      WHERE previous IN (SELECT digest FROM main.tombstones)",
-    "UPDATE main.principals SET expires = (SELECT MIN(present.expires, COALESCE(principals.expires, present.expires)) \
-     FROM temp.present AS present WHERE present.digest = principals.digest) \
-     WHERE digest IN (SELECT digest FROM temp.present WHERE expires IS NOT NULL)",
+    "UPDATE main.principals SET expires = (SELECT MIN(known.expires, COALESCE(principals.expires, known.expires)) \
+     FROM temp.limits AS known WHERE known.digest = principals.digest) \
+     WHERE digest IN (SELECT digest FROM temp.limits WHERE expires IS NOT NULL)",
     "UPDATE main.principals SET disabled = 1 \
      WHERE digest IN (SELECT digest FROM temp.present WHERE disabled <> 0)",
     "INSERT INTO main.unlinked_keys SELECT * FROM backup.unlinked_keys \
      WHERE digest NOT IN (SELECT digest FROM main.tombstones)",
-    "UPDATE main.unlinked_keys SET expires = (SELECT MIN(present.expires, COALESCE(unlinked_keys.expires, present.expires)) \
-     FROM temp.present_keys AS present WHERE present.digest = unlinked_keys.digest) \
-     WHERE digest IN (SELECT digest FROM temp.present_keys WHERE expires IS NOT NULL)",
+    "UPDATE main.unlinked_keys SET expires = (SELECT MIN(known.expires, COALESCE(unlinked_keys.expires, known.expires)) \
+     FROM temp.limits AS known WHERE known.digest = unlinked_keys.digest) \
+     WHERE digest IN (SELECT digest FROM temp.limits WHERE expires IS NOT NULL)",
     "INSERT INTO main.grants SELECT * FROM backup.grants WHERE digest IN \
      (SELECT digest FROM main.principals UNION SELECT digest FROM main.unlinked_keys)",
     "INSERT INTO main.marks (key_digest, mark) SELECT key_digest, mark FROM backup.marks WHERE TRUE \
@@ -202,7 +206,11 @@ const STEPS: &[&str] = &[
     "INSERT INTO main.ahead (item, key_digest, ts) SELECT item, key_digest, ts FROM backup.ahead WHERE TRUE \
      ON CONFLICT DO NOTHING",
     "DROP TABLE temp.present",
-    "DROP TABLE temp.present_keys",
+    "DROP TABLE temp.limits",
+    // Here too, and not only with the line of the audit: without it a server would not read again what was restored.
+    "UPDATE main.meta SET value = value + 1 WHERE name = 'generation'",
+    "DELETE FROM main.changes",
+    "UPDATE main.meta SET value = (SELECT value FROM main.meta WHERE name = 'generation') WHERE name = 'changes_from'",
 ];
 
 /// After [`STEPS`]: what was revoked stays out of what has no rules of its own, too.

@@ -26,12 +26,12 @@ impl SqlRegistry {
     /// # Errors
     /// [`RegistryError::AlreadyRegistered`], [`RegistryError::Tombstone`], or that it cannot be written.
     pub async fn add_client(&self, new: &NewClient, actor: &str) -> Result<(), RegistryError> {
-        let mut change = self.change().await?;
+        let (mut change, mut revived) = (self.change().await?, false);
         let key = new.key.digest();
         for (digest, what) in [(key, "the key"), (new.secret, "the secret")] {
             self.refuse_known(&mut change, &digest, what).await?;
             if new.revive {
-                self.lift_tombstone(&mut change, &digest).await?;
+                revived |= self.lift_tombstone(&mut change, &digest).await?;
             } else if self.is_tombstone(&mut change, &digest).await? {
                 return Err(RegistryError::Tombstone(what));
             }
@@ -45,7 +45,12 @@ impl SqlRegistry {
         self.insert_client(&mut change, new).await?;
         let subject = new.name.as_ref().map_or_else(|| new.key.fingerprint(), ToString::to_string);
         let action = if new.name.is_some() { "client.add" } else { "client.append" };
-        let touched = if new.name.is_some() { Touched::Principal(key) } else { Touched::Unlinked };
+        let touched = match &new.name {
+            Some(_) => Touched::Principal(key),
+            // A server may know its key as what it was before, and would not look what it is now.
+            None if revived => Touched::Everything,
+            None => Touched::Unlinked,
+        };
         self.commit(change, touched, event(actor, action, subject, describe(&new.grants))).await?;
         if new.name.is_none() {
             self.empty_log().await;

@@ -46,15 +46,15 @@ impl SqlRegistry {
         if keys.is_empty() && secrets.is_empty() {
             return Ok(report);
         }
-        let mut change = self.change().await?;
+        let (mut change, mut revived) = (self.change().await?, false);
         for key in keys {
-            if self.is_new(&mut change, &key.digest(), revive).await? {
+            if self.is_new(&mut change, &key.digest(), revive, &mut revived).await? {
                 self.insert_imported_key(&mut change, key).await?;
                 report.keys_added += 1;
             }
         }
         for secret in secrets {
-            if self.is_new(&mut change, &secret, revive).await? {
+            if self.is_new(&mut change, &secret, revive, &mut revived).await? {
                 self.insert_secret(&mut change, &secret).await?;
                 report.secrets_added += 1;
             }
@@ -62,7 +62,8 @@ impl SqlRegistry {
         if report.keys_added + report.secrets_added > 0 {
             let detail = format!("{} keys, {} secrets", report.keys_added, report.secrets_added);
             let event = event("import", "client.import", "the original's files", detail);
-            self.commit(change, Touched::Unlinked, event).await?;
+            let touched = if revived { Touched::Everything } else { Touched::Unlinked };
+            self.commit(change, touched, event).await?;
             self.empty_log().await;
         }
         Ok(report)
@@ -73,6 +74,7 @@ impl SqlRegistry {
         change: &mut Change<'_>,
         digest: &Digest,
         revive: bool,
+        revived: &mut bool,
     ) -> Result<bool, RegistryError> {
         let known = "SELECT (SELECT COUNT(*) FROM principals WHERE digest = $1 OR secret = $1 OR previous = $1) \
                      + (SELECT COUNT(*) FROM unlinked_keys WHERE digest = $1) \
@@ -81,7 +83,7 @@ impl SqlRegistry {
             return Ok(false);
         }
         if revive {
-            self.lift_tombstone(change, digest).await?;
+            *revived |= self.lift_tombstone(change, digest).await?;
             return Ok(true);
         }
         Ok(!self.is_tombstone(change, digest).await?)

@@ -159,11 +159,12 @@ impl SqlRegistry {
         Ok(self.count(change, "SELECT COUNT(*) FROM tombstones WHERE digest = $1", digest).await? > 0)
     }
 
+    /// Lets a digest come back; true when it was buried.
     pub(crate) async fn lift_tombstone(
         &self,
         change: &mut Change<'_>,
         digest: &Digest,
-    ) -> Result<(), RegistryError> {
-        self.run(change, "DELETE FROM tombstones WHERE digest = $1", digest).await.map(drop)
+    ) -> Result<bool, RegistryError> {
+        Ok(self.run(change, "DELETE FROM tombstones WHERE digest = $1", digest).await? > 0)
     }
 }

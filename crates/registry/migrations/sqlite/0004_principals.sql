@@ -40,7 +40,11 @@ CREATE TABLE unlinked_keys (
 ) WITHOUT ROWID;
 
 INSERT INTO unlinked_keys (digest, public_key, standard, expires, last_used)
-SELECT key_digest, public_key, standard, expires, last_used FROM clients WHERE name IS NULL;
+SELECT key_digest, public_key, standard, expires, last_used FROM clients WHERE name IS NULL AND disabled = 0;
+
+-- A restore could leave an unlinked key disabled, which nothing here could say.
+INSERT INTO tombstones (digest)
+SELECT key_digest FROM clients WHERE name IS NULL AND disabled <> 0 ON CONFLICT DO NOTHING;
 
 -- Secrets of unlinked clients: no times, no order, no key.
 ALTER TABLE secrets RENAME TO unlinked_secrets;
@@ -53,7 +57,9 @@ CREATE TABLE grants (
     writes  BIGINT NOT NULL,
     PRIMARY KEY (digest, pattern)
 ) WITHOUT ROWID;
-INSERT INTO grants (digest, pattern, writes) SELECT key_digest, pattern, writes FROM client_grants;
+INSERT INTO grants (digest, pattern, writes)
+SELECT key_digest, pattern, writes FROM client_grants
+WHERE key_digest IN (SELECT digest FROM principals UNION SELECT digest FROM unlinked_keys);
 INSERT INTO grants (digest, pattern, writes) SELECT digest, pattern, writes FROM api_key_grants;
 
 DROP TABLE client_grants;

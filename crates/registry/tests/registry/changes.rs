@@ -123,3 +123,27 @@ async fn who_is_far_behind_or_ahead_reads_everything() {
     assert!(everything(since).await);
     assert_eq!(digests(&fixture.changed(since + 1).await), [last.key.digest()]);
 }
+
+#[tokio::test]
+async fn who_comes_back_is_read_anew_whatever_it_was_before() {
+    let fixture = Fixture::new().await;
+    let registry = &fixture.registry;
+    let (unlinked, linked) = (new_client(None), new_client(Some("laptop")));
+    for new in [&unlinked, &linked] {
+        registry.add_client(new, "test").await.unwrap();
+    }
+    let since = registry.generation().await.unwrap();
+    for key in [unlinked.key, linked.key] {
+        registry.revoke(&Selector::Key(key), "test").await.unwrap();
+    }
+    // Both digests are known to the server, and neither is what it knows.
+    for (mut again, expires) in [(unlinked, Some(7)), (linked, None)] {
+        (again.name, again.expires, again.revive) = (None, expires, true);
+        again.secret = Digest::of(again.key.as_bytes());
+        registry.add_client(&again, "test").await.unwrap();
+    }
+    let told = registry.changes(since, &|_| true).await.unwrap();
+    let Changes::Everything(snapshot) = told else { panic!("{told:?}") };
+    assert_eq!(snapshot.clients.len(), 2);
+    assert_eq!(snapshot.clients.iter().filter(|client| client.expires == Some(7)).count(), 1);
+}

@@ -210,3 +210,37 @@ async fn a_restore_forgets_no_table_of_a_later_version() {
     assert_eq!(rows.unwrap(), [("a".to_owned(), 1)]);
     raw.close().await;
 }
+
+#[tokio::test]
+async fn a_restore_forgives_nobody_who_was_linked_or_unlinked_meanwhile() {
+    let fixture = Fixture::new().await;
+    let registry = &fixture.registry;
+    let (disabled, expiring, other) = (new_client(None), new_client(None), new_client(Some("other")));
+    for new in [&disabled, &expiring, &other] {
+        registry.add_client(new, "test").await.unwrap();
+    }
+    fixture.back_up("copy.db").await;
+    for new in [&disabled, &expiring, &other] {
+        registry.revoke(&Selector::Key(new.key), "test").await.unwrap();
+    }
+    let back = |new: &msp_core::NewClient, name: Option<&str>| {
+        let name = name.map(|name| name.parse().unwrap());
+        msp_core::NewClient { name, secret: Digest::of(new.key.as_bytes()), revive: true, ..new.clone() }
+    };
+    registry.add_client(&back(&disabled, Some("disabled")), "test").await.unwrap();
+    registry.set_disabled(&"disabled".parse().unwrap(), true, "test").await.unwrap();
+    let expires = Some(NOW + 9);
+    registry
+        .add_client(&msp_core::NewClient { expires, ..back(&expiring, Some("expiring")) }, "test")
+        .await
+        .unwrap();
+    registry.add_client(&msp_core::NewClient { expires, ..back(&other, None) }, "test").await.unwrap();
+    let since = registry.generation().await.unwrap();
+    fixture.take_back().await;
+    let clients = registry.clients().await.unwrap();
+    assert!(!clients.iter().any(|client| client.key == disabled.key), "{clients:?}");
+    let expiries: Vec<_> = clients.iter().map(|client| client.expires).collect();
+    assert_eq!(expiries, [expires], "the linked one's secret was revoked, and it with that");
+    let told = registry.changes(since, &|_| true).await.unwrap();
+    assert!(matches!(told, msp_core::Changes::Everything(_)), "{told:?}");
+}

@@ -84,3 +84,26 @@ async fn what_was_revoked_under_schema_3_stays_revoked_and_changes_go_on() {
     registry.add_client(&new_client(None), "test").await.unwrap();
     assert_eq!((registry.clients().await.unwrap().len(), registry.api_keys().await.unwrap().len()), (6, 1));
 }
+
+#[tokio::test]
+async fn an_unlinked_key_that_a_restore_had_disabled_does_not_come_back_by_the_migration() {
+    let fixture = Fixture::new().await;
+    fixture.registry.close().await;
+    std::fs::write(fixture.path("registry.db"), include_bytes!("kept/schema-3.db")).unwrap();
+    let url = format!("sqlite://{}", fixture.path("registry.db").display());
+    let raw = sqlx::AnyPool::connect(&url).await.unwrap();
+    let one = "UPDATE clients SET disabled = 1 WHERE key_digest = (SELECT key_digest FROM clients WHERE name IS NULL \
+               AND standard = 0)";
+    assert_eq!(sqlx::query(one).execute(&raw).await.unwrap().rows_affected(), 1);
+    raw.close().await;
+    let registry = SqlRegistry::open(&fixture.url(), fixture.clock.clone()).await.unwrap();
+    let unlinked =
+        registry.clients().await.unwrap().into_iter().filter(|client| client.link == Link::Unlinked);
+    assert_eq!(unlinked.map(|client| client.grants).collect::<Vec<_>>(), [Grants::Standard]);
+    let raw = sqlx::AnyPool::connect(&url).await.unwrap();
+    let buried =
+        sqlx::query_as::<_, (Vec<u8>,)>("SELECT digest FROM tombstones").fetch_all(&raw).await.unwrap();
+    assert_eq!(buried.len(), 3);
+    let left = sqlx::query_as::<_, (String,)>("SELECT pattern FROM grants").fetch_all(&raw).await.unwrap();
+    assert!(!left.contains(&("time*".to_owned(),)), "{left:?}");
+}

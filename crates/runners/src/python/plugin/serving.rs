@@ -41,12 +41,20 @@ impl Call {
     }
 }
 
+/// A call that was told to end.
+struct Cancelled {
+    /// When its host has hung.
+    until: Instant,
+    /// Of a caller who has gone: its slot stays taken, so that going and coming again starts no more than staying does.
+    _slot: Option<Job>,
+}
+
 /// The calls a host has. All have the same limits, so that the first one sent is the first one due.
 #[derive(Default)]
 pub(super) struct Sent {
     pending: BTreeMap<u64, (Call, Instant)>,
-    /// Calls that took too long and were told to end, and until when they must have.
-    cancelled: BTreeMap<u64, Instant>,
+    /// Calls that were told to end, and until when they must have.
+    cancelled: BTreeMap<u64, Cancelled>,
     /// When the host was heard of last, or got work after it had none.
     heard: Option<Instant>,
     outbox: Outbox,
@@ -92,17 +100,17 @@ impl Sent {
         let now = after(Duration::ZERO);
         let left = self.pending.iter().filter(|(_, (call, _))| call.answer.is_closed());
         for number in left.map(|(number, _)| *number).collect::<Vec<_>>() {
-            self.pending.remove(&number);
-            self.cancel(number, now);
+            let job = self.pending.remove(&number).map(|(call, _)| call.job);
+            self.cancel(number, now, job);
         }
     }
 
     /// Has the host end a call, if it has it.
-    fn cancel(&mut self, number: u64, now: Instant) {
+    fn cancel(&mut self, number: u64, now: Instant, slot: Option<Job>) {
         if number <= self.posted {
             let cancel = format!(r#"{{"cancel":{number}}}"#);
             self.outbox.append(CONTROL, cancel.as_bytes(), &Arc::default());
-            self.cancelled.insert(number, now + GRACE);
+            self.cancelled.insert(number, Cancelled { until: now + GRACE, _slot: slot });
         }
     }
 
@@ -153,7 +161,7 @@ impl Calls for Sent {
 
     fn next_deadline(&self) -> Option<Instant> {
         let call = self.pending.first_key_value().map(|(_, (_, deadline))| *deadline);
-        let cancelled = self.cancelled.first_key_value().map(|(_, deadline)| *deadline);
+        let cancelled = self.cancelled.first_key_value().map(|(_, cancelled)| cancelled.until);
         call.into_iter().chain(cancelled).min()
     }
 
@@ -161,14 +169,14 @@ impl Calls for Sent {
         while let Some(entry) = self.pending.first_entry().filter(|entry| entry.get().1 <= now) {
             let (number, (call, _)) = entry.remove_entry();
             call.finish(Err(RunError::Timeout));
-            self.cancel(number, now);
+            self.cancel(number, now, None);
         }
         // A handler that is not asynchronous holds up the others; that is no reason to end the host while it answers.
         let silent = self.heard.is_some_and(|heard| now >= heard + self.limit);
-        let overdue = self.cancelled.first_key_value().filter(|(_, deadline)| **deadline <= now);
+        let overdue = self.cancelled.first_key_value().filter(|(_, cancelled)| cancelled.until <= now);
         match overdue.map(|(number, _)| *number) {
             Some(number) if silent => return Err(Cause::Overdue(number)),
-            Some(_) => self.cancelled.values_mut().for_each(|deadline| *deadline = now + GRACE),
+            Some(_) => self.cancelled.values_mut().for_each(|cancelled| cancelled.until = now + GRACE),
             None => {}
         }
         match self.cancelled.last_key_value() {

@@ -153,7 +153,9 @@ fn calls_that_nobody_waits_for_are_cancelled_where_the_host_has_them_and_else_fo
     let _inside = runtime.enter();
     let (mut sent, limit) = (Sent::default(), Duration::from_secs(30));
     let (kept, mut waits) = call(0, limit);
-    let (posted, leaves) = call(LARGEST, limit);
+    let (mut posted, leaves) = call(LARGEST, limit);
+    let slots = Arc::new(tokio::sync::Semaphore::new(1));
+    posted.job.slot = slots.clone().try_acquire_owned().unwrap();
     let (behind, leaves_too) = call(0, limit);
     [kept, posted, behind].into_iter().for_each(|call| sent.push(Message::Call(call.into())));
     assert_eq!(sent.posted, 2, "the third waits behind the large one");
@@ -162,7 +164,9 @@ fn calls_that_nobody_waits_for_are_cancelled_where_the_host_has_them_and_else_fo
     assert_eq!(sent.pending.keys().collect::<Vec<_>>(), [&1]);
     assert_eq!(sent.cancelled.keys().collect::<Vec<_>>(), [&2]);
     assert!(waits.try_recv().is_err(), "it goes on");
+    assert_eq!(slots.available_permits(), 0, "the host may not have ended it yet");
     sent.take_answer(2, b"O".to_vec()).unwrap();
+    assert_eq!(slots.available_permits(), 1);
     sent.take_answer(1, b"J1".to_vec()).unwrap();
     assert_eq!(waits.try_recv().unwrap().unwrap().body, b"1");
     assert!(sent.is_empty());
