@@ -79,10 +79,11 @@ fn identify(
     function: Option<&Function>,
 ) -> (Arc<Caller>, Key) {
     let mut key = Key { presented, unusable: None };
-    let nobody = || incoming.caller(Identity::Anybody, Grants::nothing());
-    let Some(PresentedKey { digest, .. }) = presented else { return (nobody(), key) };
+    let holder = |identity, grants| incoming.caller(identity, grants);
+    let Some(presented) = presented else { return (holder(Identity::Anybody, Grants::nothing()), key) };
+    let digest = presented.digest;
     let route = function.map_or(Some(Route::Key), |function| function.route);
-    let is_doors = incoming.rules.key == Some(digest);
+    let (is_open, is_doors) = (route == Some(Route::Open), incoming.rules.key == Some(digest));
     // A text may be several keys at once: the one that the route asks for goes first.
     let asked_for = match route {
         Some(Route::Key) if is_doors => Some(Identity::DoorKey(digest)),
@@ -90,24 +91,19 @@ fn identify(
         _ => None,
     };
     if let Some(identity) = asked_for {
-        return (incoming.caller(identity, Grants::nothing()), key);
+        return (holder(identity, Grants::nothing()), key);
     }
-    let now = incoming.door.clock.unix();
-    match presented.and_then(|presented| incoming.door.api_keys.find(presented, now)) {
+    match incoming.door.api_keys.find(presented, incoming.door.clock.unix()) {
         // Who needs no key is nobody, whatever key came along.
-        Some(Ok(record))
-            if route != Some(Route::Open) || function.is_some_and(|it| record.grants.cover(it)) =>
-        {
+        Some(Ok(record)) if !is_open || function.is_some_and(|it| record.grants.cover(it)) => {
             let identity = Identity::ApiKey { digest, name: record.name.clone() };
-            return (incoming.caller(identity, record.grants.clone()), key);
+            return (holder(identity, record.grants.clone()), key);
         }
         Some(Err(unusable)) => key.unusable = Some(unusable),
         Some(Ok(_)) | None => {}
     }
-    if is_doors && route != Some(Route::Open) {
-        return (incoming.caller(Identity::DoorKey(digest), Grants::nothing()), key);
-    }
-    (nobody(), key)
+    let identity = if is_doors && !is_open { Identity::DoorKey(digest) } else { Identity::Anybody };
+    (holder(identity, Grants::nothing()), key)
 }
 
 impl Incoming<'_> {

@@ -22,7 +22,7 @@ pub use body::{BodyRefusal, read_body, refuse_announced};
 pub use decoding::{Charset, Unreadable, unpack};
 pub use harden::harden;
 pub use hosts::{HostRefusal, admit_host};
-pub use listener::{Budget, Place, UnderWay, raise_file_limit, serve};
+pub use listener::{Budget, Place, UnderWay, connections_that_fit, raise_file_limit, serve};
 pub use path::{Path, decoded};
 pub use peer::Peer;
 pub use plain::{close_unanswered, plain};

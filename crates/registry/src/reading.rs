@@ -133,7 +133,8 @@ impl SqlRegistry {
             return self.snapshot_in(&mut tx).await.map(Changes::Everything);
         }
         let mut changed = Changed { generation, ..Changed::default() };
-        let told = sqlx::query("SELECT digest FROM changes WHERE number > $1").bind(rows::second(since));
+        let told =
+            sqlx::query("SELECT DISTINCT digest FROM changes WHERE number > $1").bind(rows::second(since));
         let told = told.fetch_all(&mut *tx).await.map_err(|error| self.failed(error))?;
         for row in told {
             match row.try_get::<Option<Vec<u8>>, _>("digest").map_err(|error| self.failed(error))? {

@@ -32,6 +32,8 @@ pub(crate) struct Opened {
     pub(crate) snapshot: Snapshot,
     pub(crate) key: PrivateKey,
     pub(crate) bound: IpAddr,
+    /// How many there may be at once.
+    pub(crate) connections: usize,
 }
 
 /// The doors, and what goes on beside them; each has what it needs.
@@ -115,7 +117,7 @@ impl Core {
             .map_err(|error| StartupError::Io { place: "thread of the classic search".to_owned(), error })
     }
 
-    fn plugin(&self, reloads: Arc<Reloader>, bound: IpAddr) -> PluginDoor {
+    fn plugin(&self, reloads: Arc<Reloader>, bound: IpAddr, budget: Budget) -> PluginDoor {
         PluginDoor {
             clock: self.clock.clone(),
             settings: self.settings.clone(),
@@ -125,7 +127,7 @@ impl Core {
             failures: self.guard.clone(),
             audit: Arc::new(self.registry.clone()),
             api_keys: self.api_keys.clone(),
-            budget: Budget::of(self.settings.load().limits.connections),
+            budget,
             listening: Listening { has_tls: reloads.tls.is_some(), bound },
             reloads,
         }
@@ -165,7 +167,7 @@ pub(crate) async fn assemble(
     opened: Opened,
     launcher: &Path,
 ) -> Result<Parts, StartupError> {
-    let Opened { registry, snapshot, key, bound } = opened;
+    let Opened { registry, snapshot, key, bound, connections } = opened;
     let tls = settings.ssl.as_ref().map(open_tls).transpose()?;
     let core = Core::start(settings, clock, registry, launcher).await?;
     let generation = snapshot.generation.into();
@@ -182,7 +184,7 @@ pub(crate) async fn assemble(
         generation,
     });
     let reloader = core.reloader(sources, tls);
-    let plugin = Arc::new(core.plugin(reloader.clone(), bound));
+    let plugin = Arc::new(core.plugin(reloader.clone(), bound, Budget::of(connections)));
     let Core { settings, guard, runners, .. } = core;
     let guard = Guard::of(guard);
     let control = Arc::new(Control { settings, guard, runners, follower, readiness });

@@ -16,7 +16,7 @@ use msp_keyfile::ServerKeys;
 use msp_protocol::{OsRng, PrivateKey};
 use msp_registry::{Loose, ServerLock, SqlRegistry};
 use msp_runners::{Runners, RunnersConfig};
-use msp_settings::{Settings, Sources};
+use msp_settings::{LimitSettings, Settings, Sources};
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 
@@ -95,9 +95,10 @@ impl Server {
             true => Some(listen("Ops", SocketAddr::new(settings.ops.bindto, settings.ops.port))?),
             false => None,
         };
-        let opened = Opened { registry, snapshot, key, bound: address.ip() };
+        let connections = msp_http::connections_that_fit(settings.limits.connections);
+        let opened = Opened { registry, snapshot, key, bound: address.ip(), connections };
         let (keypath, pidfile) = (settings.server.keypath.clone(), settings.pidfile.clone());
-        let (limits, doors) = (settings.limits, settings.doors);
+        let (limits, doors) = (LimitSettings { connections, ..settings.limits }, settings.doors);
         let parts = assemble(settings, sources, clock.clone(), opened, launcher).await?;
         // Nothing is waited for from here on, so a start that is given up leaves neither of the two files.
         let control =

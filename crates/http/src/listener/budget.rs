@@ -26,8 +26,8 @@ impl Budget {
     /// That of a single door, of so many connections.
     #[must_use]
     pub fn of(connections: usize) -> Self {
-        let all = Arc::new(Semaphore::new(connections - connections / RESERVE));
-        Self { door: all.clone(), all: Arc::new(Semaphore::new(all.available_permits())) }
+        let places = || Arc::new(Semaphore::new(connections - connections / RESERVE));
+        Self { door: places(), all: places() }
     }
 
     /// That of another door, which may keep so many at most.

@@ -42,8 +42,9 @@ pub fn raise_file_limit() {
     let _stays_as_it_was = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-/// `[Limits] Connections`, or as many as the system lets this process open.
-fn connections_that_fit(wanted: usize) -> usize {
+/// `[Limits] Connections`, or as many as the system lets this process open; which it says in the log.
+#[must_use]
+pub fn connections_that_fit(wanted: usize) -> usize {
     let Some(files) = getrlimit(Resource::Nofile).current else { return wanted };
     let fit = usize::try_from(files - OTHER_FILES.min(files / 4)).unwrap_or(usize::MAX);
     if wanted > fit {
@@ -55,7 +56,10 @@ fn connections_that_fit(wanted: usize) -> usize {
     wanted.min(fit)
 }
 
-/// Serves what is configured on this listener.
+/// Serves what is configured on this listener; as many connections as the limits say, which must fit.
+///
+/// # Errors
+/// What the system says of the listener.
 pub fn serve(
     listener: TcpListener,
     doors: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
@@ -63,7 +67,7 @@ pub fn serve(
     tls: Option<Arc<Tls>>,
     clock: Arc<dyn Clock>,
 ) -> io::Result<dev::Server> {
-    let connections = connections_that_fit(limits.connections);
+    let connections = limits.connections;
     let workers = std::thread::available_parallelism().map_or(2, usize::from).min(connections);
     let server = dev::Server::build()
         .disable_signals()
