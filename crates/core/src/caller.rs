@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::catalogue::Access;
+use crate::access::Access;
 use crate::grant::Grants;
 use crate::identity::Identity;
 

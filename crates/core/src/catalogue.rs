@@ -3,63 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use msp_protocol::{Digest, FunctionName};
+use msp_protocol::FunctionName;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use crate::caller::Caller;
+use crate::access::{Access, Origin, Route};
 use crate::confinement_spec::ConfinementSpec;
+use crate::grant::Grants;
 use crate::limits::FunctionLimits;
-use crate::permit;
 use crate::runner::Runner;
 use crate::tally::Tally;
-
-/// What a call may change; a grant to write covers reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Access {
-    /// Changes nothing that matters.
-    Read,
-    /// Changes something.
-    Write,
-}
-
-impl Access {
-    /// `read` or `write`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-        }
-    }
-}
-
-/// Where a function comes from, which decides who may call it without a grant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Origin {
-    /// Always there, for every proven caller of the envelope shape: `msp/ping`, `msp/functions`.
-    BuiltIn,
-    /// What is no function but manages them; never in the catalogue.
-    Control,
-    /// Listed in modules.ini.
-    Modules,
-    /// Found in the folder of plugins.
-    Plugins,
-}
-
-/// Who may call a function by its REST route, beside whoever has a named api key whose grants cover it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Route {
-    /// Who has the door's own key.
-    Key,
-    /// Nobody else.
-    Named,
-    /// Everybody.
-    Open,
-    /// Who has the key with this digest.
-    Own(Digest),
-}
 
 /// An argument that a function says it takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +70,14 @@ pub struct Function {
     pub succeeded: metrics::Counter,
     /// What became of its calls.
     pub tally: Arc<Tally>,
+}
+
+impl Function {
+    /// True when these grants cover it.
+    #[must_use]
+    pub fn is_covered_by(&self, grants: &Grants) -> bool {
+        grants.cover(&self.name, self.origin, self.access)
+    }
 }
 
 /// A function that is configured and does not exist as it is configured.
@@ -203,10 +164,5 @@ impl Catalogue {
     /// All functions in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Function>> {
         self.functions.values()
-    }
-
-    /// What this caller may call, in the order of the names, built-in functions apart.
-    pub fn callable_by<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Function>> {
-        permit::callable(caller, self)
     }
 }

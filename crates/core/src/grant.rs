@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use msp_protocol::FunctionName;
 
-use crate::catalogue::{Access, Function, Origin};
+use crate::access::{Access, Origin};
 
 /// A pattern for function names, in which `*` stands for any run of characters without `/`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -101,16 +101,13 @@ impl Grants {
         }
     }
 
-    /// True when these grants cover the function.
-    #[must_use]
-    pub fn cover(&self, function: &Function) -> bool {
+    /// True when these grants cover a function of this name that comes from there and changes so much.
+    pub(crate) fn cover(&self, name: &FunctionName, origin: Origin, access: Access) -> bool {
         match self {
             Self::Standard => {
-                function.origin == Origin::Modules
-                    && function.access == Access::Read
-                    && !function.name.as_str().contains('/')
+                origin == Origin::Modules && access == Access::Read && !name.as_str().contains('/')
             }
-            Self::Listed(_) => self.list(&function.name, function.access),
+            Self::Listed(_) => self.list(name, access),
         }
     }
 }

@@ -8,11 +8,9 @@ use msp_protocol::{Digest, UnixSecond};
 use serde::{Deserialize, Serialize};
 
 use crate::BoxFuture;
-use crate::registry::RegistryError;
+use crate::identity::FailureKind;
+use crate::registry::{Item, RegistryError};
 use crate::soon::Soon;
-
-/// What makes a request unique: a classic nonce, or a `rid` followed by 8 bytes of its client's key digest.
-pub type Item = [u8; 24];
 
 /// A proven request that asks to be accepted once.
 #[derive(Debug, Clone)]
@@ -103,17 +101,6 @@ pub struct GuardStatus {
     pub accepted_until: UnixSecond,
     /// True while the mark cannot be written.
     pub mark_failing: bool,
-}
-
-/// What somebody failed to prove. Each kind has counters of its own where its rules differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FailureKind {
-    /// An api key that opens nothing.
-    Key,
-    /// A password.
-    Password,
-    /// A sealed request.
-    Proof,
 }
 
 /// Accepts each proven request once.

@@ -4,8 +4,6 @@ use std::borrow::Cow;
 
 use msp_protocol::{ClientName, Digest};
 
-use crate::guard::FailureKind;
-
 /// What a caller proved to be; what it may do with that is [`permit()`](crate::permit())'s to say.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Identity {
@@ -45,6 +43,17 @@ pub enum Identity {
         /// The user's name.
         name: ClientName,
     },
+}
+
+/// What somebody failed to prove. Each kind has counters of its own where its rules differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// An api key that opens nothing.
+    Key,
+    /// A password.
+    Password,
+    /// A sealed request.
+    Proof,
 }
 
 impl Identity {

@@ -4,6 +4,7 @@
 //! it may is decided by [`permit()`], which gives a [`Permit`], and the function's [`Runner`] runs it within its limits. The
 //! traits [`Credentials`], [`Marks`], [`Uses`], [`Audit`], [`Replay`], [`Failures`], [`Sightings`], [`Functions`] and [`Runner`] are implemented by the crates above this one.
 
+mod access;
 mod access_line;
 mod body;
 mod caller;
@@ -30,29 +31,29 @@ mod soon;
 mod stamp;
 mod tally;
 
+pub use access::{Access, Origin, Route};
 pub use access_line::ACCESS_LOG;
 pub use body::{Body, Input, JsonStatus, Output, Request, Response, Unfit, json_size};
 pub use caller::{Caller, Door, RequestId, RequestIds};
 pub use calls::{CallRefusal, Calls, Functions, Replies, Trouble as LoadTrouble, run, successes};
-pub use catalogue::{Access, Argument, Catalogue, Function, ModuleSpec, Origin, Route, RunnerKind, Trouble};
+pub use catalogue::{Argument, Catalogue, Function, ModuleSpec, RunnerKind, Trouble};
 pub use confinement_spec::{ConfinementPath, ConfinementSpec};
 pub use finding::Finding;
 pub use grant::{Grants, Pattern, PatternError};
 pub use guard::{
-    Admission, Ban, FailureKind, Failures, Guard, GuardStatus, Item, Rejection, Replay, Sighting, Sightings,
-    Standing,
+    Admission, Ban, Failures, Guard, GuardStatus, Rejection, Replay, Sighting, Sightings, Standing,
 };
-pub use identity::Identity;
+pub use identity::{FailureKind, Identity};
 pub use last_used::LastUsed;
 pub use limits::FunctionLimits;
-pub use permit::{Denied, Permit, permit, permit_control};
+pub use permit::{Denied, Permit, callable, permit, permit_control};
 pub use plugins::PluginsSpec;
 pub use rates::{Rates, TooManyRequests};
 pub use refusal::{Refusal, Severity};
 pub use refusals::{Refusals, Refused};
 pub use registry::{
-    ApiKeyRecord, Audit, AuditEvent, AuditRow, Changed, Changes, ClientRecord, Credentials, KeptAhead, Link,
-    Linked, MAX_REQUEST_TTL_SEC, Marks, NewApiKey, NewClient, Principal, RegistryError, Revoked,
+    ApiKeyRecord, Audit, AuditEvent, AuditRow, Changed, Changes, ClientRecord, Credentials, Item, KeptAhead,
+    Link, Linked, MAX_REQUEST_TTL_SEC, Marks, NewApiKey, NewClient, Principal, RegistryError, Revoked,
     SecretRecord, Snapshot, StoredMarks, UnlinkedChange, Use, Uses, registry_file,
 };
 pub use runner::{Job, RunError, Runner};

@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 use msp_protocol::FunctionName;
 
+use crate::access::{Access, Origin, Route};
 use crate::caller::Caller;
-use crate::catalogue::{Access, Catalogue, Function, Origin, Route};
+use crate::catalogue::{Catalogue, Function};
 use crate::identity::Identity;
 
 /// Proof that the caller may make this call. Only [`permit`] makes one, and nothing runs without one.
@@ -86,10 +87,7 @@ pub fn permit_control(
 }
 
 /// The functions this caller may call, in the order of their names; built-in ones apart.
-pub(crate) fn callable<'a>(
-    caller: &'a Caller,
-    catalogue: &'a Catalogue,
-) -> impl Iterator<Item = &'a Arc<Function>> {
+pub fn callable<'a>(caller: &'a Caller, catalogue: &'a Catalogue) -> impl Iterator<Item = &'a Arc<Function>> {
     catalogue.iter().filter(|function| {
         function.origin != Origin::BuiltIn && judge(caller, Target::of(function, caller)).is_ok()
     })
@@ -110,7 +108,7 @@ struct Target {
 impl Target {
     fn of(function: &Function, caller: &Caller) -> Self {
         let &Function { origin, access, route, classic_write, .. } = function;
-        Self { origin, access, route, granted: caller.grants.cover(function), classic_write }
+        Self { origin, access, route, granted: function.is_covered_by(&caller.grants), classic_write }
     }
 }
 

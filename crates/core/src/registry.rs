@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use crate::BoxFuture;
 use crate::grant::Grants;
-use crate::guard::Item;
+
+/// What makes a request unique: a classic nonce, or a `rid` followed by 8 bytes of its client's key digest.
+pub type Item = [u8; 24];
 
 /// The file that a registry's URL names, `sqlite:<file>` or `sqlite://<file>`; none when it names no file.
 #[must_use]

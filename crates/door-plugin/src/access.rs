@@ -95,7 +95,7 @@ fn identify(
     }
     match incoming.door.api_keys.find(presented, incoming.door.clock.unix()) {
         // Who needs no key is nobody, whatever key came along.
-        Some(Ok(record)) if !is_open || function.is_some_and(|it| record.grants.cover(it)) => {
+        Some(Ok(record)) if !is_open || function.is_some_and(|it| it.is_covered_by(&record.grants)) => {
             let identity = Identity::ApiKey { digest, name: record.name.clone() };
             return (holder(identity, record.grants.clone()), key);
         }

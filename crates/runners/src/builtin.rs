@@ -5,7 +5,8 @@ use std::sync::{Arc, Weak};
 use arc_swap::ArcSwap;
 use msp_core::clock::Clock;
 use msp_core::{
-    Access, BoxFuture, Catalogue, Function, FunctionLimits, Job, Origin, Output, RunError, Runner, RunnerKind,
+    Access, BoxFuture, Catalogue, Function, FunctionLimits, Job, Origin, Output, RunError, Runner,
+    RunnerKind, callable,
 };
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -78,7 +79,7 @@ impl Runner for List {
         Box::pin(async move {
             let Some(current) = self.current.upgrade() else { return Ok(Output::Value(json!([]))) };
             let catalogue = current.load();
-            let rows = catalogue.callable_by(&job.caller).map(|function| {
+            let rows = callable(&job.caller, &catalogue).map(|function| {
                 json!({
                     "name": function.name,
                     "access": function.access,
