@@ -13,6 +13,7 @@ mod catalogue;
 pub mod clock;
 mod confinement_spec;
 pub mod control;
+pub mod events;
 mod finding;
 mod grant;
 mod guard;
