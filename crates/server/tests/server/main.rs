@@ -8,7 +8,6 @@
 )]
 
 mod faults;
-mod harness;
 mod isolation;
 mod plugin;
 mod programs;

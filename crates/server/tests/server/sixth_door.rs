@@ -18,7 +18,7 @@ use msp_registry::SqlRegistry;
 use msp_runners::{IsolationConfig, Runners, RunnersConfig};
 use msp_settings::{ProxySettings, Settings};
 
-use crate::harness::{Answered, NOW, Wanted, http};
+use msp_testkit::{Answered, NOW, ServerBuilder, TestServer, http};
 
 struct Hello {
     clock: Arc<dyn Clock>,
@@ -80,8 +80,8 @@ fn configure(config: &mut ServiceConfig) {
 }
 
 /// The door, beside real parts, on a listener of its own.
-async fn serve(wanted: &Wanted, registry: &SqlRegistry) -> SocketAddr {
-    let settings = Settings::load(&wanted.sources()).unwrap();
+async fn serve(builder: &ServerBuilder, registry: &SqlRegistry) -> SocketAddr {
+    let settings = Settings::load(&builder.sources()).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(NOW));
     let guard = MemoryGuardConfig {
         request_ttl: settings.clients.request_ttl,
@@ -94,7 +94,7 @@ async fn serve(wanted: &Wanted, registry: &SqlRegistry) -> SocketAddr {
         launcher: env!("CARGO_BIN_EXE_msp-server").into(),
         require: None,
         user: None,
-        scratch: wanted.path().join("scratch"),
+        scratch: builder.path().join("scratch"),
         private: Vec::new(),
         control_group: Err("a test".to_owned()),
     };
@@ -116,13 +116,13 @@ async fn serve(wanted: &Wanted, registry: &SqlRegistry) -> SocketAddr {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_door_needs_nothing_of_another_and_shares_the_pipeline() {
-    let wanted = Wanted::new();
-    let registry = wanted.registry().await;
+    let builder = TestServer::builder();
+    let registry = builder.registry().await;
     let grants = Grants::Listed([("time*".parse().unwrap(), Access::Read)].into());
     let name = "kim".parse().unwrap();
     let key = NewApiKey { name, digest: Digest::of(b"key"), grants, expires: None, allow_query: false };
     registry.add_api_key(&key, "test").await.unwrap();
-    let address = serve(&wanted, &registry).await;
+    let address = serve(&builder, &registry).await;
     let ask = async |function: &str, key: &str| {
         let asked = http().get(format!("http://{address}/hello/{function}")).bearer_auth(key);
         let answered = Answered::of(asked.send().await.unwrap()).await;

@@ -9,7 +9,7 @@ use msp_protocol::{OsRng, PrivateKey, Secret};
 use sqlx::{Connection as _, SqliteConnection};
 
 use super::namespace::{in_namespace, run};
-use crate::harness::{Answered, Caller, NOW, TestServer, Wanted, http_from};
+use msp_testkit::{Answered, Caller, NOW, TestServer, http_from};
 
 const PROXY: &str = "[Proxy]\nForwardFor=1\n";
 
@@ -31,7 +31,7 @@ async fn banned(server: &TestServer) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ban_takes_the_search_through_classic_keys_and_nothing_else() {
-    let server = Wanted::new().config(PROXY).start().await;
+    let server = TestServer::builder().with_config(PROXY).start().await;
     let (seen, new, stranger) = (server.unlinked().await, server.unlinked().await, stranger(&server));
     let enveloped = server.linked("laptop").await;
     let address = "198.51.100.1";
@@ -76,7 +76,7 @@ async fn trusted_proxy() {
     run(Command::new("ip").args(["address", "add", PUBLIC, "dev", "lo"]));
     let proxy = http_from(PUBLIC.parse().ok());
     for (config, bans) in [(PROXY, &[][..]), ("", &[PUBLIC])] {
-        let server = Wanted::new().config(config).start().await;
+        let server = TestServer::builder().with_config(config).start().await;
         let (caller, stranger) = (server.unlinked().await, stranger(&server));
         let sent = async |body: String| {
             let request = proxy.post(server.url("/v1")).header("Content-Type", "application/json");
@@ -92,7 +92,7 @@ async fn trusted_proxy() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_linked_client_without_classic_is_neither_searched_nor_tried() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let linked = server.linked("laptop").await;
     assert_eq!(linked.call(&server, NOW, "time_test", None).await.0, 200, "its address is known now");
     server.post(linked.classic(NOW, "time_test")).await.assert_plain();
@@ -101,7 +101,7 @@ async fn a_linked_client_without_classic_is_neither_searched_nor_tried() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_guard_is_busy_for_the_proven_plain_for_the_rest_and_forgets_nothing_early() {
-    let server = Wanted::new().config("[Guard]\nMaxEntries=16\nCallerShare=1\n").start().await;
+    let server = TestServer::builder().with_config("[Guard]\nMaxEntries=16\nCallerShare=1\n").start().await;
     let (first, other) = (server.unlinked().await, server.unlinked().await);
     let mut accepted = Vec::new();
     for _ in 0..16 {
@@ -131,7 +131,7 @@ async fn a_full_guard_is_busy_for_the_proven_plain_for_the_rest_and_forgets_noth
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_caller_fills_its_share_and_not_that_of_others() {
-    let server = Wanted::new().config("[Guard]\nMaxEntries=64\nCallerShare=1/4\n").start().await;
+    let server = TestServer::builder().with_config("[Guard]\nMaxEntries=64\nCallerShare=1/4\n").start().await;
     let (greedy, other) = (server.linked("greedy").await, server.linked("other").await);
     for _ in 0..16 {
         assert!(greedy.call(&server, NOW, "time_test", None).await.1.is_ok());
@@ -169,7 +169,7 @@ async fn add_at_once(registry: &Path, keys: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn beyond_64_waiting_searches_strangers_are_refused_and_known_callers_are_served() {
-    let server = Wanted::new().config(PROXY).start().await;
+    let server = TestServer::builder().with_config(PROXY).start().await;
     let seen = server.unlinked().await;
     assert_eq!(from(&server, "192.0.2.1", seen.classic(NOW, "time_test")).await.status, 200);
     // So many keys that trying them takes longer than a request: first each is derived, then all are tried each time.

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use msp_core::control::Request;
 use msp_protocol::{OsRng, RngCore as _};
 
-use crate::harness::{Caller, NOW, TestServer, Wanted};
+use msp_testkit::{Caller, NOW, TestServer};
 
 const DAY: u64 = 86_400;
 
@@ -30,7 +30,7 @@ async fn send(server: &TestServer, caller: &Caller, now: u64, accepted: &mut Vec
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whichever_way_the_clock_jumps_nothing_is_accepted_twice() {
-    let mut server = Wanted::new().start().await;
+    let mut server = TestServer::builder().start().await;
     let mut caller = server.unlinked().await;
     let mut accepted = Vec::new();
     for round in 0..60 {
@@ -56,7 +56,7 @@ async fn whichever_way_the_clock_jumps_nothing_is_accepted_twice() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_jump_ahead_and_back_stops_nobody_before_a_restart_and_after_it_until_the_operator_says_so() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let mut caller = server.unlinked().await;
     let mut accepted = Vec::new();
     server.clock().set_unix(NOW + DAY);

@@ -9,8 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::harness::program::{Bench, Program};
-use crate::harness::{Caller, NOW, TestServer, Wanted, until};
+use msp_testkit::{Caller, NOW, Program, ProgramFolder, TestServer, until};
 
 /// Longer than anything here may take, and an end where something hangs.
 const LONG: Duration = Duration::from_secs(20);
@@ -59,7 +58,7 @@ const HASTY: &str = "[Limits]\nHeadTimeout=1\nBodyTimeout=1\nIdleTimeout=1\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_heads_and_bodies_are_given_up_while_good_callers_are_served() {
-    let server = Wanted::new().config(HASTY).start().await;
+    let server = TestServer::builder().with_config(HASTY).start().await;
     let caller = server.linked("laptop").await;
     let address = server.address;
     let heads = join_all((0..50).map(|_| drip(address, "POST /v1 HTTP/1.1\r\nHost: x\r\nX-Slow: ")));
@@ -80,7 +79,7 @@ async fn slow_heads_and_bodies_are_given_up_while_good_callers_are_served() {
 /// The library that reads requests times the first head of a connection only.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_head_that_never_ends_is_given_up_too() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("config/config.ini", HASTY);
     let server = bench.serve();
     let sent = "GET / HTTP/1.1\r\nHost: x\r\n\r\nPOST /v1 HTTP/1.1\r\nX-Slow: ";
@@ -92,7 +91,7 @@ async fn a_second_head_that_never_ends_is_given_up_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_read_an_answer_is_given_up_and_a_long_call_is_not() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("config/config.ini", HASTY);
     let slow = "import time\n\ndef entry_call():\n    time.sleep(5)\n    return 'done'\n";
     bench.write("modules/slow.py", slow);
@@ -119,7 +118,7 @@ async fn deaf_writes(stream: &mut TcpStream, caller: &Caller, function: &str) ->
 
 #[tokio::test(flavor = "multi_thread")]
 async fn floods_of_headers_are_refused_and_written_nowhere() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let server = bench.serve();
     let caller = bench.client(&server, "laptop").await;
     let (before, logged) = (server.resident(), server.log.lock().unwrap().len());
@@ -148,7 +147,7 @@ async fn floods_of_headers_are_refused_and_written_nowhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sends_far_ahead_of_the_answers_is_given_up_and_takes_no_memory() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let server = bench.serve();
     let caller = bench.client(&server, "laptop").await;
     let before = server.resident();
@@ -176,7 +175,7 @@ async fn who_sends_far_ahead_of_the_answers_is_given_up_and_takes_no_memory() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_does_not_wait_for_idle_connections() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     // Longer than this test may take.
     bench.write("config/config.ini", "[Limits]\nDrainTimeout=300\nIdleTimeout=300\n");
     let server = bench.serve();
@@ -203,7 +202,7 @@ async fn ten_thousand_idle_connections_leave_room_for_good_callers() {
     msp_server::raise_file_limit();
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     assert!(files > IDLE as u64 + 2_000, "this test needs {IDLE} files and some: ulimit -Hn is {files}");
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("config/config.ini", "[Limits]\nConnections=12000\nHeadTimeout=60\nIdleTimeout=60\n");
     let server = bench.serve();
     let caller = bench.client(&server, "laptop").await;
@@ -232,7 +231,7 @@ async fn ten_thousand_idle_connections_leave_room_for_good_callers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn beyond_the_limit_a_caller_waits_until_silent_connections_are_given_up() {
-    let server = Wanted::new().config(&format!("{HASTY}Connections=8\n")).start().await;
+    let server = TestServer::builder().with_config(&format!("{HASTY}Connections=8\n")).start().await;
     let caller = server.linked("laptop").await;
     let mut silent = Vec::new();
     for _ in 0..8 {
@@ -250,7 +249,7 @@ async fn beyond_the_limit_a_caller_waits_until_silent_connections_are_given_up()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_that_the_system_does_not_grant_is_said_in_one_line() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let server = bench.serve_with(|command| {
         let program = command.get_program().to_owned();
         let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();

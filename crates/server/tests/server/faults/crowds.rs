@@ -8,14 +8,13 @@ use msp_core::Credentials as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::program::{Bench, Program};
-use crate::harness::{NOW, Wanted};
+use msp_testkit::{NOW, Program, ProgramFolder, TestServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_clients_added_while_calls_go_on_are_served_at_once_and_no_call_is_refused() {
     const CLIENTS: usize = 1_000;
     const AT_ONCE: usize = 10;
-    let server = Arc::new(Wanted::new().config("[Guard]\nCallerShare=1\n").start().await);
+    let server = Arc::new(TestServer::builder().with_config("[Guard]\nCallerShare=1\n").start().await);
     let old = server.linked("old").await;
     let (done, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let callers: Vec<_> = (0..2)
@@ -76,7 +75,7 @@ async fn flood(server: &Program, connection: usize, requests: usize) {
 async fn strangers_from_thousands_of_addresses_fill_neither_disk_nor_memory_nor_the_audit() {
     const CONNECTIONS: usize = 300;
     const REQUESTS: usize = 50;
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("config/config.ini", "[Proxy]\nForwardFor=1\n");
     let server = bench.serve();
     let caller = bench.client(&server, "laptop").await;

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::harness::{Caller, NOW, TestServer, Wanted};
+use msp_testkit::{Caller, NOW, TestServer};
 
 /// Modules by name, what they do, and what their caller is told; nothing where it is an answer.
 const PYTHON: &[(&str, &str, &str)] = &[
@@ -47,18 +47,18 @@ async fn server() -> TestServer {
         modules += &format!("{name}={name}\n");
         sections += &format!("[{name}]\nTimeout=1\n");
     }
-    let mut wanted = Wanted::new().modules(&(modules + &sections));
+    let mut builder = TestServer::builder().with_modules(&(modules + &sections));
     for (name, code, _) in PYTHON.iter().chain(&[("fine", "return 'fine'", "")]) {
         let text =
             format!("import ctypes, os, signal, time\n\ndef entry_call():\n    {code}\n    return 'done'\n");
-        wanted = wanted.module(&format!("{name}.py"), &text);
+        builder = builder.with_module(&format!("{name}.py"), &text);
     }
     for (name, code, _) in EXECUTABLES.iter().chain(&[("x-fine", "echo fine", "")]) {
-        wanted = wanted.module(name, &format!("#!/bin/sh\n{code}\n"));
-        let file = wanted.path().join("modules").join(name);
+        builder = builder.with_module(name, &format!("#!/bin/sh\n{code}\n"));
+        let file = builder.path().join("modules").join(name);
         std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
-    wanted.start().await
+    builder.start().await
 }
 
 /// Calls the culprit, and others beside it and after it.

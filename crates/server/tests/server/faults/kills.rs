@@ -10,8 +10,7 @@ use std::time::Duration;
 use msp_protocol::{OsRng, PrivateKey, RngCore as _, Secret};
 
 use super::integrity;
-use crate::harness::program::{Bench, Program};
-use crate::harness::{Caller, http, until};
+use msp_testkit::{Caller, Program, ProgramFolder, http, until};
 
 /// Kills of each program, unless `MSP_KILLS` says otherwise.
 const KILLS: usize = 20;
@@ -24,7 +23,7 @@ struct Registration {
 
 impl Registration {
     /// Every other client is linked.
-    fn begin(bench: &Bench, number: usize) -> Self {
+    fn begin(bench: &ProgramFolder, number: usize) -> Self {
         let key = PrivateKey::generate(&mut OsRng);
         let mut command = bench.command("appendclient");
         command.arg(key.public().to_string());
@@ -64,7 +63,7 @@ fn traffic(server: &Program, body: impl Fn() -> String + Send + 'static) -> Arc<
 }
 
 /// The registry is whole, and everyone is found who was acknowledged.
-async fn check(bench: &Bench, acknowledged: &[(PrivateKey, Secret)]) -> usize {
+async fn check(bench: &ProgramFolder, acknowledged: &[(PrivateKey, Secret)]) -> usize {
     assert_eq!(integrity(&bench.path("sec/registry.db")).await, "ok");
     let found = bench.registry().await.clients().await.unwrap();
     let keys: BTreeSet<String> = found.iter().map(|client| client.key.to_string()).collect();
@@ -81,7 +80,7 @@ fn random(below: u64) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_of_the_server_or_of_appendclient_loses_nobody_who_was_acknowledged() {
     let kills = std::env::var("MSP_KILLS").map_or(KILLS, |count| count.parse().unwrap());
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let mut server = bench.serve();
     let caller = bench.client(&server, "caller").await;
     let mut acknowledged = vec![(caller.key.clone(), caller.secret.clone())];

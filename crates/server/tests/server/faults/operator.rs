@@ -2,12 +2,11 @@
 
 use rustix::process::Signal;
 
-use crate::harness::program::Bench;
-use crate::harness::until;
+use msp_testkit::{ProgramFolder, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_folder_that_is_removed_costs_no_call_and_comes_back() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let server = bench.serve();
     let caller = bench.client(&server, "laptop").await;
     for _ in 0..3 {
@@ -35,7 +34,7 @@ async fn a_log_folder_that_is_removed_costs_no_call_and_comes_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_of_sighups_refuses_no_call() {
     const CALLS: usize = 300;
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let server = bench.serve();
     let caller = bench.client(&server, "laptop").await;
     for call in 0..CALLS {
@@ -49,7 +48,7 @@ async fn a_storm_of_sighups_refuses_no_call() {
     bench.write("config/modules.ini", "[Modules]\ntime_test=simple_time\nlast=echo\n");
     server.signal(Signal::HUP);
     until("the last word counts", async || {
-        let (rid, body) = caller.envelope(crate::harness::program::now(), "last", None);
+        let (rid, body) = caller.envelope(msp_testkit::now(), "last", None);
         caller.open(&rid, &server.post(body).await).outcome.is_ok()
     })
     .await;

@@ -7,8 +7,7 @@ use serde_json::json;
 
 use super::integrity;
 use super::volume::{Volume, with_volume};
-use crate::harness::program::{Bench, Program, now};
-use crate::harness::{Caller, until};
+use msp_testkit::{Caller, Program, ProgramFolder, now, until};
 
 /// The outcome of a call: its value, or the code of its error; a plain 401 has an empty one.
 async fn call(server: &Program, caller: &Caller) -> Result<(), String> {
@@ -31,7 +30,7 @@ async fn until_busy(server: &Program, caller: &Caller) {
 }
 
 /// One more client, as the operator adds it.
-fn append(bench: &Bench) -> Output {
+fn append(bench: &ProgramFolder) -> Output {
     let key = msp_protocol::PrivateKey::generate(&mut msp_protocol::OsRng).public().to_string();
     bench.run("appendclient", &[&key])
 }
@@ -43,7 +42,7 @@ fn fails_in_one_line(output: &Output, why: &str) {
     assert!(told.contains(why), "{told}");
 }
 
-async fn keys(bench: &Bench) -> Vec<String> {
+async fn keys(bench: &ProgramFolder) -> Vec<String> {
     bench.registry().await.clients().await.unwrap().iter().map(|client| client.key.to_string()).collect()
 }
 
@@ -56,7 +55,7 @@ fn in_a_namespace_a_full_disk_is_answered_busy_and_when_there_is_space_again_not
 }
 
 async fn full_disk(volume: Volume) {
-    let bench = Bench::within(&volume.path());
+    let bench = ProgramFolder::within(&volume.path());
     let server = bench.serve();
     let caller = bench.client(&server, "laptop").await;
     assert!(append(&bench).status.success());
@@ -101,7 +100,7 @@ fn in_a_namespace_a_server_killed_on_a_full_disk_knows_everyone_and_accepts_noth
 }
 
 async fn killed_on_a_full_disk(volume: Volume) {
-    let bench = Bench::within(&volume.path());
+    let bench = ProgramFolder::within(&volume.path());
     let server = bench.serve();
     let mut caller = bench.client(&server, "laptop").await;
     volume.fill();
@@ -143,7 +142,7 @@ fn in_a_namespace_a_volume_that_becomes_read_only_is_answered_busy_and_stops_a_s
 }
 
 async fn read_only(volume: Volume) {
-    let bench = Bench::within(&volume.path());
+    let bench = ProgramFolder::within(&volume.path());
     let server = bench.serve();
     let mut caller = bench.client(&server, "laptop").await;
     let known = keys(&bench).await;

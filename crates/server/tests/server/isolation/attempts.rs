@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::place::{NOBODY, Place, Plan, is_root};
-use crate::harness::http;
+use msp_testkit::http;
 
 /// Size, mode, owner and time of all that is not to change.
 fn state(place: &Place) -> BTreeMap<String, (u64, u32, u32, i64)> {

@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::place::{Place, Plan, scratch_of};
-use crate::harness::program::Bench;
-use crate::harness::until;
+use msp_testkit::{ProgramFolder, until};
 
 /// Forks twice, tries to leave its group and session, and says who is left.
 const LEAVE: &str = "
@@ -201,7 +200,7 @@ async fn a_start_ends_what_functions_of_a_killed_server_have_left() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_runs_no_process_leaves_no_folder_however_it_ends() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("config/modules.ini", "[Modules]\ntime_test=simple_time\n");
     let server = bench.serve();
     let scratch = scratch_of(&bench);

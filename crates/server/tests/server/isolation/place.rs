@@ -11,8 +11,7 @@ use msp_protocol::{OsRng, PrivateKey, Secret};
 use msp_registry::SqlRegistry;
 use serde_json::{Value, json};
 
-use crate::harness::program::{Bench, Program};
-use crate::harness::{Answered, Caller, http, new_client};
+use msp_testkit::{Answered, Caller, Program, ProgramFolder, http, new_client};
 
 /// The user that tests start a server as when they are root themselves.
 pub(super) const NOBODY: u32 = 65_534;
@@ -34,7 +33,7 @@ pub(super) fn is_root() -> bool {
 
 /// What is to be started.
 pub(super) struct Plan {
-    pub(super) bench: Bench,
+    pub(super) bench: ProgramFolder,
     user: Option<u32>,
     caller: Option<(PrivateKey, Secret)>,
     config: String,
@@ -44,7 +43,7 @@ pub(super) struct Plan {
 impl Plan {
     /// A server of the tests' own user.
     pub(super) fn new() -> Self {
-        let bench = Bench::new();
+        let bench = ProgramFolder::new();
         let python = if Path::new("/usr/bin/python3").is_file() { "/usr/bin/python3" } else { "python3" };
         bench.write("modules/attempts.py", ATTEMPTS);
         PARTS.iter().for_each(|(name, text)| bench.write(name, text));
@@ -169,7 +168,7 @@ fn give(path: &Path, user: u32) {
 
 /// The running server.
 pub(super) struct Place {
-    pub(super) bench: Bench,
+    pub(super) bench: ProgramFolder,
     pub(super) server: Program,
     caller: Caller,
 }
@@ -223,7 +222,7 @@ impl Place {
 }
 
 /// The folder for temporary files of a server that has its keys in `sec`.
-pub(super) fn scratch_of(bench: &Bench) -> PathBuf {
+pub(super) fn scratch_of(bench: &ProgramFolder) -> PathBuf {
     let place = bench.path("sec").canonicalize().unwrap();
     let digest = msp_protocol::Digest::of(place.as_os_str().as_encoded_bytes()).to_string();
     std::env::temp_dir().join(format!("msp-{}", &digest[..16]))

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use super::place::{NOBODY, Plan, is_root};
-use crate::harness::http;
+use msp_testkit::http;
 
 /// Connects where it is told, and says what came of it.
 const CONNECT: &str = "

@@ -5,13 +5,13 @@ use msp_protocol::Digest;
 use reqwest::Method;
 use serde_json::json;
 
-use super::{KEY, loaded, plugin, shows, wanted};
-use crate::harness::{NOW, TestServer, Wanted};
+use super::{KEY, WithKey, builder, loaded, plugin, shows};
+use msp_testkit::{NOW, ServerBuilder, TestServer};
 
 const UNAUTHORIZED: (u16, &str) = (403, r#"{"error":"unauthorized"}"#);
 
-fn guarded() -> Wanted {
-    wanted(
+fn guarded() -> ServerBuilder {
+    builder(
         &format!(
             "[auth]\napikey={KEY}\n[plugin_parms]\nguarded=auth_type=global\nalias=auth=Global\n\
              own=auth_type=plugin&apikey=own-key-99\nfoo=auth_type=foo\nkeyless=auth_type=plugin\n\
@@ -53,11 +53,11 @@ async fn named(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plugin_02_the_control_routes_ask_for_the_key_and_take_it_from_five_places() {
-    let server = wanted(&format!("[auth]\napikey={KEY}"), &[("p.py", &shows("P"))]).start().await;
+    let server = builder(&format!("[auth]\napikey={KEY}"), &[("p.py", &shows("P"))]).start().await;
     for path in ["/plugins", "/reload/p", "/reload/all", "/openapi.json"] {
-        assert_eq!(server.get(path).await.told(), UNAUTHORIZED, "{path}");
+        assert_eq!(server.get(path).await.status_and_body(), UNAUTHORIZED, "{path}");
         let wrong = server.asking(Method::GET, path).bearer_auth("wrong");
-        assert_eq!(server.send(wrong).await.told(), UNAUTHORIZED, "{path}");
+        assert_eq!(server.send(wrong).await.status_and_body(), UNAUTHORIZED, "{path}");
     }
     let post = || server.asking(Method::POST, "/plugins");
     let multipart =
@@ -78,15 +78,15 @@ async fn plugin_02_the_control_routes_ask_for_the_key_and_take_it_from_five_plac
 async fn without_a_key_control_routes_are_shut_unless_the_operator_opened_them_and_never_open_to_pages() {
     let plugins = [("p.py", shows("P"))];
     let plugins: Vec<_> = plugins.iter().map(|(name, source)| (*name, source.as_str())).collect();
-    let shut = wanted("", &plugins).start().await;
-    assert_eq!(shut.get("/plugins").await.told(), UNAUTHORIZED);
-    let open = wanted("[auth]\ncontrol_open=bool:true", &plugins).start().await;
+    let shut = builder("", &plugins).start().await;
+    assert_eq!(shut.get("/plugins").await.status_and_body(), UNAUTHORIZED);
+    let open = builder("[auth]\ncontrol_open=bool:true", &plugins).start().await;
     assert_eq!(open.get("/plugins").await.json(), loaded(&["p"]));
     for (name, value) in
         [("Origin", "https://a.example"), ("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Site", "same-site")]
     {
         let asked = open.asking(Method::GET, "/reload/all").header(name, value);
-        assert_eq!(open.send(asked).await.told(), UNAUTHORIZED, "{name}: {value}");
+        assert_eq!(open.send(asked).await.status_and_body(), UNAUTHORIZED, "{name}: {value}");
     }
     // Whoever asks has no name that the audit could keep, and may ask without end.
     let audited = open.registry.audit(100).await.unwrap().len();
@@ -102,10 +102,10 @@ async fn without_a_key_control_routes_are_shut_unless_the_operator_opened_them_a
         let asked = pair
             .iter()
             .fold(open.asking(Method::GET, "/plugins"), |asked, site| asked.header("Sec-Fetch-Site", *site));
-        assert_eq!(open.send(asked).await.told(), UNAUTHORIZED, "{pair:?}");
+        assert_eq!(open.send(asked).await.status_and_body(), UNAUTHORIZED, "{pair:?}");
     }
-    let keyed = wanted(&format!("[auth]\napikey={KEY}\ncontrol_open=yes"), &plugins).start().await;
-    assert_eq!(keyed.get("/plugins").await.told(), UNAUTHORIZED);
+    let keyed = builder(&format!("[auth]\napikey={KEY}\ncontrol_open=yes"), &plugins).start().await;
+    assert_eq!(keyed.get("/plugins").await.status_and_body(), UNAUTHORIZED);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,7 +131,7 @@ async fn plugin_04_a_guarded_plugin_refuses_with_403_and_its_own_key_is_not_the_
         (answered.status, answered.body)
     };
     for path in ["/guarded", "/own", "/named"] {
-        assert_eq!(server.get(path).await.told(), UNAUTHORIZED, "{path}");
+        assert_eq!(server.get(path).await.status_and_body(), UNAUTHORIZED, "{path}");
         assert_eq!(with(path, "wrong").await.0, 403, "{path}");
     }
     assert_eq!(with("/guarded", KEY).await.0, 200);
@@ -150,18 +150,18 @@ async fn plugin_04_a_guarded_plugin_refuses_with_403_and_its_own_key_is_not_the_
 #[tokio::test(flavor = "multi_thread")]
 async fn plugin_05_auth_is_an_alias_and_an_unknown_kind_keeps_a_plugin_from_loading() {
     let server = guarded().start().await;
-    assert_eq!(server.get("/alias").await.told(), UNAUTHORIZED);
+    assert_eq!(server.get("/alias").await.status_and_body(), UNAUTHORIZED);
     assert_eq!(server.get_with_key("/alias").await.status, 200);
     let all = server.get_with_key("/plugins").await.json();
     assert_eq!(all, loaded(&["alias", "guarded", "named", "open", "own"]));
-    let without_key = wanted("[plugin_parms]\np=auth_type=global", &[("p.py", &shows("P"))]).start().await;
+    let without_key = builder("[plugin_parms]\np=auth_type=global", &[("p.py", &shows("P"))]).start().await;
     assert_eq!(without_key.get("/p").await.status, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn named_keys_open_what_their_grants_cover_until_they_expire_or_are_revoked() {
     let server =
-        guarded().modules("time_test=simple_time\necho=echo\n[time_test]\nRoute=yes\n").start().await;
+        guarded().with_modules("time_test=simple_time\necho=echo\n[time_test]\nRoute=yes\n").start().await;
     let standard = named(&server, "standard", &[], |_| ()).await;
     let wide = named(&server, "wide", &[("*", Access::Read)], |new| new.expires = Some(NOW + 60)).await;
     let manager = named(&server, "manager", &[("plugin/*", Access::Write)], |_| ()).await;
@@ -183,7 +183,7 @@ async fn named_keys_open_what_their_grants_cover_until_they_expire_or_are_revoke
     assert_eq!(with("/guarded", &manager).await, 403);
     // A key in the query ends up in logs and histories: only one that was added for it counts.
     assert_eq!(server.get(&format!("/plugins?apikey={lister}")).await.status, 200);
-    assert_eq!(server.get(&format!("/guarded?apikey={wide}")).await.told(), UNAUTHORIZED);
+    assert_eq!(server.get(&format!("/guarded?apikey={wide}")).await.status_and_body(), UNAUTHORIZED);
     assert_eq!(
         server.why().await,
         "the api key wide stood in the query, and was added without --allow-query"
@@ -207,7 +207,7 @@ async fn plugin_25_no_plugin_sees_a_key_of_ours() {
         'body': await request.text(),
         'all': repr(data) + repr(vars(self)),
     }";
-    let server = wanted(
+    let server = builder(
         &format!("[Log]\nLevel=DEBUG\n[auth]\napikey={KEY}\n[plugin_parms]\np=auth_type=global\nown=auth_type=plugin&apikey=own-key-99"),
         &[("p.py", &plugin("P", body)), ("own.py", &plugin("Own", body)), ("open.py", &plugin("Open", body))],
     )
@@ -244,13 +244,13 @@ async fn what_the_operator_has_written_counts_before_what_a_plugin_says_of_itsel
 def request_handler(self, **data):
     return 'in'",
     );
-    let server = wanted(
+    let server = builder(
         &format!("[auth]\napikey={KEY}\n[plugin_parms]\nforgets=AUTH_TYPE=global\nkeyed=apikey=own-key-99"),
         &[("forgets.py", &forgets), ("keyed.py", &shows("Keyed"))],
     )
     .start()
     .await;
-    assert_eq!(server.get("/forgets").await.told(), UNAUTHORIZED);
+    assert_eq!(server.get("/forgets").await.status_and_body(), UNAUTHORIZED);
     assert_eq!(server.get_with_key("/forgets").await.status, 200);
     assert_eq!(server.get("/keyed").await.status, 404, "a key without auth_type is a mistake");
 }
@@ -260,7 +260,7 @@ async fn no_key_of_ours_reaches_an_open_plugin_beside_another_one() {
     let body =
         "def request_handler(self, **data):\n    return 200, repr(sorted(data['request_headers'].items()))";
     let server =
-        wanted(&format!("[auth]\napikey={KEY}"), &[("open.py", &plugin("Open", body))]).start().await;
+        builder(&format!("[auth]\napikey={KEY}"), &[("open.py", &plugin("Open", body))]).start().await;
     let asked = server.asking(Method::GET, "/open").bearer_auth("theirs").header("X-Custom-Auth", KEY);
     let seen = server.send(asked).await.body;
     assert!(seen.contains("theirs") && !seen.contains(KEY), "{seen}");
@@ -269,7 +269,7 @@ async fn no_key_of_ours_reaches_an_open_plugin_beside_another_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_whose_body_comes_late_is_judged_by_the_rules_of_then() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let server = wanted(&format!("[auth]\napikey={KEY}"), &[("p.py", &shows("P"))]).start().await;
+    let server = builder(&format!("[auth]\napikey={KEY}"), &[("p.py", &shows("P"))]).start().await;
     let mut late = tokio::net::TcpStream::connect(server.address).await.unwrap();
     late.write_all(b"POST /p HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{")
         .await

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{plugin, wanted};
-use crate::harness::TestServer;
+use super::{builder, plugin};
+use msp_testkit::TestServer;
 
 async fn server(handlers: &[(&str, &str)]) -> TestServer {
     let sources: Vec<_> = handlers
@@ -15,7 +15,7 @@ async fn server(handlers: &[(&str, &str)]) -> TestServer {
         })
         .collect();
     let plugins: Vec<_> = sources.iter().map(|(name, source)| (name.as_str(), source.as_str())).collect();
-    wanted("", &plugins).start().await
+    builder("", &plugins).start().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,8 +84,8 @@ async fn plugin_11_a_response_object_is_sent_as_it_is_and_a_bare_value_means_200
         cookies.contains("set-cookie: a=b; HttpOnly; Max-Age=5; Path=/\nset-cookie: c=d; Path=/"),
         "{cookies}"
     );
-    assert_eq!(server.get("/bare").await.told(), (200, r#"{"a":1}"#));
-    assert_eq!(server.get("/list").await.told(), (200, "[1]"));
+    assert_eq!(server.get("/bare").await.status_and_body(), (200, r#"{"a":1}"#));
+    assert_eq!(server.get("/list").await.status_and_body(), (200, "[1]"));
     assert_eq!(server.get("/text").await.header("content-type"), Some("text/html; charset=utf-8"));
     let raised = server.raw_get("/raised").await;
     assert!(raised.starts_with("HTTP/1.1 302") && raised.contains("location: /elsewhere"), "{raised}");
@@ -100,8 +100,11 @@ async fn plugin_12_an_exception_is_500_without_a_trace_and_the_plugin_goes_on() 
     )])
     .await;
     for _ in 0..3 {
-        assert_eq!(server.get("/moody?bad=1").await.told(), (500, r#"{"error":"internal error"}"#));
-        assert_eq!(server.get("/moody").await.told(), (200, r#"{"ok":true}"#));
+        assert_eq!(
+            server.get("/moody?bad=1").await.status_and_body(),
+            (500, r#"{"error":"internal error"}"#)
+        );
+        assert_eq!(server.get("/moody").await.status_and_body(), (200, r#"{"ok":true}"#));
     }
     assert_eq!(server.get("/moody?bad=1").await.status, 500);
     assert!(server.why().await.contains("ValueError: the secret inside"), "{}", server.why().await);
@@ -148,7 +151,7 @@ def request_handler(self, **data):
     let sections = "[auth]\napikey=abc\n[Mine]\nnumber=int:5\nkeys=list:a int:1\nempty=\n[Empty]\n\
                     [plugin_parms]\nGiven=a=1&b=2&c=x+y%21&d=&json=more.json";
     let server =
-        wanted(sections, &[("GIVEN.py", &plugin("Given", body)), ("more.json", r#"{"b": {"x": 1}}"#)])
+        builder(sections, &[("GIVEN.py", &plugin("Given", body)), ("more.json", r#"{"b": {"x": 1}}"#)])
             .start()
             .await;
     let given = json!({"a": "1", "b": {"x": 1}, "c": "x y!", "json": "more.json"});

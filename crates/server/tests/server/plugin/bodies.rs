@@ -7,8 +7,8 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 use reqwest::Method;
 use serde_json::json;
 
-use super::{KEY, plugin, wanted};
-use crate::harness::{Answered, TestServer};
+use super::{KEY, builder, plugin};
+use msp_testkit::{Answered, TestServer};
 
 /// Answers its value `a`, what it reads of its request itself, and how often it ran.
 fn reads() -> String {
@@ -25,7 +25,7 @@ async def request_handler(self, **data):
 
 async fn server() -> TestServer {
     let sections = format!("[auth]\napikey={KEY}\n[plugin_parms]\np=auth_type=global");
-    wanted(&sections, &[("p.py", &reads())]).start().await
+    builder(&sections, &[("p.py", &reads())]).start().await
 }
 
 async fn send(server: &TestServer, heads: &[(&str, &str)], body: &[u8]) -> Answered {

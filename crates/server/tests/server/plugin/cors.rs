@@ -2,8 +2,8 @@
 
 use reqwest::{Method, RequestBuilder};
 
-use super::{plugin, wanted};
-use crate::harness::{Answered, TestServer};
+use super::{builder, plugin};
+use msp_testkit::{Answered, TestServer};
 
 /// Counts its calls, so that one that must not run is found out.
 fn counts() -> String {
@@ -17,7 +17,7 @@ def request_handler(self, **data):
 }
 
 async fn server(cors: &str) -> TestServer {
-    wanted(&format!("[cors]\n{cors}"), &[("counts.py", &counts())]).start().await
+    builder(&format!("[cors]\n{cors}"), &[("counts.py", &counts())]).start().await
 }
 
 fn from(server: &TestServer, origin: &str) -> RequestBuilder {
@@ -47,11 +47,11 @@ async fn plugin_19_a_listed_origin_gets_the_headers_and_another_is_refused_befor
     }
     for origin in ["https://evil.example", "http://a.example", "https://a.example:444", "null", ""] {
         let answered = server.send(from(&server, origin)).await;
-        assert_eq!(answered.told(), (403, "origin not allowed"), "{origin}");
+        assert_eq!(answered.status_and_body(), (403, "origin not allowed"), "{origin}");
         assert_eq!(marks(&answered), "vary: Origin");
     }
     let plain = server.get("/counts").await;
-    assert_eq!(plain.told(), (200, r#"{"calls":3}"#), "refused requests did not run");
+    assert_eq!(plain.status_and_body(), (200, r#"{"calls":3}"#), "refused requests did not run");
     assert_eq!(marks(&plain), "vary: Origin");
     server.send(from(&server, "https://evil.example")).await;
     assert_eq!(
@@ -66,7 +66,7 @@ async fn every_origin_of_a_request_must_be_listed() {
     let (good, evil) = ("https://a.example", "https://evil.example");
     for pair in [[good, evil], [evil, good]] {
         let answered = server.send(from(&server, pair[0]).header("Origin", pair[1])).await;
-        assert_eq!(answered.told(), (403, "origin not allowed"), "{pair:?}");
+        assert_eq!(answered.status_and_body(), (403, "origin not allowed"), "{pair:?}");
         assert_eq!(marks(&answered), "vary: Origin");
         let preflight =
             server.asking(Method::OPTIONS, "/counts").header("Access-Control-Request-Method", "GET");
@@ -104,7 +104,7 @@ async fn plugin_19_a_preflight_is_answered_without_the_plugin() {
             .header("Access-Control-Request-Headers", headers)
     };
     let answered = server.send(ask("https://a.example", "POST", "content-type, X-Custom-Auth")).await;
-    assert_eq!(answered.told(), (200, ""));
+    assert_eq!(answered.status_and_body(), (200, ""));
     insta::assert_snapshot!(marks(&answered), @r"
     access-control-allow-credentials: true
     access-control-allow-headers: content-type, X-Custom-Auth
@@ -141,9 +141,9 @@ async fn plugin_19_false_switches_it_off_and_origins_are_not_needed_for_an_acl()
     assert_eq!(answered.header("access-control-allow-origin"), Some("*"));
     assert_eq!(answered.header("access-control-allow-credentials"), None);
     let strict = server(&format!("{LISTED}\nrequire_origin=bool:true")).await;
-    assert_eq!(strict.get("/counts").await.told(), (403, "origin not allowed"));
+    assert_eq!(strict.get("/counts").await.status_and_body(), (403, "origin not allowed"));
     assert_eq!(
-        strict.get("/plugins").await.told(),
+        strict.get("/plugins").await.status_and_body(),
         (403, r#"{"error":"unauthorized"}"#),
         "no page's business"
     );
@@ -151,7 +151,7 @@ async fn plugin_19_false_switches_it_off_and_origins_are_not_needed_for_an_acl()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plugin_20_the_acl_counts_for_every_route_of_the_door() {
-    let server = wanted(
+    let server = builder(
         "[cors]\nenabled=bool:true\nacl=list:example.org\n[auth]\napikey=0123456789abcdef0",
         &[("counts.py", &counts())],
     )
@@ -160,7 +160,7 @@ async fn plugin_20_the_acl_counts_for_every_route_of_the_door() {
     assert_eq!(server.send(from(&server, "https://a.example.org")).await.status, 200);
     for path in ["/counts", "/plugins", "/nope"] {
         let asked = server.asking(Method::GET, path).header("Origin", "https://badexample.org");
-        assert_eq!(server.send(asked).await.told(), (403, "origin not allowed"), "{path}");
+        assert_eq!(server.send(asked).await.status_and_body(), (403, "origin not allowed"), "{path}");
     }
 }
 
@@ -172,7 +172,7 @@ async fn a_plugin_cannot_loosen_what_the_operator_has_set() {
     from aiohttp import web
     return web.Response(text='x', headers={'Access-Control-Allow-Origin': '*', 'Vary': 'Accept'})",
     );
-    let server = wanted(&format!("[cors]\n{LISTED}"), &[("counts.py", &loose)]).start().await;
+    let server = builder(&format!("[cors]\n{LISTED}"), &[("counts.py", &loose)]).start().await;
     let answered = server.get("/counts").await;
     assert_eq!(marks(&answered), "vary: Accept\nvary: Origin");
 }

@@ -4,14 +4,14 @@ use std::os::unix::fs::symlink;
 
 use reqwest::Method;
 
-use super::wanted;
-use crate::harness::{TestServer, Wanted};
+use super::builder;
+use msp_testkit::{ServerBuilder, TestServer};
 
 async fn server() -> (TestServer, tempfile::TempDir) {
     let outside = tempfile::tempdir().unwrap();
     std::fs::write(outside.path().join("secret"), "secret").unwrap();
-    let wanted: Wanted = wanted("", &[]);
-    let root = wanted.path().join("html");
+    let builder: ServerBuilder = builder("", &[]);
+    let root = builder.path().join("html");
     std::fs::create_dir_all(root.join("sub/deep")).unwrap();
     std::fs::write(root.join("index.html"), "<p>home").unwrap();
     std::fs::write(root.join("sub/index.html"), "<p>sub").unwrap();
@@ -20,9 +20,11 @@ async fn server() -> (TestServer, tempfile::TempDir) {
     symlink(outside.path().join("secret"), root.join("link")).unwrap();
     symlink(outside.path(), root.join("folder")).unwrap();
     symlink("a b.txt", root.join("inside.txt")).unwrap();
-    let text =
-        super::config(&wanted.path().join("plugins"), &format!("[paths]\ndocuments=html:{}", root.display()));
-    (wanted.config(&text).start().await, outside)
+    let text = super::config(
+        &builder.path().join("plugins"),
+        &format!("[paths]\ndocuments=html:{}", root.display()),
+    );
+    (builder.with_config(&text).start().await, outside)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,7 +78,7 @@ async fn documents_have_their_type_an_etag_and_ranges() {
     let again = server.asking(Method::GET, "/html/a%20b.txt").header("If-None-Match", etag);
     assert_eq!(server.send(again).await.status, 304);
     let part = server.asking(Method::GET, "/html/a%20b.txt").header("Range", "bytes=2-4");
-    assert_eq!(server.send(part).await.told(), (206, "234"));
+    assert_eq!(server.send(part).await.status_and_body(), (206, "234"));
     assert_eq!(server.get("/html/inside.txt").await.body, "0123456789");
     let head = server.send(server.asking(Method::HEAD, "/html/a%20b.txt")).await;
     assert_eq!((head.status, head.body.as_str(), head.header("content-length")), (200, "", Some("10")));
@@ -86,7 +88,7 @@ async fn documents_have_their_type_an_etag_and_ranges() {
 
 #[test]
 fn documents_that_would_lay_keys_open_stop_the_start() {
-    let bench = crate::harness::program::Bench::new();
+    let bench = msp_testkit::ProgramFolder::new();
     bench.write("plugins/p.py", "");
     for folder in [".", "sec", "log", "plugins"] {
         let text = super::config(&bench.path("plugins"), &format!("[paths]\ndocuments=doc:{folder}"));

@@ -6,12 +6,12 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
-use super::{plugin, shows, wanted};
-use crate::harness::{TestServer, until};
+use super::{builder, plugin, shows};
+use msp_testkit::{TestServer, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_that_fails_in_any_phase_harms_no_other() {
-    let server = wanted(
+    let server = builder(
         "[plugin_parms]\nhangs=msp_timeout=1\nblocks=msp_timeout=1",
         &[
             ("good.py", &shows("Good")),
@@ -29,13 +29,13 @@ async fn a_plugin_that_fails_in_any_phase_harms_no_other() {
     for none in ["/imports", "/exits", "/initialize"] {
         assert_eq!(server.get(none).await.status, 404, "{none}");
     }
-    assert_eq!(server.get("/hangs").await.told(), (504, r#"{"error":"timeout"}"#));
+    assert_eq!(server.get("/hangs").await.status_and_body(), (504, r#"{"error":"timeout"}"#));
     let timeout = server.get("/blocks?block=1").await;
-    assert_eq!(timeout.told(), (504, r#"{"error":"timeout"}"#));
+    assert_eq!(timeout.status_and_body(), (504, r#"{"error":"timeout"}"#));
     until("a host that hangs is replaced", async || server.get("/blocks").await.body == "free").await;
     let died = server.get("/dies?die=1").await;
-    assert_eq!(died.told(), (502, r#"{"error":"bad gateway"}"#));
-    assert_eq!(server.get("/dies").await.told(), (200, "alive"), "a call waits for the new host");
+    assert_eq!(died.status_and_body(), (502, r#"{"error":"bad gateway"}"#));
+    assert_eq!(server.get("/dies").await.status_and_body(), (200, "alive"), "a call waits for the new host");
     assert_eq!(server.get("/good").await.status, 200);
     assert_eq!(server.get("/terminates").await.status, 200);
     server.stop().await;
@@ -49,10 +49,10 @@ async fn calls_in_flight_get_502_when_their_host_dies() {
         await asyncio.sleep(0.3)
         os._exit(1)
     await asyncio.sleep(5)";
-    let server = wanted("", &[("dies.py", &plugin("Dies", body))]).start().await;
+    let server = builder("", &[("dies.py", &plugin("Dies", body))]).start().await;
     let calls = ["/dies", "/dies", "/dies?die=1"].map(|path| server.get(path));
     for answered in futures_util::future::join_all(calls).await {
-        assert_eq!(answered.told(), (502, r#"{"error":"bad gateway"}"#));
+        assert_eq!(answered.status_and_body(), (502, r#"{"error":"bad gateway"}"#));
     }
 }
 
@@ -63,13 +63,13 @@ async fn a_caller_that_goes_away_and_a_flood_leave_the_plugin_well() {
     await asyncio.sleep(float(data.get('sleep', 0)))
     return 200, 'x' * int(data.get('size', 1))";
     let server =
-        wanted("[plugin_parms]\np=msp_max_concurrent=4", &[("p.py", &plugin("P", body))]).start().await;
+        builder("[plugin_parms]\np=msp_max_concurrent=4", &[("p.py", &plugin("P", body))]).start().await;
     for _ in 0..4 {
         let gone = server.http().get(server.url("/p?sleep=0.2")).timeout(Duration::from_millis(20));
         assert!(gone.send().await.is_err());
     }
     until("the calls of those who have gone have ended", async || server.get("/p").await.status == 200).await;
-    assert_eq!(server.get("/p?size=2000000").await.told(), (500, r#"{"error":"internal error"}"#));
+    assert_eq!(server.get("/p?size=2000000").await.status_and_body(), (500, r#"{"error":"internal error"}"#));
     assert_eq!(server.get("/p?size=1000000").await.body.len(), 1_000_000);
     let many = (0..20).map(|_| server.get("/p?sleep=3"));
     let mut statuses: Vec<_> =
@@ -82,7 +82,7 @@ async fn a_caller_that_goes_away_and_a_flood_leave_the_plugin_well() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_requests_are_answered_and_large_ones_refused() {
-    let server = wanted(
+    let server = builder(
         "",
         &[("p.py", &plugin("P", "def request_handler(self, **data):\n    return 200, len(data)"))],
     )
@@ -109,7 +109,10 @@ async fn odd_requests_are_answered_and_large_ones_refused() {
         .asking(Method::POST, "/p")
         .header("Content-Type", "multipart/form-data; boundary=b")
         .body("--b\r\n");
-    assert_eq!(server.send(torn).await.told(), (400, r#"{"error":"the multipart body cannot be read"}"#));
+    assert_eq!(
+        server.send(torn).await.status_and_body(),
+        (400, r#"{"error":"the multipart body cannot be read"}"#)
+    );
     let deep = "[".repeat(1000) + &"]".repeat(1000);
     let deep = server.asking(Method::POST, "/p").body(format!("{{\"a\":{deep}}}"));
     assert_eq!(server.send(deep).await.status, 400);
@@ -127,38 +130,38 @@ async fn tls_is_required_where_others_can_listen() {
     let shows = shows("P");
     let plugins = [("p.py", shows.as_str())];
     let required = (403, r#"{"error":"tls_required"}"#);
-    let open = wanted("[network]\nbindto=0.0.0.0", &plugins).start().await;
+    let open = builder("[network]\nbindto=0.0.0.0", &plugins).start().await;
     let port = open.address.port();
     let ask = |scheme: Option<&str>| {
-        let request = crate::harness::http().get(format!("http://127.0.0.1:{port}/p"));
+        let request = msp_testkit::http().get(format!("http://127.0.0.1:{port}/p"));
         match scheme {
             Some(scheme) => request.header("X-Forwarded-Proto", scheme),
             None => request,
         }
     };
-    assert_eq!(open.send(ask(None)).await.told(), required);
+    assert_eq!(open.send(ask(None)).await.status_and_body(), required);
     assert_eq!(
-        open.send(ask(Some("https"))).await.told(),
+        open.send(ask(Some("https"))).await.status_and_body(),
         required,
         "nobody said that this header may be trusted"
     );
     assert!(open.why().await.contains("without TLS"));
     open.stop().await;
-    let behind = wanted("[network]\nbindto=0.0.0.0\n[Proxy]\nForwardProto=1", &plugins).start().await;
+    let behind = builder("[network]\nbindto=0.0.0.0\n[Proxy]\nForwardProto=1", &plugins).start().await;
     let port = behind.address.port();
     let ask = |scheme: &str| {
-        crate::harness::http().get(format!("http://127.0.0.1:{port}/p")).header("X-Forwarded-Proto", scheme)
+        msp_testkit::http().get(format!("http://127.0.0.1:{port}/p")).header("X-Forwarded-Proto", scheme)
     };
     assert_eq!(behind.send(ask("https")).await.status, 200);
-    assert_eq!(behind.send(ask("http")).await.told(), required);
-    let allowed = wanted("[network]\nbindto=0.0.0.0\n[auth]\nAllowPlain=yes", &plugins).start().await;
-    let asked = crate::harness::http().get(format!("http://127.0.0.1:{}/p", allowed.address.port()));
+    assert_eq!(behind.send(ask("http")).await.status_and_body(), required);
+    let allowed = builder("[network]\nbindto=0.0.0.0\n[auth]\nAllowPlain=yes", &plugins).start().await;
+    let asked = msp_testkit::http().get(format!("http://127.0.0.1:{}/p", allowed.address.port()));
     assert_eq!(allowed.send(asked).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_may_hold_empty_lines() {
-    let server = wanted("", &[("p.py", &shows("P"))]).start().await;
+    let server = builder("", &[("p.py", &shows("P"))]).start().await;
     let fields: String = (0..20)
         .map(|number| {
             format!("--b\r\nContent-Disposition: form-data; name=\"f{number}\"\r\n\r\n\r\n\r\n\r\n")
@@ -184,7 +187,7 @@ def request_handler(self, **data):
     Slow.served += 1
     return 200, Slow.served";
     let server =
-        wanted("[plugin_parms]\nslow=msp_timeout=1", &[("slow.py", &plugin("Slow", body))]).start().await;
+        builder("[plugin_parms]\nslow=msp_timeout=1", &[("slow.py", &plugin("Slow", body))]).start().await;
     let calls = (0..12).map(|_| server.get("/slow"));
     let statuses: Vec<_> =
         futures_util::future::join_all(calls).await.into_iter().map(|answered| answered.status).collect();
@@ -202,7 +205,7 @@ def request_handler(self, **data):
 #[tokio::test(flavor = "multi_thread")]
 async fn the_host_that_a_stranger_names_is_not_believed() {
     let body = "def request_handler(self, **data):\n    return 200, data['request'].host";
-    let server = wanted("[network]\nHosts=mine.example", &[("p.py", &plugin("P", body))]).start().await;
+    let server = builder("[network]\nHosts=mine.example", &[("p.py", &plugin("P", body))]).start().await;
     let asked = server
         .asking(Method::GET, "/p")
         .header("Host", "mine.example")
@@ -219,8 +222,8 @@ async fn addresses_follow_the_port_and_prefix_that_a_trusted_proxy_names() {
     let trusting =
         "[auth]\ncontrol_open=yes\n[Proxy]\nForwardProto=1\nForwardHost=1\nForwardPort=1\nForwardPrefix=1";
     let servers = [
-        wanted(trusting, &plugins).start().await,
-        wanted("[auth]\ncontrol_open=yes", &plugins).start().await,
+        builder(trusting, &plugins).start().await,
+        builder("[auth]\ncontrol_open=yes", &plugins).start().await,
     ];
     let ask = async |server: &TestServer, path: &str, port: &str, prefix: &str| {
         let asked = server.asking(Method::GET, path).header("X-Forwarded-Proto", "https");
@@ -246,7 +249,7 @@ async fn addresses_follow_the_port_and_prefix_that_a_trusted_proxy_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_on_this_machine_says_whether_the_caller_came_in_clear() {
     let shows = shows("P");
-    let server = wanted("[Proxy]\nForwardProto=1", &[("p.py", &shows)]).start().await;
+    let server = builder("[Proxy]\nForwardProto=1", &[("p.py", &shows)]).start().await;
     for (scheme, status) in [("https", 200), ("HTTPS", 200), ("http", 403)] {
         let asked = server.asking(Method::GET, "/p").header("X-Forwarded-Proto", scheme);
         assert_eq!(server.send(asked).await.status, status, "{scheme}");
@@ -262,7 +265,7 @@ async fn a_call_ends_with_its_caller() {
         await asyncio.sleep(3600)
     return 'free'";
     let parameters = "[plugin_parms]\np=msp_max_concurrent=1&msp_timeout=600";
-    let server = wanted(parameters, &[("p.py", &plugin("P", body))]).start().await;
+    let server = builder(parameters, &[("p.py", &plugin("P", body))]).start().await;
     let mut caller = tokio::net::TcpStream::connect(server.address).await.unwrap();
     caller.write_all(b"GET /p?wait=1 HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     until("the call is under way", async || server.get("/p").await.status == 503).await;

@@ -1,7 +1,7 @@
 //! DNS rebinding: over plain HTTP nobody is answered who asks for a host that is not ours.
 
-use super::{KEY, plugin, wanted};
-use crate::harness::{NOW, TestServer, Wanted};
+use super::{KEY, builder, plugin};
+use msp_testkit::{NOW, TestServer};
 
 /// Status and body of a request with these lines in its head.
 async fn ask(server: &TestServer, target: &str, head: &str) -> (String, String) {
@@ -24,7 +24,7 @@ def request_handler(self, **data):
 async fn a_host_that_is_not_ours_is_421_and_nothing_runs() {
     let config = "[auth]\ncontrol_open=yes\n[network]\nHosts=nas Büro.example. other.example\n\
                   [Server]\nPublicUrl=https://share.example.net:8443/x\n[Proxy]\nForwardHost=1";
-    let server = wanted(config, &[("p.py", &counts())]).start().await;
+    let server = builder(config, &[("p.py", &counts())]).start().await;
     for host in [
         "evil.net",
         "evil.net:8000",
@@ -78,7 +78,7 @@ async fn a_host_that_is_not_ours_is_421_and_nothing_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sealed_door_answers_whatever_host_was_asked_for() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let caller = server.unlinked().await;
     let request = server.http().post(server.url("/v1")).header("Host", "evil.net");
     let request = request.header("Content-Type", "application/json").body(caller.classic(NOW, "time_test"));
@@ -87,7 +87,7 @@ async fn the_sealed_door_answers_whatever_host_was_asked_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ops_door_answers_other_hosts_to_its_token_alone() {
-    let open = wanted("[network]\nHosts=nas", &[]).start().await;
+    let open = builder("[network]\nHosts=nas", &[]).start().await;
     let ask = async |server: &TestServer, path: &str, host: &str, token: &str| {
         let asked = server.http().get(format!("http://{}{path}", server.ops.unwrap())).header("Host", host);
         let answered = server.send(asked.bearer_auth(token)).await;
@@ -99,10 +99,10 @@ async fn the_ops_door_answers_other_hosts_to_its_token_alone() {
             assert_eq!(ask(&open, path, host, "").await.0, 200, "{path} {host}");
         }
     }
-    let wanted = Wanted::new();
-    let token = wanted.path().join("token");
+    let builder = TestServer::builder();
+    let token = builder.path().join("token");
     std::fs::write(&token, KEY).unwrap();
-    let shut = wanted.config(&format!("[Ops]\nTokenFile={}\n", token.display())).start().await;
+    let shut = builder.with_config(&format!("[Ops]\nTokenFile={}\n", token.display())).start().await;
     for (path, without) in [("/healthz", 200), ("/readyz", 401), ("/metrics", 401)] {
         assert_eq!(ask(&shut, path, "evil.net", KEY).await.0, 200, "{path}");
         assert_eq!(ask(&shut, path, "evil.net", "wrong").await, (421, String::new()), "{path}");

@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use msp_core::control::{FunctionRow, FunctionState, Reply, Request};
+use msp_core::control::FunctionState;
 use serde_json::json;
 
-use super::{KEY, loaded, plugin, shows, wanted, write};
-use crate::harness::program::Bench;
-use crate::harness::{NOW, TestServer, Wanted, until};
+use super::{KEY, WithKey, builder, loaded, plugin, shows, write};
+use msp_testkit::{NOW, ProgramFolder, ServerBuilder, until};
 
 /// Loads when somebody has made the file `go`.
 fn waits(class: &str) -> String {
@@ -24,32 +23,12 @@ def request_handler(self, **data):
 }
 
 /// A server with these plugins; `slow.py` may see the folder of marks.
-fn beside(marks: &Path, plugins: &[(&str, &str)]) -> Wanted {
+fn beside(marks: &Path, plugins: &[(&str, &str)]) -> ServerBuilder {
     let marks = marks.display();
     let sections = format!(
         "[auth]\napikey={KEY}\n[plugin_parms]\nslow=marks={marks}&msp_paths=%2B{marks}&msp_load_timeout=600"
     );
-    wanted(&sections, plugins)
-}
-
-impl TestServer {
-    async fn readiness(&self) -> (u16, String) {
-        let url = format!("http://{}/readyz", self.ops.unwrap());
-        let answered = self.send(self.http().get(url)).await;
-        (answered.status, answered.body)
-    }
-
-    async fn functions(&self) -> Vec<FunctionRow> {
-        match self.ask(Request::Functions).await {
-            Reply::Functions { functions } => functions,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn function(&self, name: &str) -> FunctionRow {
-        let rows = self.functions().await;
-        rows.iter().find(|row| row.name == name).unwrap_or_else(|| panic!("{name}: {rows:?}")).clone()
-    }
+    builder(&sections, plugins)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,7 +49,7 @@ async fn a_slow_plugin_keeps_no_other_away_at_a_start_and_readyz_names_it() {
         async move { server.get("/slow").await }
     });
     std::fs::write(marks.path().join("go"), "").unwrap();
-    assert_eq!(early.await.unwrap().told(), (200, "late"), "who comes early waits for it");
+    assert_eq!(early.await.unwrap().status_and_body(), (200, "late"), "who comes early waits for it");
     until("it is ready", async || server.readiness().await.0 == 200).await;
     assert_eq!(server.get_with_key("/plugins").await.json(), loaded(&["a", "slow", "z"]));
     assert_eq!(server.get("/nosuch").await.status, 404);
@@ -112,14 +91,14 @@ async fn what_does_not_load_is_unknown_to_a_caller_and_named_to_the_operator() {
         ("fine.py", &shows("Fine")),
     ];
     let sections = format!("[auth]\napikey={KEY}\n[plugin_parms]\nendless=msp_load_timeout=1");
-    let wanted = wanted(&sections, &plugins)
-        .modules("time_test=simple_time\nbad=bad\nwin=win\n")
-        .module("bad.py", "def entry_call():\n    return 1\nboom()\n")
-        .module("win", "#!/bin/sh\r\necho hi\r\n");
+    let builder = builder(&sections, &plugins)
+        .with_modules("time_test=simple_time\nbad=bad\nwin=win\n")
+        .with_module("bad.py", "def entry_call():\n    return 1\nboom()\n")
+        .with_module("win", "#!/bin/sh\r\necho hi\r\n");
     use std::os::unix::fs::PermissionsExt as _;
     let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(wanted.path().join("modules/win"), mode).unwrap();
-    let server = wanted.start().await;
+    std::fs::set_permissions(builder.path().join("modules/win"), mode).unwrap();
+    let server = builder.start().await;
     let client = server.linked("laptop").await;
     for (name, source, why) in [
         ("bad", "modules.ini: bad", "bad.py:3: NameError: name 'boom' is not defined"),
@@ -163,7 +142,7 @@ async fn of_two_plugins_with_one_id_the_first_file_has_it_however_long_it_loads(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_class_that_fails_is_logged_once_a_load_with_its_trace_at_debug() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let fails = "def __init__(self, **kwargs):\n    raise ValueError('no disk')\ndef request_handler(self, **data):\n    pass";
     bench.write("plugins/two.py", &format!("{}\n\n{}", shows("A"), plugin("B", fails)));
     bench.write("plugins/one.py", &plugin("C", fails));
@@ -192,7 +171,8 @@ async fn the_largest_request_that_the_door_admits_reaches_its_plugin_while_other
     const LARGEST: usize = 64 * 1024 * 1024;
     let body = "async def request_handler(self, **data):\n    return len(await data['request'].read())";
     let both = format!("{}\n\n{}", plugin("Large", body), shows("Small"));
-    let server = Arc::new(wanted("[Limits]\nBody=64M\nBodyTimeout=60", &[("large.py", &both)]).start().await);
+    let server =
+        Arc::new(builder("[Limits]\nBody=64M\nBodyTimeout=60", &[("large.py", &both)]).start().await);
     let large = tokio::spawn({
         let server = server.clone();
         async move {
@@ -206,6 +186,6 @@ async fn the_largest_request_that_the_door_admits_reaches_its_plugin_while_other
         assert_eq!(server.get("/small").await.status, 200);
         answered += 1;
     }
-    assert_eq!(large.await.unwrap().told(), (200, LARGEST.to_string().as_str()));
+    assert_eq!(large.await.unwrap().status_and_body(), (200, LARGEST.to_string().as_str()));
     assert!(answered > 0);
 }

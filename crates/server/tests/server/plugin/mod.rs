@@ -17,25 +17,24 @@ mod tls;
 
 use std::path::Path;
 
-use reqwest::{Method, RequestBuilder};
+use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::harness::{Answered, TestServer, Wanted};
+use msp_testkit::{Answered, ServerBuilder, TestServer};
 
 /// The door's key in these tests, which no log may hold.
 pub(crate) const KEY: &str = "the-door-key-4711";
 
 /// A server with the plugin door open, these sections and these plugins.
-pub(crate) fn wanted(sections: &str, plugins: &[(&str, &str)]) -> Wanted {
-    let wanted = Wanted::new();
-    let folder = wanted.path().join("plugins");
+pub(crate) fn builder(sections: &str, plugins: &[(&str, &str)]) -> ServerBuilder {
+    let builder = TestServer::builder();
+    let folder = builder.path().join("plugins");
     std::fs::create_dir(&folder).unwrap();
     for (name, source) in plugins {
         write(&folder, name, source);
     }
     let text = config(&folder, sections);
-    wanted.config(&text)
+    builder.with_config(&text)
 }
 
 /// config.ini for plugins in this folder.
@@ -70,48 +69,14 @@ pub(crate) fn shows(class: &str) -> String {
     )
 }
 
-impl TestServer {
-    pub(crate) async fn get(&self, path: &str) -> Answered {
-        self.send(self.http().get(self.url(path))).await
-    }
-
-    /// The same with the door's key.
-    pub(crate) async fn get_with_key(&self, path: &str) -> Answered {
-        self.send(self.asking(Method::GET, path).bearer_auth(KEY)).await
-    }
-
-    pub(crate) fn asking(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http().request(method, self.url(path))
-    }
-
-    /// Sends these bytes and reads all that comes, until the server closes the connection.
-    pub(crate) async fn raw(&self, request: &str) -> String {
-        let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        let read = stream.read_to_string(&mut answer);
-        tokio::time::timeout(std::time::Duration::from_secs(20), read).await.unwrap().unwrap();
-        answer
-    }
-
-    /// Asks for a path as it is, which no client would send like this.
-    pub(crate) async fn raw_get(&self, path: &str) -> String {
-        self.raw(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
-    }
+/// Requests with the door's key.
+pub(crate) trait WithKey {
+    async fn get_with_key(&self, path: &str) -> Answered;
 }
 
-impl Answered {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    /// Status and body, for refusals.
-    pub(crate) fn told(&self) -> (u16, &str) {
-        (self.status, self.body.as_str())
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")))
+impl WithKey for TestServer {
+    async fn get_with_key(&self, path: &str) -> Answered {
+        self.send(self.asking(Method::GET, path).bearer_auth(KEY)).await
     }
 }
 

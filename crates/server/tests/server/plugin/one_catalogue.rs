@@ -3,9 +3,8 @@
 use msp_core::{Access, Grants};
 use serde_json::{Value, json};
 
-use super::{KEY, plugin, shows, wanted};
-use crate::harness::program::{Bench, stdout};
-use crate::harness::{NOW, TestServer};
+use super::{KEY, WithKey, builder, plugin, shows};
+use msp_testkit::{NOW, ProgramFolder, TestServer, stdout};
 
 fn allow(patterns: &[&str], access: Access) -> Grants {
     Grants::Listed(patterns.iter().map(|pattern| (pattern.parse().unwrap(), access)).collect())
@@ -13,7 +12,7 @@ fn allow(patterns: &[&str], access: Access) -> Grants {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_answers_a_sealed_caller_as_it_answers_its_route() {
-    let server = wanted("", &[("shows.py", &shows("Shows"))]).start().await;
+    let server = builder("", &[("shows.py", &shows("Shows"))]).start().await;
     let granted = server.add(Some("granted"), |new| new.grants = allow(&["sh*"], Access::Read)).await;
     let standard = server.linked("standard").await;
     let by_route = server.get("/shows/part?a=1").await.json();
@@ -40,7 +39,7 @@ async fn a_sealed_caller_gets_text_json_and_failures_of_plugins() {
     if what == 'raise':
         raise ValueError('x')
     return {'text': (200, '<b>'), 'status': (404, {'e': 1}), 'none': None, 'bytes': b'\\xff'}[what]";
-    let server = wanted(
+    let server = builder(
         "[plugin_parms]\nwrites=access=write",
         &[("forms.py", &plugin("Forms", body)), ("writes.py", &shows("Writes"))],
     )
@@ -59,13 +58,13 @@ async fn a_sealed_caller_gets_text_json_and_failures_of_plugins() {
 }
 
 async fn with_modules() -> TestServer {
-    wanted(&format!("[auth]\napikey={KEY}"), &[])
-        .modules(
+    builder(&format!("[auth]\napikey={KEY}"), &[])
+        .with_modules(
             "time_test=simple_time\necho=echo\ngreet=greet\nclosed=simple_time\nsysteminfo=systeminfo\nuptime=uptime\n\
              [time_test]\nRoute=open\n[greet]\nRoute=yes\n[echo]\nRoute=open\nAccess=write\n\
              [systeminfo]\nRoute=open\n[uptime]\nRoute=open\n",
         )
-        .module("greet.py", "def entry_call(name='nobody'):\n    return {'hello': name}\n")
+        .with_module("greet.py", "def entry_call(name='nobody'):\n    return {'hello': name}\n")
         .start()
         .await
 }
@@ -77,10 +76,13 @@ async fn a_function_of_modules_ini_gets_a_route_when_it_says_so() {
     assert_eq!((time.status, time.header("content-type")), (200, Some("text/plain; charset=utf-8")));
     assert!(time.body.starts_with("It is currently: \n\t"));
     assert_eq!(server.get("/closed").await.status, 404);
-    assert_eq!(server.get("/greet?name=kim").await.told(), (403, r#"{"error":"unauthorized"}"#));
+    assert_eq!(server.get("/greet?name=kim").await.status_and_body(), (403, r#"{"error":"unauthorized"}"#));
     assert_eq!(server.get_with_key("/greet?name=kim").await.json(), json!({"hello": "kim"}));
     let wrong = server.get_with_key("/greet/deep?nom=kim").await;
-    assert_eq!(wrong.told(), (400, r#"{"error":"bad arguments: unknown: nom, subpath; it takes: name"}"#));
+    assert_eq!(
+        wrong.status_and_body(),
+        (400, r#"{"error":"bad arguments: unknown: nom, subpath; it takes: name"}"#)
+    );
     assert_eq!(server.get("/echo/a/b?x=1").await.json(), json!({"x": "1", "subpath": "a/b"}));
     assert_eq!(server.get_with_key("/plugins").await.json(), json!({"loaded_plugins": []}));
 }
@@ -98,13 +100,13 @@ async fn plugin_21_systeminfo_has_its_parts_by_route_and_an_unknown_one_is_404()
         assert_eq!(shape(&alone.json()), shape(&whole[part]), "{part}");
     }
     let unknown = server.get("/systeminfo/x").await;
-    assert_eq!(unknown.told(), (404, r#"{"Error":"x is not a member of response_data"}"#));
+    assert_eq!(unknown.status_and_body(), (404, r#"{"Error":"x is not a member of response_data"}"#));
     assert!(server.get("/uptime").await.json()["seconds"].is_u64());
 }
 
 #[test]
 fn our_client_and_curl_get_the_same_of_one_plugin() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write(
         "plugins/sums.py",
         &plugin("Sums", "def request_handler(self, a, b, **data):\n    return 200, {'sum': int(a) + int(b)}"),

@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::{config, wanted};
-use crate::harness::{TestServer, Wanted, until};
+use super::{builder, config};
+use msp_testkit::{ServerBuilder, TestServer, until};
 
 /// A server whose interpreter has psutil and aiohttp, as an installation of the original has.
 async fn server(plugins: &[(&str, &str)]) -> TestServer {
     let python = std::env::var("MSP_TEST_PYTHON").unwrap_or_else(|_| {
         panic!("MSP_TEST_PYTHON names a Python with psutil and aiohttp (util/test makes one)")
     });
-    let wanted: Wanted = wanted("", plugins);
-    let text = config(&wanted.path().join("plugins"), &format!("[Runners]\nPython={python}"));
-    wanted.config(&text).start().await
+    let builder: ServerBuilder = builder("", plugins);
+    let text = config(&builder.path().join("plugins"), &format!("[Runners]\nPython={python}"));
+    builder.with_config(&text).start().await
 }
 
 const SYNC: &str = "from plugincore.baseplugin import BasePlugin

@@ -3,8 +3,7 @@
 use rustix::process::Signal;
 
 use super::{KEY, config, plugin, shows, write};
-use crate::harness::program::{Bench, stdout};
-use crate::harness::{Answered, http, until};
+use msp_testkit::{Answered, ProgramFolder, http, stdout, until};
 
 const ENDS: &str = "def request_handler(self, **data):
     return 200, {'version': 1}
@@ -13,7 +12,7 @@ def terminate_plugin(self):
 
 #[test]
 fn plugin_26_sigterm_terminates_plugins_removes_the_pid_file_and_ends_well() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("plugins/ends.py", &plugin("Ends", ENDS));
     bench.write("config/config.ini", &config(&bench.path("plugins"), "[paths]\npidfile=server.pid"));
     let server = bench.serve();
@@ -27,7 +26,7 @@ fn plugin_26_sigterm_terminates_plugins_removes_the_pid_file_and_ends_well() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_signals_load_plugins_anew() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let version =
         |number: u32| plugin("Version", &format!("def request_handler(self, **data):\n    return {number}"));
     bench.write("plugins/version.py", &version(0));
@@ -47,7 +46,7 @@ async fn both_signals_load_plugins_anew() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_configuration_of_the_python_plugin_server_works_as_it_is() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("their/plugins/CpuInfo.py", &shows("CpuInfo"));
     bench.write(
         "their/plugins/web.py",
@@ -91,7 +90,7 @@ async fn a_configuration_of_the_python_plugin_server_works_as_it_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plugin_25_no_log_and_no_output_holds_a_key() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("plugins/p.py", &shows("P"));
     bench.write("plugins/own.py", &shows("Own"));
     let sections = format!(
@@ -134,7 +133,7 @@ async fn plugin_25_no_log_and_no_output_holds_a_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_waits_neither_for_a_reload_nor_for_a_call_beyond_the_drain() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let body = "async def request_handler(self, **data):
     import asyncio
     open(self.args['marks'] + '/called', 'w').close()
@@ -167,7 +166,7 @@ def terminate_plugin(self):
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_is_only_written_down_makes_no_listener_private() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("plugins/p.py", &shows("P"));
     let write_bind = |address: &str| {
         bench.write(

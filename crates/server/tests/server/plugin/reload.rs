@@ -6,29 +6,27 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use reqwest::Method;
 use serde_json::json;
 
-use super::{KEY, config, loaded, plugin, shows, wanted, write};
-use crate::harness::{TestServer, Wanted};
+use super::{KEY, WithKey, builder, config, loaded, plugin, shows, write};
+use msp_testkit::{ServerBuilder, TestServer};
 
 /// A plugin that answers its version.
 fn version(number: u32) -> String {
     plugin("Version", &format!("def request_handler(self, **data):\n    return 200, {{'version': {number}}}"))
 }
 
-fn keyed(plugins: &[(&str, &str)]) -> Wanted {
-    wanted(&format!("[auth]\napikey={KEY}"), plugins)
+fn keyed(plugins: &[(&str, &str)]) -> ServerBuilder {
+    builder(&format!("[auth]\napikey={KEY}"), plugins)
 }
 
-impl TestServer {
-    fn rewrite(&self, name: &str, source: &str) {
-        write(&self.path("plugins"), name, source);
-    }
+fn rewrite(server: &TestServer, name: &str, source: &str) {
+    write(&server.path("plugins"), name, source);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plugin_06_a_reload_answers_when_the_new_code_is_in_force() {
     let server = keyed(&[("version.py", &version(1)), ("other.py", &shows("Other"))]).start().await;
     for number in 2..5 {
-        server.rewrite("version.py", &version(number));
+        rewrite(&server, "version.py", &version(number));
         assert_eq!(server.get("/version").await.json(), json!({"version": number - 1}));
         let answered = server.get_with_key("/reload/version").await;
         assert_eq!(
@@ -37,11 +35,11 @@ async fn plugin_06_a_reload_answers_when_the_new_code_is_in_force() {
         );
         assert_eq!(server.get("/version").await.json(), json!({"version": number}));
     }
-    server.rewrite("version.py", "not Python at all\n");
+    rewrite(&server, "version.py", "not Python at all\n");
     let failed = server.get_with_key("/reload/version").await;
-    assert_eq!(failed.told(), (500, r#"{"error":"Failed to reload plugin version"}"#));
+    assert_eq!(failed.status_and_body(), (500, r#"{"error":"Failed to reload plugin version"}"#));
     assert_eq!(server.get("/version").await.json(), json!({"version": 4}), "what worked stays");
-    server.rewrite("version.py", &shows("Renamed"));
+    rewrite(&server, "version.py", &shows("Renamed"));
     assert_eq!(server.get_with_key("/reload/version").await.status, 500);
     assert_eq!(server.get("/version").await.json(), json!({"version": 4}));
 }
@@ -50,8 +48,8 @@ async fn plugin_06_a_reload_answers_when_the_new_code_is_in_force() {
 async fn plugin_07_reloading_all_takes_up_what_came_and_drops_what_went() {
     let server = keyed(&[("a.py", &shows("A")), ("b.py", &shows("B"))]).start().await;
     let unknown = server.get_with_key("/reload/nope").await;
-    assert_eq!(unknown.told(), (404, r#"{"error":"Plugin \"nope\" not found"}"#));
-    server.rewrite("c.py", &shows("C"));
+    assert_eq!(unknown.status_and_body(), (404, r#"{"error":"Plugin \"nope\" not found"}"#));
+    rewrite(&server, "c.py", &shows("C"));
     std::fs::remove_file(server.path("plugins/a.py")).unwrap();
     assert_eq!(server.get("/c").await.status, 404);
     let answered = server.send(server.asking(Method::POST, "/reload/all").bearer_auth(KEY)).await;
@@ -59,7 +57,7 @@ async fn plugin_07_reloading_all_takes_up_what_came_and_drops_what_went() {
     assert_eq!((answered.status, answered.json()), (200, expected));
     assert_eq!(server.get("/a").await.status, 404);
     assert_eq!(server.get("/c").await.status, 200);
-    server.rewrite("b.py", "broken(\n");
+    rewrite(&server, "b.py", "broken(\n");
     let expected = json!({
         "error": "Failed to reload plugin b.py", "status": "Some plugins failed to reload",
         "failed": ["b.py"], "loaded_plugins": ["b", "c"]
@@ -108,7 +106,7 @@ def terminate_plugin(self):
     let folder = marks.path().display();
     let sections =
         format!("[auth]\napikey={KEY}\n[plugin_parms]\nlives=marks={folder}/marks&msp_paths=%2B{folder}");
-    let server = wanted(&sections, &[("lives.py", &plugin("Lives", body))]).start().await;
+    let server = builder(&sections, &[("lives.py", &plugin("Lives", body))]).start().await;
     server.get("/lives").await;
     assert_eq!(server.get_with_key("/reload/lives").await.status, 200);
     server.get("/lives").await;
@@ -133,7 +131,7 @@ async fn a_reload_waits_for_calls_under_way_and_loses_none() {
         let server = server.clone();
         async move { server.get("/version").await }
     });
-    server.rewrite("version.py", &slow(2));
+    rewrite(&server, "version.py", &slow(2));
     assert_eq!(server.get_with_key("/reload/version").await.status, 200);
     assert!(["1", "2"].contains(&early.await.unwrap().body.as_str()));
     assert_eq!(server.get("/version").await.body, "2");
@@ -161,7 +159,7 @@ async fn a_reload_under_load_loses_no_request_and_nothing_old_answers_after_it()
         })
         .collect();
     for number in 1..=5 {
-        server.rewrite("version.py", &version(number));
+        rewrite(&server, "version.py", &version(number));
         assert_eq!(server.get_with_key("/reload/version").await.status, 200);
         in_force.store(u64::from(number), Ordering::SeqCst);
     }
@@ -174,7 +172,7 @@ async fn a_reload_under_load_loses_no_request_and_nothing_old_answers_after_it()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_that_stays_because_its_file_is_broken_obeys_the_new_rules() {
     let server = keyed(&[("a.py", &shows("A"))]).start().await;
-    server.rewrite("a.py", "broken(\n");
+    rewrite(&server, "a.py", "broken(\n");
     let reload_with = async |parameters: &str| {
         let sections = format!("[auth]\napikey={KEY}\n[plugin_parms]\na={parameters}");
         std::fs::write(server.path("config/config.ini"), config(&server.path("plugins"), &sections)).unwrap();
@@ -195,7 +193,7 @@ async fn a_class_that_does_not_load_any_more_is_told_and_costs_no_working_one() 
         format!("{}\n\n{}", shows("A"), plugin("B", &init))
     };
     let server = keyed(&[("two.py", &two(""))]).start().await;
-    server.rewrite("two.py", &two("    raise ValueError('no')\n"));
+    rewrite(&server, "two.py", &two("    raise ValueError('no')\n"));
     assert_eq!(server.get_with_key("/reload/a").await.status, 500);
     assert_eq!(server.get("/b").await.status, 200);
     assert_eq!(server.get_with_key("/reload/all").await.json()["failed"], json!(["two.py"]));

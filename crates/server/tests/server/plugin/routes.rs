@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{KEY, loaded, plugin, shows, wanted};
+use super::{KEY, WithKey, builder, loaded, plugin, shows};
 
 fn door_key() -> String {
     format!("[auth]\napikey={KEY}")
@@ -11,7 +11,7 @@ fn door_key() -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_with_bare_quotes_is_read_as_if_they_were_encoded() {
-    let server = wanted("", &[("p.py", &shows("P"))]).start().await;
+    let server = builder("", &[("p.py", &shows("P"))]).start().await;
     for (target, given) in [
         (r#"/p?a={"room":"hall"}"#, r#""a":"{\"room\":\"hall\"}""#),
         ("/p?a=<b>`c`", r#""a":"<b>`c`""#),
@@ -29,7 +29,7 @@ async fn a_target_with_bare_quotes_is_read_as_if_they_were_encoded() {
 async fn plugin_01_every_file_with_a_plugin_gets_a_route_and_a_broken_one_stops_no_other() {
     let two = plugin("One", "def request_handler(self, **data):\n    return 200, {'one': 1}")
         + "\nclass Two(One):\n    def request_handler(self, **data):\n        return 200, {'two': 2}\n";
-    let server = wanted(
+    let server = builder(
         &door_key(),
         &[
             ("two.py", &two),
@@ -54,7 +54,7 @@ async fn plugin_01_every_file_with_a_plugin_gets_a_route_and_a_broken_one_stops_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plugin_13_the_query_overrides_the_body_and_of_a_repeated_name_the_first_counts() {
-    let server = wanted("", &[("p.py", &shows("P"))]).start().await;
+    let server = builder("", &[("p.py", &shows("P"))]).start().await;
     let given = async |path: &str| server.get(path).await.json();
     let mine = |value: Value| {
         let mut all = json!({"subpath": null, "client_ip": "127.0.0.1"});
@@ -83,7 +83,7 @@ async fn plugin_14_names_that_the_server_sets_cannot_be_set_from_outside() {
         'ip': data['client_ip'],
         'subpath': data['subpath'],
     }";
-    let server = wanted("", &[("p.py", &plugin("P", body))]).start().await;
+    let server = builder("", &[("p.py", &plugin("P", body))]).start().await;
     let expected = json!({
         "request": "/p", "headers": "ab", "names": "X-Probe", "log": true, "ip": "127.0.0.1", "subpath": null
     });
@@ -104,7 +104,7 @@ async fn plugin_14_names_that_the_server_sets_cannot_be_set_from_outside() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plugin_15_a_parameter_moves_a_plugin_and_ids_that_are_taken_are_refused() {
-    let server = wanted(
+    let server = builder(
         &format!(
             "{}\n[plugin_parms]\nmoved=route_path=network\nslash=route_path=a/b\nreserved=route_path=reload\n\
              sealed=route_path=v1\nmodule=route_path=time_test\nspec=route_path=openapi.json",
@@ -134,11 +134,15 @@ async fn plugin_15_a_parameter_moves_a_plugin_and_ids_that_are_taken_are_refused
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plugin_23_other_methods_are_405_other_routes_404_and_head_has_no_body() {
-    let server = wanted(&door_key(), &[("p.py", &shows("P"))]).start().await;
+    let server = builder(&door_key(), &[("p.py", &shows("P"))]).start().await;
     for path in ["/p", "/p/x", "/plugins", "/reload/all"] {
         for method in [Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
             let answered = server.send(server.asking(method.clone(), path)).await;
-            assert_eq!(answered.told(), (405, r#"{"error":"method not allowed"}"#), "{method} {path}");
+            assert_eq!(
+                answered.status_and_body(),
+                (405, r#"{"error":"method not allowed"}"#),
+                "{method} {path}"
+            );
             let allowed = if path.starts_with("/reload") { "GET, POST" } else { "GET, HEAD, POST" };
             assert_eq!(answered.header("allow"), Some(allowed));
         }
@@ -146,7 +150,7 @@ async fn plugin_23_other_methods_are_405_other_routes_404_and_head_has_no_body()
     for path in ["/", "/nope", "/plugins/x", "/reload", "/reload/", "/openapi.json/x", "/P", "/%70%2f", "/v2"]
     {
         let answered = server.get(path).await;
-        assert_eq!(answered.told(), (404, r#"{"error":"not found"}"#), "{path}");
+        assert_eq!(answered.status_and_body(), (404, r#"{"error":"not found"}"#), "{path}");
     }
     let head = server.send(server.asking(Method::HEAD, "/p?k=1")).await;
     assert_eq!((head.status, head.body.as_str()), (200, ""));
@@ -159,14 +163,14 @@ async fn plugin_23_other_methods_are_405_other_routes_404_and_head_has_no_body()
 #[tokio::test(flavor = "multi_thread")]
 async fn the_document_of_all_routes_says_what_they_take() {
     let body = "\"\"\"Adds.\n\n    More of it.\n    \"\"\"\ndef request_handler(self, a: int, b: float = 1.0, **data):\n    return a";
-    let server = wanted(
+    let server = builder(
         &format!("{}\n[plugin_parms]\nadd=auth_type=global&access=write", door_key()),
         &[("add.py", &plugin("Add", body))],
     )
-    .modules("time_test=simple_time\n[time_test]\nRoute=open\nDescription=Tells the time\n")
+    .with_modules("time_test=simple_time\n[time_test]\nRoute=open\nDescription=Tells the time\n")
     .start()
     .await;
-    assert_eq!(server.get("/openapi.json").await.told(), (403, r#"{"error":"unauthorized"}"#));
+    assert_eq!(server.get("/openapi.json").await.status_and_body(), (403, r#"{"error":"unauthorized"}"#));
     let document = server.get_with_key("/openapi.json").await.json();
     assert_eq!(document["openapi"], "3.1.0");
     let paths: Vec<_> = document["paths"].as_object().unwrap().keys().collect();

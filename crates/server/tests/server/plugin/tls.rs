@@ -8,9 +8,8 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::{config, shows, wanted};
-use crate::harness::program::{Bench, stdout};
-use crate::harness::{TestServer, until};
+use super::{builder, config, shows};
+use msp_testkit::{ProgramFolder, TestServer, stdout, until};
 
 /// Makes a certificate for this machine and its key; gives the certificate as PEM.
 fn certify(folder: &Path) -> String {
@@ -30,11 +29,11 @@ fn ssl(folder: &Path) -> String {
 }
 
 async fn server() -> (TestServer, String, PathBuf) {
-    let wanted = wanted("", &[("p.py", &shows("P"))]);
-    let folder = wanted.path().to_owned();
+    let builder = builder("", &[("p.py", &shows("P"))]);
+    let folder = builder.path().to_owned();
     let certificate = certify(&folder);
     let text = config(&folder.join("plugins"), &ssl(&folder));
-    (wanted.config(&text).start().await, certificate, folder)
+    (builder.with_config(&text).start().await, certificate, folder)
 }
 
 /// A client that trusts this certificate alone.
@@ -67,9 +66,9 @@ async fn plugin_18_with_a_certificate_it_is_https_only() {
 async fn the_sealed_door_works_through_tls_too() {
     let (server, certificate, _) = server().await;
     let caller = server.linked("laptop").await;
-    let (rid, body) = caller.envelope(crate::harness::NOW, "time_test", None);
+    let (rid, body) = caller.envelope(msp_testkit::NOW, "time_test", None);
     let request = trusting(&certificate).post(url(&server, "/v1")).header("Content-Type", "application/json");
-    let answered = crate::harness::Answered::of(request.body(body).send().await.unwrap()).await;
+    let answered = msp_testkit::Answered::of(request.body(body).send().await.unwrap()).await;
     assert!(caller.open(&rid, &answered).outcome.is_ok());
 }
 
@@ -109,8 +108,8 @@ async fn a_certificate_is_swapped_while_a_hundred_connections_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_of_the_same_time_and_size_is_taken_up() {
-    let (wanted, folders) = (wanted("", &[("p.py", &shows("P"))]), tempfile::tempdir().unwrap());
-    let home = wanted.path().to_owned();
+    let (builder, folders) = (builder("", &[("p.py", &shows("P"))]), tempfile::tempdir().unwrap());
+    let home = builder.path().to_owned();
     let generation = |name: &str| {
         let folder = folders.path().join(name);
         std::fs::create_dir_all(&folder).unwrap();
@@ -128,7 +127,7 @@ async fn a_certificate_of_the_same_time_and_size_is_taken_up() {
     let (two, second, _) = std::iter::repeat_with(|| generation("two")).find(|two| two.2 == sizes).unwrap();
     std::os::unix::fs::symlink(one, home.join("tls")).unwrap();
     let text = config(&home.join("plugins"), &ssl(&home.join("tls")));
-    let server = wanted.config(&text).start().await;
+    let server = builder.with_config(&text).start().await;
     assert!(trusting(&first).get(url(&server, "/p")).send().await.is_ok());
     std::os::unix::fs::symlink(two, home.join("next")).unwrap();
     std::fs::rename(home.join("next"), home.join("tls")).unwrap();
@@ -138,7 +137,7 @@ async fn a_certificate_of_the_same_time_and_size_is_taken_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_does_not_wait_for_an_idle_connection() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let home = bench.path("");
     let client = trusting(&certify(&home));
     bench.write("plugins/p.py", &shows("P"));
@@ -156,11 +155,11 @@ async fn a_stop_does_not_wait_for_an_idle_connection() {
 
 #[test]
 fn plugin_18_a_certificate_that_cannot_be_used_stops_the_start() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let home = bench.path("");
     bench.write("plugins/p.py", &shows("P"));
     bench.write("config/config.ini", &config(&bench.path("plugins"), &ssl(&home)));
-    let told = |bench: &Bench| {
+    let told = |bench: &ProgramFolder| {
         let output = bench.run("msp-server", &["--port", "0"]);
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let text = String::from_utf8(output.stderr).unwrap();
@@ -200,17 +199,17 @@ fn plugin_18_a_certificate_that_cannot_be_used_stops_the_start() {
 
 #[test]
 fn the_client_says_what_would_be_right_about_a_servers_certificate() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let home = bench.path("");
     bench.write("config/config.ini", &ssl(&home));
     some_keys(&bench);
     let certify = |name: &str, last_year: bool| {
-        let mut wanted = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+        let mut builder = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
         if last_year {
-            wanted.not_after = rcgen::date_time_ymd(2020, 1, 1);
+            builder.not_after = rcgen::date_time_ymd(2020, 1, 1);
         }
         let key = rcgen::KeyPair::generate().unwrap();
-        std::fs::write(home.join("cert.pem"), wanted.self_signed(&key).unwrap().pem()).unwrap();
+        std::fs::write(home.join("cert.pem"), builder.self_signed(&key).unwrap().pem()).unwrap();
         std::fs::write(home.join("key.pem"), key.serialize_pem()).unwrap();
     };
     for (name, last_year, trusted, told) in [
@@ -256,7 +255,7 @@ fn redirecting(to: String) -> std::net::SocketAddr {
 
 #[test]
 fn the_client_follows_a_redirect_from_plain_http_to_tls_on_the_same_host() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let home = bench.path("");
     bench.write("config/config.ini", &ssl(&home));
     certify(&home);
@@ -279,7 +278,7 @@ fn the_client_follows_a_redirect_from_plain_http_to_tls_on_the_same_host() {
 }
 
 /// Keys of a client that no server knows.
-fn some_keys(bench: &Bench) {
+fn some_keys(bench: &ProgramFolder) {
     use msp_protocol::{OsRng, PrivateKey, Secret};
     bench.write("client.key", &PrivateKey::generate(&mut OsRng).dangerously_to_base64());
     bench.write("client.secret", Secret::generate(&mut OsRng).dangerously_as_str());
@@ -309,13 +308,13 @@ fn as_pem(label: &str, der: &[u8]) -> String {
 async fn a_chain_that_is_glued_or_begins_with_another_certificate_is_served_whole() {
     let other = rcgen::generate_simple_self_signed(["other".to_owned()]).unwrap().cert.pem();
     for own_first in [true, false] {
-        let wanted = wanted("", &[("p.py", &shows("P"))]);
-        let folder = wanted.path().to_owned();
+        let builder = builder("", &[("p.py", &shows("P"))]);
+        let folder = builder.path().to_owned();
         let own = certify(&folder);
         let parts = if own_first { [own.as_str(), &other] } else { [other.as_str(), &own] };
         std::fs::write(folder.join("cert.pem"), parts.map(str::trim_end).concat()).unwrap();
         let text = config(&folder.join("plugins"), &ssl(&folder));
-        let server = wanted.config(&text).start().await;
+        let server = builder.with_config(&text).start().await;
         assert_eq!(trusting(&own).get(url(&server, "/p")).send().await.unwrap().status(), 200);
         let told = certificates(&server, &own).await;
         let expected =
@@ -326,7 +325,7 @@ async fn a_chain_that_is_glued_or_begins_with_another_certificate_is_served_whol
 
 #[test]
 fn who_offers_http_2_is_given_http_1_1() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let home = bench.path("");
     certify(&home);
     bench.write("plugins/p.py", &shows("P"));

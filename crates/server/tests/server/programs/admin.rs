@@ -6,10 +6,9 @@ use msp_core::Marks as _;
 use msp_core::clock::{Clock as _, SystemClock};
 use msp_registry::SqlRegistry;
 
-use crate::harness::program::{Bench, stdout};
-use crate::harness::{http, until};
+use msp_testkit::{ProgramFolder, http, stdout, until};
 
-fn admin(bench: &Bench, arguments: &[&str]) -> String {
+fn admin(bench: &ProgramFolder, arguments: &[&str]) -> String {
     stdout(&bench.run("msp-admin", arguments))
 }
 
@@ -20,7 +19,7 @@ fn key() -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn why_bans_floor_and_doctor_ask_the_running_server() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let server = bench.serve();
     let request = http().post(server.url("/v1")).header("Content-Type", "application/json").body("{}");
     assert_eq!(request.send().await.unwrap().status(), 401);
@@ -39,7 +38,7 @@ async fn why_bans_floor_and_doctor_ask_the_running_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_is_taken_and_given_back_while_the_server_runs() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let server = bench.serve();
     let (kept, later) = (key(), key());
     let added = bench.run("msp-admin", &["client", "add", &kept, "--name", "kept"]);
@@ -58,7 +57,7 @@ async fn a_backup_is_taken_and_given_back_while_the_server_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_floor_is_shown_and_reset_only_when_the_operator_is_sure() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     assert!(bench.serve().stop().success());
     let url = format!("sqlite:{}", bench.path("sec/registry.db").display());
     let clock = Arc::new(SystemClock::start());
@@ -77,7 +76,7 @@ async fn a_floor_is_shown_and_reset_only_when_the_operator_is_sure() {
 
 #[test]
 fn a_configuration_can_be_checked_before_a_start() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     assert!(bench.serve().stop().success());
     admin(&bench, &["check-config"]);
     bench.write("config/config.ini", "[Clients]\nRequestTTL=0\n");
@@ -89,7 +88,7 @@ fn a_configuration_can_be_checked_before_a_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn functions_and_doctor_name_what_does_not_load_and_why() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("config/modules.ini", "[Modules]\ntime_test=server_time\nhi=hello\nfails=fails\n");
     bench.write("modules/hello.py", "import nothing_of_that_name\n\ndef entry_call():\n    return 1\n");
     bench.write("modules/fails.py", "def entry_call():\n    raise ValueError('the disk is full')\n");

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::harness::program::Bench;
+use msp_testkit::ProgramFolder;
 
 /// What check-config finds, a line each; nothing when all is in order.
-fn found(bench: &Bench) -> Vec<String> {
+fn found(bench: &ProgramFolder) -> Vec<String> {
     let output = bench.run("msp-server", &["--check-config"]);
     let told = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<_> = told.lines().map(str::to_owned).collect();
@@ -37,7 +37,7 @@ fn content(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn a_folder_in_order_has_no_findings_and_is_left_as_it_was() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     assert_eq!(found(&bench), [""; 0], "an empty folder, where a start makes all");
     assert!(content(&bench.path("")).is_empty());
     bench.write("config/modules.ini", "[Modules]\ntime_test=simple_time\nhello=hello\n");
@@ -53,7 +53,7 @@ fn a_folder_in_order_has_no_findings_and_is_left_as_it_was() {
 
 #[test]
 fn everything_that_a_start_would_load_is_looked_at() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("log", "a file");
     bench.write("sec/registry.db", "no database at all, but long enough to be looked at");
     bench.write("sec/server.key", "rubbish");
@@ -80,7 +80,7 @@ fn everything_that_a_start_would_load_is_looked_at() {
 
 #[test]
 fn a_list_for_programs_names_place_problem_and_hint() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("config/config.ini", "[Clients]\nRequestTTL=0\n");
     let output = bench.run("msp-server", &["--check-config", "--json"]);
     let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -1,9 +1,9 @@
 //! Four clients, two shapes, one server.
 
-use crate::harness::program::{Bench, Program, stdout};
+use msp_testkit::{Program, ProgramFolder, stdout};
 
 /// A server, and a client in the folder `client` that was registered as the README says.
-pub(crate) fn registered(bench: &Bench, options: &[&str]) -> Program {
+pub(crate) fn registered(bench: &ProgramFolder, options: &[&str]) -> Program {
     let server = bench.serve();
     std::fs::create_dir(bench.path("client")).unwrap();
     stdout(
@@ -27,7 +27,7 @@ pub(crate) fn registered(bench: &Bench, options: &[&str]) -> Program {
 }
 
 /// Runs a client, which the server knows as soon as it is registered.
-pub(crate) fn call(bench: &Bench, program: &str, arguments: &[&str]) -> String {
+pub(crate) fn call(bench: &ProgramFolder, program: &str, arguments: &[&str]) -> String {
     let output = bench.command(program).args(arguments).current_dir(bench.path("client")).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{program} {arguments:?}: {told}");
@@ -41,7 +41,7 @@ fn script(name: &str) -> String {
 #[test]
 fn share_point_27_every_client_gets_its_answer_from_one_server() {
     for options in [&[][..], &["--name", "laptop", "--classic"]] {
-        let bench = Bench::new();
+        let bench = ProgramFolder::new();
         let server = registered(&bench, options);
         let url = server.url("/v1");
         let original = script("tests/python/classic_client.py");
@@ -62,7 +62,7 @@ fn share_point_27_every_client_gets_its_answer_from_one_server() {
 
 #[test]
 fn share_point_27_our_client_gets_its_answer_from_a_server_like_the_original() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let server = registered(&bench, &[]);
     assert!(server.stop().success());
     std::fs::copy(bench.path("sec/server.key"), bench.path("client/server.key")).unwrap();
@@ -81,7 +81,7 @@ fn share_point_27_our_client_gets_its_answer_from_a_server_like_the_original() {
 
 #[test]
 fn an_enrolment_line_takes_the_place_of_copying_secrets() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let server = bench.serve();
     std::fs::create_dir(bench.path("client")).unwrap();
     let client = |arguments: &[&str]| {
@@ -103,9 +103,9 @@ fn an_enrolment_line_takes_the_place_of_copying_secrets() {
 
 #[test]
 fn a_server_moved_from_the_originals_folders_answers_the_old_clients_at_the_first_start() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     assert!(registered(&bench, &[]).stop().success());
-    let moved = Bench::new();
+    let moved = ProgramFolder::new();
     for (from, to) in [("sec/server.key", "sec/server.key"), ("client/client.pub", "sec/client_1.pub")] {
         moved.write(to, &std::fs::read_to_string(bench.path(from)).unwrap());
     }
@@ -141,7 +141,7 @@ fn a_server_moved_from_the_originals_folders_answers_the_old_clients_at_the_firs
 
 #[test]
 fn whole_numbers_arrive_as_they_are_or_are_refused_with_a_reason() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("config/modules.ini", "[Modules]\necho=echo\npower=power\nprogram=program\n");
     bench.write("modules/power.py", "def entry_call(of):\n    return [2 ** of]\n");
     bench.program("modules/program", "#!/bin/sh\ncat\n");

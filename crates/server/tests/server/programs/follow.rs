@@ -3,12 +3,11 @@
 use std::fs::File;
 use std::time::SystemTime;
 
-use crate::harness::program::{Bench, now};
-use crate::harness::until;
+use msp_testkit::{ProgramFolder, now, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_taken_up_that_has_the_time_and_size_of_the_one_before() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     for (release, name) in [("one", "echo"), ("two", "tell")] {
         let (list, module) = (format!("{release}/modules.ini"), format!("{release}/answers.py"));
         bench.write(&list, &format!("[Modules]\n{name}=echo\nanswers=answers\n"));
@@ -41,7 +40,7 @@ async fn a_file_is_taken_up_that_has_the_time_and_size_of_the_one_before() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_could_not_be_read_is_tried_again_and_told_of_once() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     std::fs::create_dir(bench.path("plugins")).unwrap();
     let config = "[Doors]\nplugin=on\n[paths]\nplugins=plugins\n";
     bench.write("config/config.ini", config);
@@ -65,7 +64,7 @@ fn lead(link: &std::path::Path, target: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_to_a_release_are_followed_when_the_old_one_has_gone() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     for release in ["one", "two"] {
         bench.write(&format!("{release}/modules/helper.py"), &format!("NAME = '{release}'\n"));
         let answers = "import helper\n\ndef entry_call():\n    return helper.NAME\n";

@@ -4,11 +4,10 @@ use msp_protocol::{OsRng, Secret};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::program::{Bench, Program, now};
-use crate::harness::{Answered, Caller, http, until};
+use msp_testkit::{Answered, Caller, Program, ProgramFolder, http, now, until};
 
 /// A function that runs until the file `go` exists, and says that it began in the file `began`.
-fn waiting_module(bench: &Bench) {
+fn waiting_module(bench: &ProgramFolder) {
     let (began, go) = (bench.path("marks/began"), bench.path("marks/go"));
     std::fs::create_dir(bench.path("marks")).unwrap();
     bench.write(
@@ -26,7 +25,7 @@ fn waiting_module(bench: &Bench) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sigterm_ends_what_is_under_way_first() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     waiting_module(&bench);
     let server = bench.serve();
     let caller = bench.client(&server, "laptop").await;
@@ -47,7 +46,7 @@ async fn a_sigterm_ends_what_is_under_way_first() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_sigterm_quits_at_once() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     waiting_module(&bench);
     // Longer than this test may take.
     bench.write("config/config.ini", "[Limits]\nDrainTimeout=300\n");
@@ -67,7 +66,7 @@ async fn a_second_sigterm_quits_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sighup_takes_up_a_new_function_and_a_faulty_file_changes_nothing() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let server = bench.serve();
     let caller = bench.client(&server, "laptop").await;
     let outcome = async |function: &str| {
@@ -87,7 +86,7 @@ async fn a_sighup_takes_up_a_new_function_and_a_faulty_file_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_kill_nothing_accepted_is_accepted_again_and_callers_are_back_within_seconds() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let mut server = bench.serve();
     let mut caller = bench.client(&server, "laptop").await;
     let mut accepted = Vec::new();
@@ -113,7 +112,7 @@ async fn after_a_kill_nothing_accepted_is_accepted_again_and_callers_are_back_wi
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_process_on_one_registry_ends_with_one_line() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let server = bench.serve();
     let second = bench.run("msp-server", &["--port", "0"]);
     assert_eq!(second.status.code(), Some(1));
@@ -124,7 +123,7 @@ async fn a_second_process_on_one_registry_ends_with_one_line() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_19_no_secret_key_or_result_is_in_the_log_at_debug() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("modules/marked.py", "def entry_call():\n    return 'RESULT-OF-THE-FUNCTION'\n");
     bench.write("modules/shout.py", "def entry_call():\n    raise ValueError('x')\n");
     bench.write(
@@ -165,7 +164,7 @@ async fn share_point_19_no_secret_key_or_result_is_in_the_log_at_debug() {
 }
 
 /// A server that has read its settings and then waits, because another process seems to bring its registry up to date.
-async fn waiting_server(bench: &Bench) -> (std::process::Child, std::fs::File) {
+async fn waiting_server(bench: &ProgramFolder) -> (std::process::Child, std::fs::File) {
     msp_keyfile::create_private_folder(&bench.path("sec")).unwrap();
     msp_keyfile::create_private(&bench.path("sec/registry.db.migrating")).unwrap();
     let lock = std::fs::File::open(bench.path("sec/registry.db.migrating")).unwrap();
@@ -183,7 +182,7 @@ fn send(server: &std::process::Child, signal: Signal) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_starting_can_be_stopped() {
     for signal in [Signal::TERM, Signal::INT] {
-        let bench = Bench::new();
+        let bench = ProgramFolder::new();
         let (mut server, _lock) = waiting_server(&bench).await;
         send(&server, signal);
         assert!(server.wait().unwrap().success(), "{signal:?}");
@@ -193,7 +192,7 @@ async fn a_server_that_is_starting_can_be_stopped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_told_or_changed_during_a_start_is_taken_up_after_it() {
     for signal in [Signal::HUP, Signal::USR1] {
-        let bench = Bench::new();
+        let bench = ProgramFolder::new();
         let (server, lock) = waiting_server(&bench).await;
         send(&server, signal);
         bench.write("config/modules.ini", "[Modules]\nlater=echo\n");

@@ -3,11 +3,10 @@
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::program::{Bench, Program, now};
-use crate::harness::{http, until};
+use msp_testkit::{Program, ProgramFolder, http, now, until};
 
 /// The lines that hold this, once there are so many.
-async fn lines(bench: &Bench, part: &str, count: usize) -> Vec<String> {
+async fn lines(bench: &ProgramFolder, part: &str, count: usize) -> Vec<String> {
     let found = || {
         let log = std::fs::read_to_string(bench.path("log/latest.log")).unwrap_or_default();
         log.lines().filter(|line| line.contains(part)).map(str::to_owned).collect::<Vec<_>>()
@@ -21,7 +20,7 @@ fn shape(line: &str) -> &str {
     line.split_once(" door=").unwrap().1.rsplit_once(" ms=").unwrap().0
 }
 
-fn broken(bench: &Bench, sections: &str) -> Program {
+fn broken(bench: &ProgramFolder, sections: &str) -> Program {
     bench.write("modules/broken.py", "def entry_call(**args):\n    raise ValueError('no such drive')\n");
     bench.write(
         "config/modules.ini",
@@ -34,7 +33,7 @@ fn broken(bench: &Bench, sections: &str) -> Program {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_call_of_each_door_has_one_line_without_its_arguments() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let server = broken(&bench, "");
     let caller = bench.client(&server, "laptop").await;
     let secret = json!({"argument": "ARGUMENT-OF-THE-CALL"});
@@ -69,7 +68,7 @@ async fn each_call_of_each_door_has_one_line_without_its_arguments() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_failure_of_a_function_is_logged_whatever_else_its_address_did() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let server = broken(&bench, "[Log]\nAccess=off");
     let caller = bench.client(&server, "laptop").await;
     for _ in 0..3 {
@@ -91,7 +90,7 @@ async fn every_failure_of_a_function_is_logged_whatever_else_its_address_did() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_cannot_be_written_is_one_line_and_calls_go_on() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("log/latest.log/in_the_way", "a folder");
     let found = String::from_utf8(bench.run("msp-server", &["--check-config"]).stdout).unwrap();
     assert_eq!(
@@ -113,7 +112,7 @@ async fn a_log_that_cannot_be_written_is_one_line_and_calls_go_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_logrotate_the_new_file_is_written() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let server = bench.serve();
     for round in 1..=2 {
         std::fs::rename(bench.path("log/latest.log"), bench.path(&format!("log/rotated.{round}"))).unwrap();

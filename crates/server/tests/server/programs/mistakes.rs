@@ -7,7 +7,7 @@ use std::process::Output;
 use msp_protocol::{OsRng, PrivateKey};
 
 use super::clients::registered;
-use crate::harness::program::Bench;
+use msp_testkit::ProgramFolder;
 
 /// What went wrong, the files that it left in the folder, and the command that is run then. `KEY` stands for a public
 /// key that nobody else has, `URL` for the server's address.
@@ -153,12 +153,12 @@ const BESIDE_A_SERVER: &[Mistake] = &[
 fn each_likely_mistake_is_answered_by_one_line_that_says_what_would_be_right() {
     let mut rows = Vec::new();
     for mistake in ALONE {
-        let bench = Bench::new();
+        let bench = ProgramFolder::new();
         put(&bench, mistake.1);
         rows.push(row(&bench, mistake, &[("KEY", &some_key())]));
     }
     for mistake in BESIDE_A_SERVER {
-        let bench = Bench::new();
+        let bench = ProgramFolder::new();
         bench.write(
             "config/modules.ini",
             "[Modules]\ntime_test=server_time\nfails=fails\nsecret=server_time\n",
@@ -179,7 +179,7 @@ fn each_likely_mistake_is_answered_by_one_line_that_says_what_would_be_right() {
 }
 
 /// Makes the files; an empty one that ends in `.key` gets a private key, and one in `.pub` a public key.
-fn put(bench: &Bench, files: &[(&str, &str)]) {
+fn put(bench: &ProgramFolder, files: &[(&str, &str)]) {
     for (name, text) in files {
         let key = PrivateKey::generate(&mut OsRng);
         let made = match name.rsplit_once('.').filter(|_| text.is_empty()) {
@@ -195,7 +195,7 @@ fn some_key() -> String {
     PrivateKey::generate(&mut OsRng).public().to_string()
 }
 
-fn row(bench: &Bench, Mistake(what, _, line): &Mistake, words: &[(&str, &str)]) -> String {
+fn row(bench: &ProgramFolder, Mistake(what, _, line): &Mistake, words: &[(&str, &str)]) -> String {
     let (folder, line) = line.strip_prefix("client: ").map_or(("", *line), |line| ("client", line));
     let fill = |word: &str| words.iter().fold(word.to_owned(), |word, (from, to)| word.replace(from, to));
     let mut arguments = line.split(' ').map(fill);

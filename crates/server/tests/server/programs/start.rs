@@ -2,10 +2,10 @@
 
 use msp_protocol::{OsRng, PrivateKey};
 
-use crate::harness::program::{Bench, stdout};
+use msp_testkit::{ProgramFolder, stdout};
 
 /// Starts a server that must not start, and gives its one line.
-fn failure(bench: &Bench, arguments: &[&str]) -> String {
+fn failure(bench: &ProgramFolder, arguments: &[&str]) -> String {
     let output = bench.command("msp-server").args(["--port", "0"]).args(arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let told = String::from_utf8(output.stderr).unwrap();
@@ -16,7 +16,7 @@ fn failure(bench: &Bench, arguments: &[&str]) -> String {
 
 #[test]
 fn share_point_17_what_is_named_but_missing_or_faulty_stops_the_start() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("typo.ini", "[Server]\nKeypaht=sec\n");
     bench.write("number.ini", "[Clients]\nRequestTTL=soon\n");
     bench.write("empty.ini", "[Other]\n");
@@ -36,7 +36,7 @@ fn share_point_17_what_is_named_but_missing_or_faulty_stops_the_start() {
 
 #[test]
 fn share_point_17_half_a_key_pair_stops_the_start_and_a_missing_public_half_is_made_again() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     assert!(bench.serve().stop().success(), "with no key at all a pair is made");
     let public = std::fs::read_to_string(bench.path("sec/server.pub")).unwrap();
     std::fs::remove_file(bench.path("sec/server.pub")).unwrap();
@@ -50,7 +50,7 @@ fn share_point_17_half_a_key_pair_stops_the_start_and_a_missing_public_half_is_m
 
 #[test]
 fn a_lost_server_key_is_not_replaced_while_clients_know_it() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     assert!(bench.serve().stop().success());
     let key = PrivateKey::generate(&mut OsRng).public().to_string();
     stdout(&bench.run("appendclient", &[&key]));
@@ -63,7 +63,7 @@ fn a_lost_server_key_is_not_replaced_while_clients_know_it() {
 
 #[test]
 fn a_registry_that_is_damaged_or_newer_stops_the_start() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("sec/registry.db", &"this is no database ".repeat(500));
     let line = failure(&bench, &[]);
     assert!(line.contains("registry.db"), "{line}");
@@ -71,7 +71,7 @@ fn a_registry_that_is_damaged_or_newer_stops_the_start() {
 
 #[test]
 fn a_port_that_is_taken_is_named() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let output = bench.command("msp-server").args(["--port", &port]).output().unwrap();
@@ -82,7 +82,7 @@ fn a_port_that_is_taken_is_named() {
 
 #[test]
 fn the_healthcheck_tells_a_running_server_from_none() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let ops = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let check = || {
         let mut command = bench.command("msp-server");
@@ -98,7 +98,7 @@ fn the_healthcheck_tells_a_running_server_from_none() {
 
 #[test]
 fn a_named_pipe_in_the_key_folder_hangs_no_start() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     let pipe = |name: &str| {
         let _nothing_there = std::fs::remove_file(bench.path(name));
         let mode = rustix::fs::Mode::from_raw_mode(0o600);

@@ -1,11 +1,11 @@
 //! The sample for WebAssembly, built as docs/MODULES.md says, and what a module cannot reach.
 
-use crate::harness::program::{Bench, stdout};
+use msp_testkit::{ProgramFolder, stdout};
 
 use super::clients::{call, registered};
 
 /// The command of docs/MODULES.md that makes a C file a module.
-fn build(bench: &Bench, module: &str) {
+fn build(bench: &ProgramFolder, module: &str) {
     let documented = include_str!("../../../../../docs/MODULES.md");
     let command = documented.lines().find(|line| line.starts_with("clang ")).unwrap();
     assert!(command.contains("modules/password.c"), "{command}");
@@ -16,7 +16,7 @@ fn build(bench: &Bench, module: &str) {
 
 #[test]
 fn the_sample_is_built_by_the_documented_command_and_answers_our_client() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("config/modules.ini", "[Modules]\npassword=password\n");
     bench.write("modules/password.c", include_str!("../../../../../modules/password.c"));
     build(&bench, "password");
@@ -88,7 +88,7 @@ int main(int count, char **arguments) {
 
 #[test]
 fn a_module_reaches_no_file_no_socket_and_no_environment() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("config/modules.ini", "[Modules]\nreach=reach\n");
     bench.write("modules/reach.c", REACH);
     build(&bench, "reach");

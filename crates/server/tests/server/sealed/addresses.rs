@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use msp_core::control::{Reply, Request};
 
-use crate::harness::{Answered, Caller, NOW, TestServer, Wanted};
+use msp_testkit::{Answered, Caller, NOW, TestServer};
 
 const PROXY: &str = "[Server]\nIPAddressTTL=300\n[Proxy]\nForwardFor=1\n";
 
@@ -31,7 +31,7 @@ fn stranger(server: &TestServer) -> Caller {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_21_the_expiry_of_one_address_does_not_disturb_a_request_of_another() {
-    let server = Wanted::new().config(PROXY).start().await;
+    let server = TestServer::builder().with_config(PROXY).start().await;
     let caller = server.unlinked().await;
     for (address, passes) in [("192.0.2.1", 0), ("192.0.2.2", 301), ("192.0.2.1", 1), ("192.0.2.2", 301)] {
         server.clock().advance(Duration::from_secs(passes));
@@ -42,7 +42,7 @@ async fn share_point_21_the_expiry_of_one_address_does_not_disturb_a_request_of_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slowed_address_loses_only_the_search_through_all_keys() {
-    let server = Wanted::new().config(PROXY).start().await;
+    let server = TestServer::builder().with_config(PROXY).start().await;
     let (known, new) = (server.unlinked().await, server.unlinked().await);
     assert_eq!(from(&server, "198.51.100.1", known.classic(NOW, "time_test")).await.status, 200);
     garbage(&server, &stranger(&server), "198.51.100.1", 30).await;
@@ -60,7 +60,7 @@ async fn a_slowed_address_loses_only_the_search_through_all_keys() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_banned_address_is_listed_and_can_be_lifted_and_loopback_is_never_banned() {
-    let server = Wanted::new().config(PROXY).start().await;
+    let server = TestServer::builder().with_config(PROXY).start().await;
     let stranger = stranger(&server);
     garbage(&server, &stranger, "198.51.100.1", 150).await;
     garbage(&server, &stranger, "127.0.0.1", 150).await;
@@ -77,7 +77,7 @@ async fn a_banned_address_is_listed_and_can_be_lifted_and_loopback_is_never_bann
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_30_with_1000_clients_a_request_with_the_last_key_takes_less_than_5_ms_of_cpu() {
-    let server = Wanted::new().config(PROXY).start().await;
+    let server = TestServer::builder().with_config(PROXY).start().await;
     let keys: Vec<_> =
         (0..1000).map(|_| msp_protocol::PrivateKey::generate(&mut msp_protocol::OsRng)).collect();
     for (n, key) in keys.iter().enumerate() {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{NOW, Wanted};
+use msp_testkit::{NOW, TestServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_06_the_time_may_differ_by_request_ttl_from_the_file_and_no_more() {
     for (config, ttl) in [("[Clients]\nRequestTTL=30\n", 30), ("[Clients]\nRequestTTL=5\n", 5)] {
-        let server = Wanted::new().config(config).start().await;
+        let server = TestServer::builder().with_config(config).start().await;
         let caller = server.unlinked().await;
         for (ts, status) in [(NOW - ttl, 200), (NOW + ttl, 200), (NOW - ttl - 1, 401), (NOW + ttl + 1, 401)] {
             assert_eq!(
@@ -23,7 +23,7 @@ async fn share_point_06_the_time_may_differ_by_request_ttl_from_the_file_and_no_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_10_the_second_sending_of_an_accepted_body_is_refused() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let caller = server.unlinked().await;
     let body = caller.classic(NOW, "time_test");
     assert_eq!(server.post(body.clone()).await.status, 200);
@@ -33,7 +33,7 @@ async fn share_point_10_the_second_sending_of_an_accepted_body_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_11_values_of_two_requests_cannot_be_joined_within_their_time() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let caller = server.unlinked().await;
     let (first, second) = (caller.classic(NOW, "time_test"), caller.classic(NOW, "echo"));
     assert_eq!(server.post(first.clone()).await.status, 200);
@@ -51,7 +51,7 @@ async fn share_point_11_values_of_two_requests_cannot_be_joined_within_their_tim
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_12_an_answer_of_ours_is_no_request() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let caller = server.unlinked().await;
     let answer: Value =
         serde_json::from_str(&server.post(caller.classic(NOW, "time_test")).await.body).unwrap();
@@ -65,7 +65,7 @@ async fn share_point_12_an_answer_of_ours_is_no_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_nonce_twice_in_a_request_is_refused() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let caller = server.unlinked().await;
     let mut body: Value = serde_json::from_str(&caller.classic(NOW, "time_test")).unwrap();
     body["ts"] = body["entry"].clone();
@@ -75,7 +75,7 @@ async fn one_nonce_twice_in_a_request_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_13_an_unknown_function_is_refused_like_everything_else_and_logged() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let caller = server.unlinked().await;
     server.post(caller.classic(NOW, "no_such_function")).await.assert_plain();
     assert_eq!(server.why().await, "no function of this name: no_such_function");
@@ -86,7 +86,7 @@ async fn share_point_13_an_unknown_function_is_refused_like_everything_else_and_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_14_time_test_returns_the_documented_text() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let caller = server.unlinked().await;
     let answered = server.post(caller.classic(NOW, "time_test")).await;
     assert_eq!(answered.headers.lines().last(), Some("content-type: application/json"));
@@ -106,10 +106,10 @@ async fn share_point_14_time_test_returns_the_documented_text() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_that_fails_or_gives_no_text_is_an_empty_500() {
-    let server = Wanted::new()
-        .module("broken.py", "def entry_call():\n    raise ValueError('the secret detail')\n")
-        .module("number.py", "def entry_call():\n    return 5\n")
-        .modules("broken=broken\nnumber=number\n")
+    let server = TestServer::builder()
+        .with_module("broken.py", "def entry_call():\n    raise ValueError('the secret detail')\n")
+        .with_module("number.py", "def entry_call():\n    return 5\n")
+        .with_modules("broken=broken\nnumber=number\n")
         .start()
         .await;
     let caller = server.unlinked().await;
@@ -126,8 +126,10 @@ async fn a_function_that_fails_or_gives_no_text_is_an_empty_500() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_that_writes_is_closed_to_classic_unless_opened() {
-    let server = Wanted::new()
-        .modules("one=simple_time\ntwo=simple_time\n[one]\nAccess=write\n[two]\nAccess=write\nClassic=yes\n")
+    let server = TestServer::builder()
+        .with_modules(
+            "one=simple_time\ntwo=simple_time\n[one]\nAccess=write\n[two]\nAccess=write\nClassic=yes\n",
+        )
         .start()
         .await;
     let caller = server
@@ -145,7 +147,7 @@ async fn a_function_that_writes_is_closed_to_classic_unless_opened() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn classic_off_refuses_the_shape_and_leaves_the_envelope() {
-    let server = Wanted::new().config("[Clients]\nClassic=off\n").start().await;
+    let server = TestServer::builder().with_config("[Clients]\nClassic=off\n").start().await;
     let caller = server.unlinked().await;
     server.post(caller.classic(NOW, "time_test")).await.assert_plain();
     let (status, outcome) = caller.call(&server, NOW, "echo", Some(json!({"a": [1, 2.5, null, "ü"]}))).await;
@@ -154,7 +156,7 @@ async fn classic_off_refuses_the_shape_and_leaves_the_envelope() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_with_a_sealed_member_is_never_read_as_classic() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let caller = server.unlinked().await;
     let mut body: Value = serde_json::from_str(&caller.classic(NOW, "time_test")).unwrap();
     body["sealed"] = json!("AAAA");

@@ -5,11 +5,11 @@ use msp_protocol::{OsRng, PrivateKey, Secret};
 use msp_registry::Selector;
 use serde_json::json;
 
-use crate::harness::{Caller, NOW, Wanted};
+use msp_testkit::{Caller, NOW, TestServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_15_key_and_secret_must_both_be_registered() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let known = server.unlinked().await;
     let stranger = Caller::new(&server, PrivateKey::generate(&mut OsRng), Secret::generate(&mut OsRng));
     server.post(known.with_secret_of(&stranger).classic(NOW, "time_test")).await.assert_plain();
@@ -22,7 +22,7 @@ async fn share_point_15_key_and_secret_must_both_be_registered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_26_a_new_client_works_without_a_restart() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     for name in [None, Some("laptop")] {
         let caller = server.add(name, |new| new.classic = true).await;
         assert_eq!(server.post(caller.classic(NOW, "time_test")).await.status, 200);
@@ -32,7 +32,7 @@ async fn share_point_26_a_new_client_works_without_a_restart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_33_linked_and_unlinked_halves_do_not_mix() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let linked = server.add(Some("one"), |new| new.classic = true).await;
     let other = server.add(Some("two"), |new| new.classic = true).await;
     let (first, second) = (server.unlinked().await, server.unlinked().await);
@@ -47,13 +47,13 @@ async fn share_point_33_linked_and_unlinked_halves_do_not_mix() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_31_what_was_revoked_stays_out_after_a_restart_with_the_originals_files_in_place() {
-    let wanted = Wanted::new();
+    let builder = TestServer::builder();
     let (key, secret) = (PrivateKey::generate(&mut OsRng), Secret::generate(&mut OsRng));
-    let wanted = wanted.key(&PrivateKey::generate(&mut OsRng));
-    std::fs::write(wanted.path().join("sec/client_1.pub"), key.public().to_string()).unwrap();
-    std::fs::write(wanted.path().join("sec/clients.dev"), format!("{}\n", secret.dangerously_as_str()))
+    let builder = builder.with_key(&PrivateKey::generate(&mut OsRng));
+    std::fs::write(builder.path().join("sec/client_1.pub"), key.public().to_string()).unwrap();
+    std::fs::write(builder.path().join("sec/clients.dev"), format!("{}\n", secret.dangerously_as_str()))
         .unwrap();
-    let server = wanted.start().await;
+    let server = builder.start().await;
     let caller = Caller::new(&server, key.clone(), secret);
     assert_eq!(server.post(caller.classic(NOW, "time_test")).await.status, 200);
     server.registry.revoke(&Selector::Key(*key.public()), "test").await.unwrap();
@@ -68,7 +68,7 @@ async fn share_point_31_what_was_revoked_stays_out_after_a_restart_with_the_orig
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disabled_or_expired_client_is_refused_and_comes_back_when_the_operator_says_so() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let caller = server.linked("laptop").await;
     let name = "laptop".parse().unwrap();
     server.registry.set_disabled(&name, true, "test").await.unwrap();
@@ -93,7 +93,7 @@ async fn a_disabled_or_expired_client_is_refused_and_comes_back_when_the_operato
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_rotation_the_old_secret_works_until_the_new_one_is_used() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let old = server.linked("laptop").await;
     let new = Caller { secret: Secret::generate(&mut OsRng), ..old.clone() };
     let overlap = std::time::Duration::from_secs(3600);
@@ -112,7 +112,7 @@ async fn after_a_rotation_the_old_secret_works_until_the_new_one_is_used() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_the_overlap_the_old_secret_ends_even_if_the_new_one_was_never_used() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let old = server.linked("laptop").await;
     let fresh = Secret::generate(&mut OsRng).digest();
     let overlap = std::time::Duration::from_secs(10);
@@ -126,7 +126,7 @@ async fn after_the_overlap_the_old_secret_ends_even_if_the_new_one_was_never_use
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_is_told_the_truth_about_its_grants_once_it_is_proven() {
     let modules = "sys_a=simple_time\nsys_b=simple_time\nother=simple_time\n[sys_b]\nAccess=write\n";
-    let server = Wanted::new().modules(modules).start().await;
+    let server = TestServer::builder().with_modules(modules).start().await;
     let reads = Grants::Listed([("sys*".parse().unwrap(), Access::Read)].into());
     let limited = server.add(Some("limited"), |new| new.grants = reads).await;
     let outcome = async |function: &str| limited.call(&server, NOW, function, None).await.1.err();
@@ -145,11 +145,11 @@ async fn a_caller_is_told_the_truth_about_its_grants_once_it_is_proven() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_day_of_use_is_written_behind() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let caller = server.linked("laptop").await;
     assert_eq!(caller.call(&server, NOW, "time_test", None).await.0, 200);
-    let wanted = server.stop().await;
-    let server = wanted.start().await;
+    let builder = server.stop().await;
+    let server = builder.start().await;
     let clients = server.registry.clients().await.unwrap();
     let msp_core::Link::Linked(linked) = &clients[0].link else { panic!("{clients:?}") };
     assert_eq!(linked.last_used, Some(NOW - NOW % 86_400));
@@ -157,9 +157,9 @@ async fn the_day_of_use_is_written_behind() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_callers_at_once_are_all_answered_each_with_its_own() {
-    let server = Wanted::new()
-        .module("double.py", "def entry_call(n):\n    return n * 2\n")
-        .modules("double=double\n")
+    let server = TestServer::builder()
+        .with_module("double.py", "def entry_call(n):\n    return n * 2\n")
+        .with_modules("double=double\n")
         .start()
         .await;
     let mut callers = Vec::new();

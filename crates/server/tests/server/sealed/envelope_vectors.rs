@@ -10,7 +10,7 @@ use msp_protocol::{PrivateKey, Secret};
 use msp_registry::SqlRegistry;
 use serde_json::{Value, json};
 
-use crate::harness::{Answered, TestServer, Wanted, new_client};
+use msp_testkit::{Answered, TestServer, new_client};
 
 fn vectors() -> Value {
     serde_json::from_str(include_str!("../../../../protocol/tests/vectors/envelope-vectors.json")).unwrap()
@@ -23,8 +23,9 @@ fn private(of: &Value) -> PrivateKey {
 /// A server with the vectors' key and clients, standing where the case's first step wants it.
 async fn server(vectors: &Value, first: &Value) -> TestServer {
     let now = first["server_now"].as_u64().unwrap();
-    let wanted = Wanted::new().at(now).key(&private(&vectors["server"])).modules("echo=echo\n");
-    let url = format!("sqlite:{}", wanted.path().join("sec/registry.db").display());
+    let builder =
+        TestServer::builder().at(now).with_key(&private(&vectors["server"])).with_modules("echo=echo\n");
+    let url = format!("sqlite:{}", builder.path().join("sec/registry.db").display());
     let registry = SqlRegistry::open(&url, Arc::new(ManualClock::at(now))).await.unwrap();
     if let Some(floor) = first["floor"].as_u64() {
         registry.set_accepted_until(floor).await.unwrap();
@@ -35,7 +36,7 @@ async fn server(vectors: &Value, first: &Value) -> TestServer {
         let name = linked.then(|| client["name"].as_str().unwrap());
         registry.add_client(&new_client(&private(client), &secret, name), "test").await.unwrap();
     }
-    wanted.start().await
+    builder.start().await
 }
 
 /// The step's body, or with `truncate` one for each shorter length of its sealed bytes.

@@ -5,15 +5,15 @@ use std::time::Duration;
 use msp_core::control::{Reply, Request};
 use msp_protocol::ErrorCode;
 
-use crate::harness::{Caller, NOW, Wanted};
+use msp_testkit::{Caller, NOW, TestServer};
 
-fn moved(caller: &Caller, to: &crate::harness::TestServer) -> Caller {
+fn moved(caller: &Caller, to: &msp_testkit::TestServer) -> Caller {
     Caller { address: to.address, ..caller.clone() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_32_a_request_accepted_before_a_restart_is_refused_after_it() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let caller = server.unlinked().await;
     let classic = caller.classic(NOW, "time_test");
     let (_, envelope) = caller.envelope(NOW, "time_test", None);
@@ -31,7 +31,7 @@ async fn share_point_32_a_request_accepted_before_a_restart_is_refused_after_it(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_restarts_accept_no_request_twice_and_refuse_no_fresh_one_after_a_graceful_stop() {
-    let mut server = Wanted::new().start().await;
+    let mut server = TestServer::builder().start().await;
     let caller = server.linked("laptop").await;
     let mut sent: Vec<String> = Vec::new();
     for round in 0..20 {
@@ -49,7 +49,7 @@ async fn twenty_restarts_accept_no_request_twice_and_refuse_no_fresh_one_after_a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_whose_clock_is_40_s_ahead_is_told_once_and_its_request_never_becomes_valid() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let ahead = server.linked("ahead").await;
     let other = server.linked("other").await;
     let (rid, body) = ahead.envelope(NOW + 40, "time_test", None);
@@ -71,7 +71,7 @@ async fn a_client_whose_clock_is_40_s_ahead_is_told_once_and_its_request_never_b
 }
 
 /// Sends so many requests far ahead that the last ones are not kept one by one, and gives those.
-async fn beyond_the_kept(caller: &Caller, server: &crate::harness::TestServer, ts: u64) -> [String; 2] {
+async fn beyond_the_kept(caller: &Caller, server: &msp_testkit::TestServer, ts: u64) -> [String; 2] {
     for _ in 0..64 {
         assert_eq!(server.post(caller.envelope(ts, "time_test", None).1).await.status, 401);
     }
@@ -82,7 +82,7 @@ async fn beyond_the_kept(caller: &Caller, server: &crate::harness::TestServer, t
     sent
 }
 
-async fn rotate(caller: &Caller, server: &crate::harness::TestServer) -> Caller {
+async fn rotate(caller: &Caller, server: &msp_testkit::TestServer) -> Caller {
     let new = Caller { secret: msp_protocol::Secret::generate(&mut msp_protocol::OsRng), ..caller.clone() };
     let (name, overlap) = ("laptop".parse().unwrap(), Duration::from_secs(7 * 86_400));
     server.registry.rotate(&name, &new.secret.digest(), overlap, "test").await.unwrap();
@@ -92,7 +92,7 @@ async fn rotate(caller: &Caller, server: &crate::harness::TestServer) -> Caller 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_makes_no_request_valid_that_was_refused_as_ahead_not_after_a_restart_either() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let old = server.linked("laptop").await;
     let sent = beyond_the_kept(&old, &server, NOW + 5000).await;
     let new = rotate(&old, &server).await;
@@ -119,7 +119,7 @@ async fn a_rotation_makes_no_request_valid_that_was_refused_as_ahead_not_after_a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_new_secret_sent_ahead_stays_refused_when_the_old_one_ends() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let old = server.linked("laptop").await;
     beyond_the_kept(&old, &server, NOW + 9000).await;
     let new = rotate(&old, &server).await;
@@ -135,7 +135,7 @@ async fn what_the_new_secret_sent_ahead_stays_refused_when_the_old_one_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_too_old_is_told_the_servers_time_once_and_only_within_a_day() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let caller = server.linked("laptop").await;
     let (rid, body) = caller.envelope(NOW - 31, "time_test", None);
     let answered = server.post(body.clone()).await;
@@ -150,13 +150,13 @@ async fn a_request_too_old_is_told_the_servers_time_once_and_only_within_a_day()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_set_back_does_not_reopen_what_was_forgotten() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let caller = server.linked("laptop").await;
     let (_, body) = caller.envelope(NOW, "time_test", None);
     assert_eq!(server.post(body.clone()).await.status, 200);
     server.clock().set_unix(NOW + 100);
     assert_eq!(caller.call(&server, NOW + 100, "time_test", None).await.0, 200);
-    crate::harness::until(
+    msp_testkit::until(
         "the guard forgets",
         async || matches!(server.ask(Request::Floor).await, Reply::Floor { guard, .. } if guard.floor >= NOW),
     )
@@ -167,7 +167,7 @@ async fn a_clock_set_back_does_not_reopen_what_was_forgotten() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_server_on_one_registry_is_refused_in_one_line() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let sources = msp_settings::Sources {
         environment: [
             ("MSP__SERVER__KEYPATH", server.path("other").display().to_string()),
@@ -193,7 +193,7 @@ async fn a_second_server_on_one_registry_is_refused_in_one_line() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_floor_can_be_shown_and_reset_after_a_wrong_clock() {
-    let server = Wanted::new().at(NOW + 1_000_000).start().await;
+    let server = TestServer::builder().at(NOW + 1_000_000).start().await;
     let caller = server.linked("laptop").await;
     assert_eq!(caller.call(&server, NOW + 1_000_000, "time_test", None).await.0, 200);
     let server = server.restart().await;

@@ -4,11 +4,11 @@ use reqwest::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::{NOW, Wanted};
+use msp_testkit::{NOW, TestServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_07_both_paths_work_other_methods_are_405_and_other_paths_404() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let caller = server.unlinked().await;
     for path in ["/v1", "/v1/"] {
         let body = caller.classic(NOW, "time_test");
@@ -34,7 +34,7 @@ async fn share_point_07_both_paths_work_other_methods_are_405_and_other_paths_40
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_08_the_content_type_must_be_json() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let caller = server.unlinked().await;
     for (content_type, status) in [
         ("application/json", 200),
@@ -61,7 +61,7 @@ async fn share_point_08_the_content_type_must_be_json() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_cut_at_every_byte_is_the_plain_401_and_never_a_500() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let caller = server.unlinked().await;
     // An address that failed as often as this is slowed: only keys lately seen from it are tried.
     assert_eq!(server.post(caller.classic(NOW, "time_test")).await.status, 200);
@@ -77,7 +77,7 @@ async fn a_body_cut_at_every_byte_is_the_plain_401_and_never_a_500() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_of_every_kind_is_the_plain_401() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     server.unlinked().await;
     let deep = "[".repeat(60_000);
     for body in [
@@ -106,7 +106,7 @@ async fn garbage_of_every_kind_is_the_plain_401() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_over_the_limit_is_413_before_it_is_read_however_large_it_is() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let answered = server.post(vec![b' '; 64 * 1024 + 1]).await;
     assert_eq!((answered.status, answered.body.as_str()), (413, ""));
     server.post(vec![b' '; 64 * 1024]).await.assert_plain();
@@ -126,7 +126,7 @@ async fn a_body_over_the_limit_is_413_before_it_is_read_however_large_it_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_does_not_arrive_in_time_is_given_up() {
-    let server = Wanted::new().config("[Limits]\nBodyTimeout=1\n").start().await;
+    let server = TestServer::builder().with_config("[Limits]\nBodyTimeout=1\n").start().await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let head =
         "POST /v1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
@@ -139,7 +139,7 @@ async fn a_body_that_does_not_arrive_in_time_is_given_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ops_door_answers_on_a_listener_of_its_own() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let caller = server.unlinked().await;
     assert_eq!(server.post(caller.classic(NOW, "time_test")).await.status, 200);
     server.post("{}").await.assert_plain();
@@ -167,10 +167,10 @@ async fn the_ops_door_answers_on_a_listener_of_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_file_closes_metrics_and_readiness_but_not_health() {
-    let wanted = Wanted::new();
-    let token = wanted.path().join("token");
+    let builder = TestServer::builder();
+    let token = builder.path().join("token");
     std::fs::write(&token, "a-long-random-token-for-the-scraper\n").unwrap();
-    let server = wanted.config(&format!("[Ops]\nTokenFile={}\n", token.display())).start().await;
+    let server = builder.with_config(&format!("[Ops]\nTokenFile={}\n", token.display())).start().await;
     let ops = format!("http://{}", server.ops.unwrap());
     for path in ["/metrics", "/readyz"] {
         let without = server.http().get(format!("{ops}{path}"));

@@ -4,7 +4,7 @@ use msp_protocol::sealing::BoxKey;
 use msp_protocol::{PrivateKey, PublicKey, classic};
 use serde_json::Value;
 
-use crate::harness::{TestServer, Wanted};
+use msp_testkit::TestServer;
 
 fn vectors() -> Value {
     serde_json::from_str(include_str!("../../../../protocol/tests/vectors/v1-vectors.json")).unwrap()
@@ -15,14 +15,17 @@ async fn server(vectors: &Value, now: u64, function: &str, text: &str) -> TestSe
     let keys = &vectors["keys"];
     let key = PrivateKey::from_base64(keys["server_private"].as_str().unwrap()).unwrap();
     let module = format!("def entry_call():\n    return {}\n", serde_json::to_string(text).unwrap());
-    let wanted =
-        Wanted::new().at(now).key(&key).module("vector.py", &module).modules(&format!("{function}=vector\n"));
-    let sec = wanted.path().join("sec");
+    let builder = TestServer::builder()
+        .at(now)
+        .with_key(&key)
+        .with_module("vector.py", &module)
+        .with_modules(&format!("{function}=vector\n"));
+    let sec = builder.path().join("sec");
     std::fs::write(sec.join("client_1.pub"), keys["client_public"].as_str().unwrap()).unwrap();
     let secrets: Vec<_> =
         vectors["registered_secrets"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
     std::fs::write(sec.join("clients.dev"), secrets.join("\n")).unwrap();
-    wanted.start().await
+    builder.start().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

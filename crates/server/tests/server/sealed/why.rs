@@ -3,11 +3,11 @@
 use msp_core::control::{Reply, Request};
 use msp_protocol::{OsRng, PrivateKey, Secret};
 
-use crate::harness::{Caller, NOW, Wanted};
+use msp_testkit::{Caller, NOW, TestServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fourteen_different_refusals_look_alike_outside_and_are_told_apart_inside() {
-    let server = Wanted::new().start().await;
+    let server = TestServer::builder().start().await;
     let known = server.unlinked().await;
     let linked = server.add(Some("linked"), |new| new.classic = true).await;
     let expired = server.add(Some("expired"), |new| {
@@ -61,7 +61,7 @@ async fn fourteen_different_refusals_look_alike_outside_and_are_told_apart_insid
 
 #[tokio::test(flavor = "multi_thread")]
 async fn why_finds_by_id_and_by_address_and_names_the_client_once_it_is_known() {
-    let server = Wanted::new().config("[Proxy]\nForwardFor=1\n").start().await;
+    let server = TestServer::builder().with_config("[Proxy]\nForwardFor=1\n").start().await;
     let caller = server.linked("laptop").await;
     for address in ["192.0.2.1", "192.0.2.2"] {
         let (_, body) = caller.envelope(NOW, "nothing", None);

@@ -1,7 +1,4 @@
-//! A server in its own folder, with a clock that the test moves.
-
-mod caller;
-pub(crate) mod program;
+//! The real server inside the test, in a folder of its own, on ports of its own, with a clock that the test moves.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -18,63 +15,68 @@ use msp_settings::{Settings, Sources};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-pub(crate) use caller::{Answered, Caller};
+use crate::caller::{Answered, Caller};
+use crate::program::program_path;
 
 /// The moment at which most tests and all vectors stand.
-pub(crate) const NOW: u64 = 1_711_804_853;
+pub const NOW: u64 = 1_711_804_853;
 
-/// What a test wants of its server.
-pub(crate) struct Wanted {
+/// What a server starts with.
+#[derive(Debug)]
+pub struct ServerBuilder {
     folder: TempDir,
     clock: Arc<ManualClock>,
 }
 
-impl Wanted {
+impl ServerBuilder {
     /// A server at [`NOW`] with the functions `time_test`, `echo` and `server_time`.
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         for sub in ["modules", "config"] {
             std::fs::create_dir(folder.path().join(sub)).unwrap();
         }
-        let wanted = Self { folder, clock: Arc::new(ManualClock::at(NOW)) };
-        wanted.config("").modules("time_test=simple_time\necho=echo\nserver_time=server_time\n")
+        let builder = Self { folder, clock: Arc::new(ManualClock::at(NOW)) };
+        builder.with_config("").with_modules("time_test=simple_time\necho=echo\nserver_time=server_time\n")
     }
 
-    pub(crate) fn at(self, unix: u64) -> Self {
+    /// Sets the clock to this Unix second.
+    pub fn at(self, unix: u64) -> Self {
         self.clock.set_unix(unix);
         self
     }
 
     /// Writes config.ini.
-    pub(crate) fn config(self, text: &str) -> Self {
+    pub fn with_config(self, text: &str) -> Self {
         std::fs::write(self.folder.path().join("config/config.ini"), text).unwrap();
         self
     }
 
     /// Writes modules.ini: the lines of `[Modules]`, then sections.
-    pub(crate) fn modules(self, text: &str) -> Self {
+    pub fn with_modules(self, text: &str) -> Self {
         std::fs::write(self.folder.path().join("config/modules.ini"), format!("[Modules]\n{text}")).unwrap();
         self
     }
 
     /// Writes a file into the folder of modules.
-    pub(crate) fn module(self, name: &str, text: &str) -> Self {
+    pub fn with_module(self, name: &str, text: &str) -> Self {
         std::fs::write(self.folder.path().join("modules").join(name), text).unwrap();
         self
     }
 
     /// Writes the server's key.
-    pub(crate) fn key(self, key: &PrivateKey) -> Self {
+    pub fn with_key(self, key: &PrivateKey) -> Self {
         std::fs::create_dir_all(self.folder.path().join("sec")).unwrap();
         msp_keyfile::create_server_keys(&self.folder.path().join("sec"), key).unwrap();
         self
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Its folder.
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub(crate) fn sources(&self) -> Sources {
+    /// Where its settings come from.
+    pub fn sources(&self) -> Sources {
         let at = |name: &str| self.folder.path().join(name).display().to_string();
         let environment = [
             ("MSP__SERVER__KEYPATH", at("sec")),
@@ -96,21 +98,21 @@ impl Wanted {
     }
 
     /// Its registry, before it starts.
-    pub(crate) async fn registry(&self) -> SqlRegistry {
+    pub async fn registry(&self) -> SqlRegistry {
         let url = Settings::load(&self.sources()).unwrap().registry.url;
         msp_keyfile::create_private_folder(&self.folder.path().join("sec")).unwrap();
         SqlRegistry::open(&url, self.clock.clone()).await.unwrap()
     }
 
     /// Starts it, and waits until its functions have loaded.
-    pub(crate) async fn start(self) -> TestServer {
+    pub async fn start(self) -> TestServer {
         let server = self.build().await;
         server.loaded().await;
         self.serve(server).await
     }
 
     /// Starts it, and waits for nothing.
-    pub(crate) async fn start_at_once(self) -> TestServer {
+    pub async fn start_at_once(self) -> TestServer {
         let server = self.build().await;
         self.serve(server).await
     }
@@ -119,8 +121,8 @@ impl Wanted {
         let sources = self.sources();
         let settings = Settings::load(&sources).unwrap_or_else(|error| panic!("{error}"));
         let metrics = msp_server::telemetry::metrics();
-        let launcher = Path::new(env!("CARGO_BIN_EXE_msp-server"));
-        let server = Server::build(settings, sources, self.clock.clone(), metrics, launcher).await;
+        let launcher = program_path("msp-server");
+        let server = Server::build(settings, sources, self.clock.clone(), metrics, &launcher).await;
         server.unwrap_or_else(|error| panic!("{error}"))
     }
 
@@ -135,52 +137,63 @@ impl Wanted {
             key,
             registry,
             running: tokio::spawn(async move { server.run().await.unwrap() }),
-            wanted: self,
+            builder: self,
         }
     }
 }
 
-/// A running server.
-pub(crate) struct TestServer {
-    pub(crate) address: SocketAddr,
-    pub(crate) ops: Option<SocketAddr>,
-    pub(crate) key: PrivateKey,
-    pub(crate) registry: SqlRegistry,
+/// A running server. It goes on until it is stopped, or until its runtime, the test's, ends.
+pub struct TestServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Where its ops door listens, when that is on.
+    pub ops: Option<SocketAddr>,
+    /// Its private key.
+    pub key: PrivateKey,
+    /// Its registry, opened as another process would.
+    pub registry: SqlRegistry,
     handle: ServerHandle,
     running: JoinHandle<()>,
-    wanted: Wanted,
+    builder: ServerBuilder,
 }
 
 impl TestServer {
-    pub(crate) fn clock(&self) -> &ManualClock {
-        &self.wanted.clock
+    /// What a server starts with: the functions `time_test`, `echo` and `server_time`, at the second [`NOW`].
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.wanted.path().join(name)
+    /// Its clock, to be moved.
+    pub fn clock(&self) -> &ManualClock {
+        &self.builder.clock
+    }
+
+    /// The path of what has this name in its folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.builder.path().join(name)
     }
 
     /// Stops it gracefully.
-    pub(crate) async fn stop(self) -> Wanted {
+    pub async fn stop(self) -> ServerBuilder {
         self.handle.stop();
         self.running.await.unwrap();
-        self.wanted
+        self.builder
     }
 
     /// Stops it gracefully and starts it again in the same folder.
-    pub(crate) async fn restart(self) -> Self {
+    pub async fn restart(self) -> Self {
         self.stop().await.start().await
     }
 
     /// Registers a client and waits until the server knows it.
-    pub(crate) async fn add(&self, name: Option<&str>, change: impl FnOnce(&mut NewClient)) -> Caller {
+    pub async fn add(&self, name: Option<&str>, change: impl FnOnce(&mut NewClient)) -> Caller {
         let caller = self.register(name, change).await;
         self.up_to_date().await;
         caller
     }
 
     /// Registers a client behind the server's back.
-    pub(crate) async fn register(&self, name: Option<&str>, change: impl FnOnce(&mut NewClient)) -> Caller {
+    pub async fn register(&self, name: Option<&str>, change: impl FnOnce(&mut NewClient)) -> Caller {
         let key = PrivateKey::generate(&mut OsRng);
         let secret = Secret::generate(&mut OsRng);
         let mut new = new_client(&key, &secret, name);
@@ -190,22 +203,22 @@ impl TestServer {
     }
 
     /// An unlinked client, as `appendclient KEY` makes it.
-    pub(crate) async fn unlinked(&self) -> Caller {
+    pub async fn unlinked(&self) -> Caller {
         self.add(None, |_| ()).await
     }
 
     /// A linked client with the grants that everyone has.
-    pub(crate) async fn linked(&self, name: &str) -> Caller {
+    pub async fn linked(&self, name: &str) -> Caller {
         self.add(Some(name), |_| ()).await
     }
 
     /// Has the server take up what the registry holds, as msp-admin does after a change.
-    pub(crate) async fn up_to_date(&self) {
+    pub async fn up_to_date(&self) {
         assert_eq!(self.ask(msp_core::control::Request::Follow).await, msp_core::control::Reply::Done);
     }
 
     /// Asks the control door.
-    pub(crate) async fn ask(&self, request: msp_core::control::Request) -> msp_core::control::Reply {
+    pub async fn ask(&self, request: msp_core::control::Request) -> msp_core::control::Reply {
         use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
         let mut stream = tokio::net::UnixStream::connect(self.path("sec/control.sock")).await.unwrap();
         let line = serde_json::to_string(&request).unwrap() + "\n";
@@ -216,7 +229,7 @@ impl TestServer {
     }
 
     /// The true reason of the newest refusal.
-    pub(crate) async fn why(&self) -> String {
+    pub async fn why(&self) -> String {
         match self.ask(msp_core::control::Request::Why { id: None, address: None, last: 1 }).await {
             msp_core::control::Reply::Refusals { refusals } => refusals
                 .first()
@@ -226,30 +239,34 @@ impl TestServer {
     }
 
     /// Sends a body to `/v1` as JSON.
-    pub(crate) async fn post(&self, body: impl Into<reqwest::Body>) -> Answered {
+    pub async fn post(&self, body: impl Into<reqwest::Body>) -> Answered {
         self.send(self.http().post(self.url("/v1")).header("Content-Type", "application/json").body(body))
             .await
     }
 
-    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Answered {
+    /// Sends a request, and reads the answer to its end.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answered {
         Answered::of(request.send().await.unwrap()).await
     }
 
-    pub(crate) fn url(&self, path: &str) -> String {
+    /// The URL of a path on it.
+    pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    pub(crate) fn http(&self) -> reqwest::Client {
+    /// A client for raw requests.
+    pub fn http(&self) -> reqwest::Client {
         http()
     }
 
-    pub(crate) fn public(&self) -> &PublicKey {
+    /// Its public key.
+    pub fn public(&self) -> &PublicKey {
         self.key.public()
     }
 }
 
 /// A client as `appendclient` would register it.
-pub(crate) fn new_client(key: &PrivateKey, secret: &Secret, name: Option<&str>) -> NewClient {
+pub fn new_client(key: &PrivateKey, secret: &Secret, name: Option<&str>) -> NewClient {
     NewClient {
         key: *key.public(),
         secret: secret.digest(),
@@ -262,19 +279,19 @@ pub(crate) fn new_client(key: &PrivateKey, secret: &Secret, name: Option<&str>) 
 }
 
 /// A client for raw requests.
-pub(crate) fn http() -> reqwest::Client {
+pub fn http() -> reqwest::Client {
     http_from(None)
 }
 
 /// A client for raw requests that come from this address.
-pub(crate) fn http_from(address: Option<IpAddr>) -> reqwest::Client {
+pub fn http_from(address: Option<IpAddr>) -> reqwest::Client {
     let _set_already = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).no_proxy();
     http.local_address(address).build().unwrap()
 }
 
 /// Waits for an event, at most 10 seconds.
-pub(crate) async fn until(what: &str, mut happened: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut happened: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !happened().await {
             tokio::time::sleep(Duration::from_millis(10)).await;

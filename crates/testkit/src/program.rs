@@ -13,41 +13,46 @@ use msp_registry::SqlRegistry;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{Answered, Caller, http, new_client, until};
+use crate::caller::{Answered, Caller};
+use crate::server::{http, new_client, until};
 
 /// A folder in which programs run.
-pub(crate) struct Bench {
+#[derive(Debug)]
+pub struct ProgramFolder {
     folder: TempDir,
 }
 
-impl Bench {
-    pub(crate) fn new() -> Self {
+impl ProgramFolder {
+    /// A new one below the temporary folder.
+    #[expect(clippy::new_without_default, reason = "it makes a folder")]
+    pub fn new() -> Self {
         Self::within(&std::env::temp_dir())
     }
 
     /// In a folder of its own below this one.
-    pub(crate) fn within(folder: &Path) -> Self {
+    pub fn within(folder: &Path) -> Self {
         Self { folder: TempDir::new_in(folder).unwrap() }
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    /// The path of what has this name in it.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes a file, whole at once as a careful editor does; a key or secret is private.
-    pub(crate) fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: &str) {
         self.place(name, text, 0o644).unwrap();
     }
 
     /// Removes a folder, whatever the server writes into it meanwhile.
-    pub(crate) fn remove(&self, name: &str) {
+    pub fn remove(&self, name: &str) {
         let written_meanwhile =
             |refused: &std::io::Error| refused.kind() == std::io::ErrorKind::DirectoryNotEmpty;
         while std::fs::remove_dir_all(self.path(name)).is_err_and(|refused| written_meanwhile(&refused)) {}
     }
 
     /// Writes a file unless a folder stands there.
-    pub(crate) fn place(&self, name: &str, text: &str, mode: u32) -> std::io::Result<()> {
+    pub fn place(&self, name: &str, text: &str, mode: u32) -> std::io::Result<()> {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap())?;
         let private = name.ends_with(".secret") || name.ends_with(".key");
@@ -63,12 +68,12 @@ impl Bench {
     }
 
     /// Writes a file that can be run.
-    pub(crate) fn program(&self, name: &str, text: &str) {
+    pub fn program(&self, name: &str, text: &str) {
         self.place(name, text, 0o755).unwrap();
     }
 
     /// A program of ours, `python3` or `sh`, in this folder with a clean environment.
-    pub(crate) fn command(&self, program: &str) -> Command {
+    pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program_path(program));
         command.current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
         for name in ["PATH", "TZ", "LD_LIBRARY_PATH"] {
@@ -81,16 +86,17 @@ impl Bench {
     }
 
     /// Runs a program to its end.
-    pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> Output {
+    pub fn run(&self, program: &str, arguments: &[&str]) -> Output {
         self.command(program).args(arguments).output().unwrap()
     }
 
     /// Starts msp-server on a free port and waits until it serves.
-    pub(crate) fn serve(&self) -> Program {
+    pub fn serve(&self) -> Program {
         self.serve_with(|_| ())
     }
 
-    pub(crate) fn serve_with(&self, change: impl FnOnce(&mut Command)) -> Program {
+    /// Likewise, with the command changed before it is started.
+    pub fn serve_with(&self, change: impl FnOnce(&mut Command)) -> Program {
         let mut command = self.command("msp-server");
         command.args(["--port", "0"]).stderr(Stdio::piped());
         change(&mut command);
@@ -98,13 +104,13 @@ impl Bench {
     }
 
     /// The registry, as another process sees it.
-    pub(crate) async fn registry(&self) -> SqlRegistry {
+    pub async fn registry(&self) -> SqlRegistry {
         let url = format!("sqlite:{}", self.path("sec/registry.db").display());
         SqlRegistry::open(&url, Arc::new(SystemClock::start())).await.unwrap()
     }
 
     /// Registers a linked client behind the server's back, and waits until it is served.
-    pub(crate) async fn client(&self, server: &Program, name: &str) -> Caller {
+    pub async fn client(&self, server: &Program, name: &str) -> Caller {
         let (key, secret) = (PrivateKey::generate(&mut OsRng), Secret::generate(&mut OsRng));
         let mut new = new_client(&key, &secret, Some(name));
         new.classic = true;
@@ -120,12 +126,12 @@ impl Bench {
 }
 
 /// The second at which the programs live.
-pub(crate) fn now() -> u64 {
+pub fn now() -> u64 {
     SystemClock::start().unix()
 }
 
 /// Where a program is: ours beside the server's binary, which the whole workspace is built into.
-pub(crate) fn program_path(program: &str) -> PathBuf {
+pub fn program_path(program: &str) -> PathBuf {
     if matches!(program, "curl" | "prlimit") {
         return program.into();
     }
@@ -135,33 +141,41 @@ pub(crate) fn program_path(program: &str) -> PathBuf {
     if program == "sh" {
         return program.into();
     }
-    let path = Path::new(env!("CARGO_BIN_EXE_msp-server")).with_file_name(program);
+    let path = programs().join(program);
     assert!(path.exists(), "{} is missing: build the whole workspace first", path.display());
     path
 }
 
+/// The folder of the programs, which the whole workspace is built into: two above the test that runs.
+fn programs() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(2).unwrap().to_owned()
+}
+
 /// What a program printed, or the reason it gave for failing.
-pub(crate) fn stdout(output: &Output) -> String {
+pub fn stdout(output: &Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// A running msp-server.
-pub(crate) struct Program {
+/// A running msp-server, which is killed when this is dropped.
+#[derive(Debug)]
+pub struct Program {
     child: Child,
-    pub(crate) address: SocketAddr,
+    /// Where it listens.
+    pub address: SocketAddr,
     /// All that it has written on standard error.
-    pub(crate) log: Arc<Mutex<String>>,
+    pub log: Arc<Mutex<String>>,
 }
 
 impl Program {
     /// Starts it by this command, and waits until it serves and its functions have loaded.
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command) -> Self {
         Self::of(command.spawn().unwrap())
     }
 
     /// Likewise, of one that is starting.
-    pub(crate) fn of(mut child: Child) -> Self {
+    pub fn of(mut child: Child) -> Self {
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(String::new()));
         let (mut address, mut loaded) = (None, false);
@@ -187,22 +201,24 @@ impl Program {
         Self { child, address: address.unwrap(), log }
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    pub(crate) fn url(&self, path: &str) -> String {
+    /// The URL of a path on it.
+    pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// Sends a body to `/v1` as JSON.
-    pub(crate) async fn post(&self, body: String) -> Answered {
+    pub async fn post(&self, body: String) -> Answered {
         let request = http().post(self.url("/v1")).header("Content-Type", "application/json").body(body);
         Answered::of(request.send().await.unwrap()).await
     }
 
     /// Asks the ops door whether it is ready.
-    pub(crate) async fn ready(&self) -> Answered {
+    pub async fn ready(&self) -> Answered {
         let mut ops = None;
         until("the ops door is named", async || {
             let log = self.log.lock().unwrap();
@@ -214,29 +230,30 @@ impl Program {
     }
 
     /// What it holds of the memory, in KiB.
-    pub(crate) fn resident(&self) -> u64 {
+    pub fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits for its end.
-    pub(crate) fn wait(mut self) -> ExitStatus {
+    pub fn wait(mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
 
     /// SIGTERM, and the end.
-    pub(crate) fn stop(self) -> ExitStatus {
+    pub fn stop(self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.wait()
     }
 
     /// SIGKILL, and the end.
-    pub(crate) fn kill(self) -> ExitStatus {
+    pub fn kill(self) -> ExitStatus {
         self.signal(Signal::KILL);
         self.wait()
     }

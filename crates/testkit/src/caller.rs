@@ -7,19 +7,23 @@ use msp_protocol::sealing::BoxKey;
 use msp_protocol::{FunctionName, OsRng, PrivateKey, PublicKey, Secret, classic};
 use serde_json::Value;
 
-use super::TestServer;
+use crate::program::now;
+use crate::server::TestServer;
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answered {
-    pub(crate) status: u16,
+pub struct Answered {
+    /// The HTTP status.
+    pub status: u16,
     /// All headers but `Date`, sorted, one a line.
-    pub(crate) headers: String,
-    pub(crate) body: String,
+    pub headers: String,
+    /// The body, which is text in every answer of ours.
+    pub body: String,
 }
 
 impl Answered {
-    pub(crate) async fn of(response: reqwest::Response) -> Self {
+    /// Reads an answer to its end.
+    pub async fn of(response: reqwest::Response) -> Self {
         let mut headers: Vec<String> = response
             .headers()
             .iter()
@@ -35,27 +39,32 @@ impl Answered {
     }
 
     /// The plain 401: nothing but the status.
-    pub(crate) fn assert_plain(&self) {
+    pub fn assert_plain(&self) {
         assert_eq!((self.status, self.headers.as_str(), self.body.as_str()), (401, "content-length: 0", ""));
     }
 }
 
 /// A client's keys and secret, and the server it calls.
 #[derive(Clone)]
-pub(crate) struct Caller {
-    pub(crate) key: PrivateKey,
-    pub(crate) secret: Secret,
-    pub(crate) server: PublicKey,
-    pub(crate) address: SocketAddr,
+pub struct Caller {
+    /// Its private key.
+    pub key: PrivateKey,
+    /// Its secret.
+    pub secret: Secret,
+    /// The public key of the server.
+    pub server: PublicKey,
+    /// Where the server listens.
+    pub address: SocketAddr,
 }
 
 impl Caller {
-    pub(crate) fn new(server: &TestServer, key: PrivateKey, secret: Secret) -> Self {
+    /// The client of this server with this key and secret, whether or not it is registered.
+    pub fn new(server: &TestServer, key: PrivateKey, secret: Secret) -> Self {
         Self { key, secret, server: *server.public(), address: server.address }
     }
 
     /// The same client with another's secret.
-    pub(crate) fn with_secret_of(&self, other: &Self) -> Self {
+    pub fn with_secret_of(&self, other: &Self) -> Self {
         Self { secret: other.secret.clone(), ..self.clone() }
     }
 
@@ -64,20 +73,20 @@ impl Caller {
     }
 
     /// A classic body.
-    pub(crate) fn classic(&self, ts: u64, function: &str) -> String {
+    pub fn classic(&self, ts: u64, function: &str) -> String {
         let key = BoxKey::agree(&self.key, &self.server);
         classic::Request::build(&key, &self.secret, ts, &name(function), &mut OsRng)
     }
 
     /// The text of a classic answer.
-    pub(crate) fn open_classic(&self, answered: &Answered) -> String {
+    pub fn open_classic(&self, answered: &Answered) -> String {
         assert_eq!(answered.status, 200, "{answered:?}");
         let key = BoxKey::agree(&self.key, &self.server);
         classic::open_reply(&key, answered.body.as_bytes()).unwrap()
     }
 
     /// An envelope body with its `rid`.
-    pub(crate) fn envelope(&self, ts: u64, function: &str, args: Option<&Value>) -> (Rid, String) {
+    pub fn envelope(&self, ts: u64, function: &str, args: Option<&Value>) -> (Rid, String) {
         let rid = Rid::generate(&mut OsRng);
         let entry = name(function);
         let parts = RequestParts { secret: &self.secret, ts, entry: &entry, rid: &rid, args };
@@ -86,17 +95,17 @@ impl Caller {
     }
 
     /// An envelope body of this moment, for programs that live by the machine's clock.
-    pub(crate) fn fresh(&self, function: &str) -> String {
-        self.envelope(super::program::now(), function, None).1
+    pub fn fresh(&self, function: &str) -> String {
+        self.envelope(now(), function, None).1
     }
 
     /// What an envelope answer holds.
-    pub(crate) fn open(&self, rid: &Rid, answered: &Answered) -> Answer {
+    pub fn open(&self, rid: &Rid, answered: &Answered) -> Answer {
         self.pair().open_answer(rid, answered.body.as_bytes()).unwrap()
     }
 
     /// Calls in the envelope shape and gives status and outcome: the value, or the error's code.
-    pub(crate) async fn call(
+    pub async fn call(
         &self,
         server: &TestServer,
         ts: u64,
