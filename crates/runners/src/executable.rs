@@ -75,16 +75,15 @@ async fn run_once(
     gone: impl Future<Output = ()>,
 ) -> Result<Value, RunError> {
     let failed = |what: &str| RunError::Failed(format!("{}: {what}", path.display()));
-    let mut group = Launch {
+    let launch = Launch {
         program: path,
         arguments: &[],
         folder: path.parent().unwrap_or(path),
         variables: &[("MSP_FUNCTION", OsStr::new(function))],
         input: None,
-        confinement,
-    }
-    .start()
-    .map_err(|error| failed(&format!("cannot be started: {error}")))?;
+    };
+    let started = confinement.start(launch);
+    let mut group = started.map_err(|error| failed(&format!("cannot be started: {error}")))?;
     let (Some(stdin), Some(stdout), Some(stderr)) = group.pipes() else {
         return Err(failed("has no pipes"));
     };

@@ -1,7 +1,7 @@
 //! The only place where a process starts.
 //!
 //! Everything that runs a function in a process describes it as a [`Launch`]; whatever is to hold for all of
-//! them (environment, process group, confinement) is said here and nowhere else.
+//! them (environment, process group) is said here and nowhere else. [`crate::isolation`] starts them, confined.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -19,7 +19,6 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use crate::children::{self, Awaited};
-use crate::isolation::{Confinement, Own};
 
 /// A process that is to start: what it is, where, and with what beside the scrubbed environment.
 ///
@@ -36,28 +35,38 @@ pub(crate) struct Launch<'a> {
     pub(crate) variables: &'a [(&'a str, &'a OsStr)],
     /// Its standard input; none gives a pipe. Standard output and error are always pipes.
     pub(crate) input: Option<OwnedFd>,
-    /// What keeps it to itself.
-    pub(crate) confinement: &'a Confinement,
+}
+
+/// What a process group has of its own; it is given back when this is dropped, which may take its time.
+pub(crate) trait GroupResources: std::fmt::Debug + Send + Sync {
+    /// Ends every process that uses it.
+    fn kill(&self);
 }
 
 impl Launch<'_> {
-    /// Starts the process as the leader of a group of its own.
+    /// Starts the launcher as the leader of a group of its own; after its `arguments` it is given the program, and
+    /// becomes that. `home` is for the home folder and temporary files.
     ///
     /// # Errors
-    /// What the system says when the launcher cannot be started; the program itself is started by that.
-    pub(crate) fn start(self) -> io::Result<Group> {
-        let (launcher, orders, own) = self.confinement.prepare()?;
+    /// What the system says when the launcher cannot be started.
+    pub(crate) fn start_with(
+        self,
+        launcher: &Path,
+        arguments: &[OsString],
+        home: &Path,
+        resources: Box<dyn GroupResources>,
+    ) -> io::Result<Group> {
         let mut command = command(launcher);
         command
-            .args(&orders)
+            .args(arguments)
             .arg(self.program)
             .args(self.arguments)
             .current_dir(self.folder)
-            .env("HOME", own.folder())
-            .env("TMPDIR", own.folder())
+            .env("HOME", home)
+            .env("TMPDIR", home)
             .envs(self.variables.iter().copied())
             .stdin(self.input.map_or_else(Stdio::piped, Stdio::from));
-        Group::start(&mut command, Some(own))
+        Group::start(&mut command, Some(resources))
     }
 }
 
@@ -74,8 +83,8 @@ pub(crate) async fn output(program: &Path, arguments: &[&OsStr]) -> Result<Vec<u
         tokio::try_join!(stdout.read_to_end(&mut out), stderr.read_to_end(&mut err))?;
         Ok::<_, io::Error>((group.end().await?, out, err))
     };
-    match timeout(PATIENCE, run).await {
-        Err(_) => Err(format!("it took longer than {} s", PATIENCE.as_secs())),
+    match timeout(TIME_LIMIT, run).await {
+        Err(_) => Err(format!("it took longer than {} s", TIME_LIMIT.as_secs())),
         Ok(Err(error)) => Err(error.to_string()),
         Ok(Ok((status, out, _))) if status.success() => Ok(out),
         Ok(Ok((status, _, err))) => {
@@ -85,7 +94,7 @@ pub(crate) async fn output(program: &Path, arguments: &[&OsStr]) -> Result<Vec<u
 }
 
 /// How long such a program may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 fn command(program: &Path) -> Command {
@@ -108,7 +117,7 @@ pub(crate) struct Group {
     /// Becomes readable when the leader has exited, without reaping it: so its number, which is the group's,
     /// is not given to another process before the group has been killed.
     exit: AsyncFd<OwnedFd>,
-    own: Option<Own>,
+    resources: Option<Box<dyn GroupResources>>,
     _awaited: Awaited,
 }
 
@@ -117,11 +126,11 @@ impl Group {
         deprecated,
         reason = "its successor is unsafe, for types that lie about their descriptor; OwnedFd never does"
     )]
-    fn start(command: &mut Command, own: Option<Own>) -> io::Result<Self> {
+    fn start(command: &mut Command, resources: Option<Box<dyn GroupResources>>) -> io::Result<Self> {
         let (child, _awaited) = children::spawn(command)?;
         let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or(io::ErrorKind::NotFound)?;
         let exit = AsyncFd::new(pidfd_open(id, PidfdFlags::empty())?)?;
-        Ok(Self { child, id, exit, own, _awaited })
+        Ok(Self { child, id, exit, resources, _awaited })
     }
 
     /// Standard input, output and error, as far as they are pipes and not taken yet.
@@ -140,19 +149,18 @@ impl Group {
         if self.child.id().is_some() {
             // Fails only when nothing is left to kill.
             let _gone = kill_process_group(self.id, Signal::KILL);
-            self.own.iter().for_each(Own::kill);
+            self.resources.iter().for_each(|resources| resources.kill());
         }
     }
 
-    /// Kills what is left of the group and says how the leader ended. What was its own is removed behind the
-    /// caller's back.
+    /// Kills what is left of the group and says how the leader ended. Its resources are given back in the background.
     pub(crate) async fn end(mut self) -> io::Result<ExitStatus> {
         self.kill();
         let status = self.child.wait().await;
-        let (id, own) = (self.id, self.own.take());
+        let (id, resources) = (self.id, self.resources.take());
         tokio::task::spawn_blocking(move || {
             reap(id);
-            drop(own);
+            drop(resources);
         });
         status
     }
@@ -161,7 +169,7 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.kill();
-        if self.own.is_some() {
+        if self.resources.is_some() {
             // Dropped while it runs, which is when all is stopped: nobody else will do it.
             reap(self.id);
         }

@@ -19,7 +19,7 @@ mod user;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use msp_core::ConfinementSpec;
@@ -36,6 +36,7 @@ use self::plan::{Enforced, Plan, Required, SUBCOMMAND};
 use self::processes::Processes;
 use self::scratch::{PrivateFolder, Scratch};
 use self::user::WorkerUser;
+use crate::spawn::{self, Group, GroupResources, Launch};
 
 /// How the processes that run functions are to be confined.
 #[derive(Debug, Clone)]
@@ -235,8 +236,8 @@ impl Isolation {
             |why: String| IsolationError::Launcher { launcher: self.launcher.display().to_string(), why };
         let plan = Plan { parent: std::process::id().cast_signed(), user: self.user, ..Plan::default() };
         let plan = Plan { memory: u64::MAX, ..plan };
-        let orders = orders(&plan).map_err(|error| failed(error.to_string()))?;
-        let told = crate::spawn::output(&self.launcher, &[SUBCOMMAND.as_ref(), &orders]).await;
+        let plan = encoded(&plan).map_err(|error| failed(error.to_string()))?;
+        let told = spawn::output(&self.launcher, &[SUBCOMMAND.as_ref(), &plan]).await;
         let told = told.map_err(failed)?;
         serde_json::from_slice(&told).map_err(|error| failed(format!("it answered no report: {error}")))
     }
@@ -256,8 +257,11 @@ impl Confinement {
         self
     }
 
-    /// Prepares one process: the program that starts in its place, with its first arguments, and what is its own.
-    pub(crate) fn prepare(&self) -> io::Result<(&Path, [OsString; 2], Own)> {
+    /// Starts a process that confines itself before it becomes its program.
+    ///
+    /// # Errors
+    /// What the system says when the process cannot be started; why it does not become the program, it prints.
+    pub(crate) fn start(&self, launch: Launch<'_>) -> io::Result<Group> {
         let folder = self.isolation.scratch.folder()?;
         let mut plan = self.plan.clone();
         let cgroup = match &self.isolation.cgroups {
@@ -268,31 +272,27 @@ impl Confinement {
         // The kernel counts all processes of a user, so in this way one function's would count for another.
         plan.processes = if cgroup.is_none() { self.isolation.processes.limit() } else { None };
         plan.writable.push(folder.path().to_owned());
-        Ok((&self.isolation.launcher, [SUBCOMMAND.into(), orders(&plan)?], Own { cgroup, folder }))
+        let (arguments, home) = ([SUBCOMMAND.into(), encoded(&plan)?], folder.path().to_owned());
+        let resources = ProcessResources { cgroup, _folder: folder };
+        launch.start_with(&self.isolation.launcher, &arguments, &home, Box::new(resources))
     }
 }
 
-/// What is one process's own, with all that it starts; gone when this is dropped, which may take its time.
+/// What one process has of its own, with all that it starts.
 #[derive(Debug)]
-pub(crate) struct Own {
-    /// Dropped first: who lives in the folder is ended before the folder.
+struct ProcessResources {
+    /// Dropped first: a process that uses the folder ends before the folder is removed.
     cgroup: Option<Cgroup>,
-    folder: PrivateFolder,
+    _folder: PrivateFolder,
 }
 
-impl Own {
-    /// Its home, and the place for its temporary files.
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Ends all that is in its control group, if it has one.
-    pub(crate) fn kill(&self) {
+impl GroupResources for ProcessResources {
+    fn kill(&self) {
         self.cgroup.iter().for_each(Cgroup::kill);
     }
 }
 
-fn orders(plan: &Plan) -> io::Result<OsString> {
+fn encoded(plan: &Plan) -> io::Result<OsString> {
     Ok(serde_json::to_string(plan)?.into())
 }
 

@@ -109,15 +109,13 @@ impl Worker {
         ours.set_nonblocking(true)?;
         let flags = ["-I", "-B", "-u", "-X", "utf8", "-c", program].map(OsStr::new);
         let environment = std::env::var_os("VIRTUAL_ENV").filter(|folder| place.python.starts_with(folder));
-        let mut group = Launch {
+        let mut group = confinement.start(Launch {
             program: &interpreter.program,
             arguments: &flags,
             folder: place.folder,
             variables: environment.as_deref().map(|folder| ("VIRTUAL_ENV", folder)).as_slice(),
             input: Some(OwnedFd::from(theirs)),
-            confinement,
-        }
-        .start()?;
+        })?;
         let (_, output, errors) = group.pipes();
         let mut prints = JoinSet::new();
         if let Some(output) = output {
