@@ -13,13 +13,13 @@ use msp_protocol::FunctionName;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, ChildStdout};
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::isolation::Confinement;
 use crate::output::log_lines;
+use crate::reply::{Reply, received};
 use crate::spawn::{Group, Launch};
-use crate::tasks::{Tasks, stopped};
+use crate::tasks::Tasks;
 
 /// How long the last lines of standard error are waited for; only a process that left its group can hold them
 /// back.
@@ -53,16 +53,14 @@ impl Runner for Executable {
     fn run(&self, mut job: Job) -> BoxFuture<'_, Result<Output, RunError>> {
         let (function, path, confinement) =
             (self.function.clone(), self.path.clone(), self.confinement.clone());
-        let (mut answer, result) = oneshot::channel();
         let args = std::mem::take(&mut job.input).into_args();
+        let (mut reply, outcome) = Reply::new(job);
         self.tasks.spawn(async move {
-            let gone = answer.closed();
-            let outcome = run_once(function.as_str(), &path, &confinement, args, &job, gone).await;
-            // The slot is free before the caller knows, so that it can call again at once.
-            drop(job);
-            let _caller_gone = answer.send(outcome.map(Output::Value));
+            let gone = reply.sender.closed();
+            let outcome = run_once(function.as_str(), &path, &confinement, args, &reply.job, gone).await;
+            reply.finish(outcome.map(Output::Value));
         });
-        Box::pin(async { result.await.unwrap_or_else(|_| Err(stopped())) })
+        Box::pin(received(outcome))
     }
 }
 

@@ -14,6 +14,7 @@ mod manifest;
 mod native;
 mod output;
 mod python;
+mod reply;
 mod report;
 mod runners;
 mod spawn;

@@ -20,7 +20,7 @@ use crate::children;
 use crate::isolation::{Isolation, IsolationConfig, IsolationError, IsolationReport, settled};
 use crate::manifest::{SharedParts, Tallies};
 use crate::native::Natives;
-use crate::python::{Changed, Hosting, Plugins, Python, Stopping, WorkerPools};
+use crate::python::{Changed, HostContext, Plugins, Python, StopSignal, WorkerPools};
 use crate::report;
 use crate::tasks::Tasks;
 use crate::wasm::Room;
@@ -109,12 +109,12 @@ impl Runners {
         let tasks = Arc::new(Tasks::on_this_runtime());
         let isolation = Isolation::start(config.isolation, config.search_path, clock.clone()).await?;
         let (isolation, python) = (Arc::new(isolation), Arc::new(Python::new(config.python)));
-        let (stopping, tallies) = (Arc::new(Stopping::default()), Arc::new(Tallies::default()));
-        let hosting = Hosting {
+        let (stop_signal, tallies) = (Arc::new(StopSignal::default()), Arc::new(Tallies::default()));
+        let host_context = HostContext {
             python: python.clone(),
             isolation: isolation.clone(),
             tasks: tasks.clone(),
-            stopping: stopping.clone(),
+            stop_signal: stop_signal.clone(),
             tallies: tallies.clone(),
         };
         let python = WorkerPools::new(&python, config.python_workers, &isolation, &tasks);
@@ -137,8 +137,8 @@ impl Runners {
             clock,
             specs: Mutex::new(modules),
             state: tokio::sync::Mutex::default(),
-            stopping,
-            plugins: Plugins::new(Arc::new(hosting)),
+            stop_signal,
+            plugins: Plugins::new(Arc::new(host_context)),
             parts: Mutex::default(),
             published: watch::Sender::new(()),
             settled: AtomicBool::new(false),
@@ -212,7 +212,7 @@ impl Runners {
         what: Reload,
     ) -> impl Future<Output = Result<Reloaded, ReloadError>> + Send + use<> {
         let inner = self.inner().clone();
-        inner.plugins.decree(PluginsSpec { folder: settled(&spec.folder), ..spec });
+        inner.plugins.set_spec(PluginsSpec { folder: settled(&spec.folder), ..spec });
         let (done, waiting) = oneshot::channel();
         self.inner().shared.tasks.spawn(async move {
             let _caller_gone = done.send(inner.reload_plugins(&what).await);
@@ -225,7 +225,7 @@ impl Runners {
     /// under way fail, and so do later ones.
     pub async fn stop(&self) {
         // Nobody waits for calls any more: plugins end at once, and have a moment to put things away.
-        let farewell = self.inner().stopping.farewell();
+        let farewell = self.inner().stop_signal.stop_all();
         let _killed_below = timeout(FAREWELL, farewell).await;
         self.inner().shared.tasks.stop().await;
     }

@@ -3,8 +3,8 @@
 use msp_core::{FunctionLimits, RunError};
 use serde_json::Value;
 
-use super::frame::{self, Inbox};
-use super::serving;
+use super::modules::serving;
+use super::process::frame::{self, ReadBuffer};
 
 /// Appends one frame, as a worker would write it.
 pub fn append(frames: &mut Vec<u8>, id: u64, body: &[u8]) {
@@ -13,11 +13,11 @@ pub fn append(frames: &mut Vec<u8>, id: u64, body: &[u8]) {
 
 /// Takes all frames out of bytes that come in pieces; true when one was longer than `limit`, which ends it.
 pub fn frames<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limit: usize) -> (Vec<(u64, Vec<u8>)>, bool) {
-    let (mut inbox, mut frames) = (Inbox::default(), Vec::new());
+    let (mut input, mut frames) = (ReadBuffer::default(), Vec::new());
     for piece in pieces {
-        inbox.buffer().extend_from_slice(piece);
+        input.buffer().extend_from_slice(piece);
         loop {
-            match inbox.take(limit) {
+            match input.take(limit) {
                 Ok(Some(frame)) => frames.push(frame),
                 Ok(None) => break,
                 Err(_) => return (frames, true),

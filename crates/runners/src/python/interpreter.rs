@@ -24,6 +24,8 @@ pub(crate) struct Python {
 /// An interpreter as it was found.
 #[derive(Debug)]
 pub(crate) struct Interpreter {
+    /// As the settings name it.
+    pub(super) named: PathBuf,
     /// The program: behind a script that chooses one, what it has chosen.
     pub(super) program: PathBuf,
     /// The folders it and its packages lie in, without links.
@@ -74,6 +76,6 @@ impl Interpreter {
         roots.sort_unstable();
         roots.dedup();
         let file = settled(&program);
-        Ok(Self { program, roots, file })
+        Ok(Self { named: named.to_owned(), program, roots, file })
     }
 }

@@ -17,7 +17,7 @@ use super::{Reload, ReloadError, Reloaded};
 use crate::discovery::{Fingerprint, fingerprint, python_files};
 use crate::isolation::settled;
 use crate::manifest::{Assembled, Plan, SharedParts, python_modules, wasm_modules};
-use crate::python::{Plugins, Stopping};
+use crate::python::{Plugins, StopSignal};
 use crate::report;
 use crate::wasm::Modules;
 
@@ -32,7 +32,7 @@ pub(super) struct Inner {
     /// The modules that are to be.
     pub(super) specs: Mutex<Vec<ModuleSpec>>,
     pub(super) state: tokio::sync::Mutex<State>,
-    pub(super) stopping: Arc<Stopping>,
+    pub(super) stop_signal: Arc<StopSignal>,
     pub(super) plugins: Plugins,
     pub(super) parts: Mutex<Parts>,
     /// Tells of each new catalogue, and of the end of the first load.
@@ -69,7 +69,7 @@ impl Inner {
         let lines =
             self.specs.lock().unwrap_or_else(PoisonError::into_inner).iter().map(report::expected).collect();
         if let Some(spec) = plugins {
-            self.plugins.decree(PluginsSpec { folder: settled(&spec.folder), ..spec });
+            self.plugins.set_spec(PluginsSpec { folder: settled(&spec.folder), ..spec });
             self.plugins.expect();
         }
         self.publish(|parts| parts.modules = Assembled { functions: Vec::new(), troubles: lines });

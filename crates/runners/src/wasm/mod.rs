@@ -20,7 +20,7 @@ use msp_core::{BoxFuture, Input, Job, Output, RunError, Runner};
 use msp_protocol::FunctionName;
 use serde_json::Value;
 use tokio::io::{AsyncWrite, AsyncWriteExt, duplex};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout, timeout_at};
 
@@ -30,6 +30,7 @@ pub(crate) use modules::{Listed, Modules, memory};
 use run::{Pause, Run, Step};
 
 use crate::output::log_lines;
+use crate::reply::{Reply, received};
 use crate::tasks::{Tasks, stopped};
 
 /// Bytes of standard error that wait for the log; beyond, who prints has to wait.
@@ -76,19 +77,17 @@ impl WasmRunner {
 impl Runner for WasmRunner {
     fn run(&self, mut job: Job) -> BoxFuture<'_, Result<Output, RunError>> {
         let (function, module, room) = (self.function.clone(), self.module.clone(), self.room.clone());
-        let (mut answer, result) = oneshot::channel();
+        let input = std::mem::take(&mut job.input);
+        let (mut reply, outcome) = Reply::new(job);
         self.room.tasks.spawn(async move {
-            let input = std::mem::take(&mut job.input);
             let outcome = tokio::select! {
-                outcome = run_once(function.as_str(), module, &room, input, &job) => outcome,
+                outcome = run_once(function.as_str(), module, &room, input, &reply.job) => outcome,
                 // The module ends with its slice.
-                () = answer.closed() => return,
+                () = reply.sender.closed() => return,
             };
-            // The slot is free before the caller knows, so that it can call again at once.
-            drop(job);
-            let _caller_gone = answer.send(outcome.map(Output::Value));
+            reply.finish(outcome.map(Output::Value));
         });
-        Box::pin(async { result.await.unwrap_or_else(|_| Err(stopped())) })
+        Box::pin(received(outcome))
     }
 }
 

@@ -9,7 +9,7 @@ use msp_core::{Access, ConfinementPath, ConfinementSpec, FunctionLimits, Plugins
 use msp_protocol::envelope::whole_numbers_fit;
 use serde_json::{Map, Value};
 
-use crate::python::generation::read;
+use crate::python::source::read;
 
 /// The most files of a folder that are looked at.
 const FILES: usize = 4096;

@@ -1,27 +1,24 @@
 //! The process of one plugin file, from its start until its plugins are there.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use msp_core::{Argument, PluginsSpec};
 use msp_protocol::Digest;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout_at;
 use zeroize::Zeroizing;
 
 use super::file::PluginFile;
-use super::supervisor::Stopping;
+use super::stop_signal::StopSignal;
 use crate::isolation::Isolation;
 use crate::manifest::Tallies;
-use crate::python::attending::after;
-use crate::python::frame::{self, CONTROL};
+use crate::python::answer::message;
 use crate::python::interpreter::Python;
-use crate::python::loading::slow;
-use crate::python::serving::message;
-use crate::python::worker::{Place, Worker};
+use crate::python::process::Process;
+use crate::python::process::exchange::Fault;
+use crate::python::process::load::{Progress, Reports};
 use crate::tasks::Tasks;
 
 const PROGRAM: &str = include_str!("host.py");
@@ -32,21 +29,21 @@ const STAND_INS: [(&str, &str); 3] = [
     ("aiohttp.web", include_str!("aiohttp_web.py")),
 ];
 /// The longest report, in bytes.
-const REPORT: usize = 1024 * 1024;
+const LONGEST_REPORT: usize = 1024 * 1024;
 
-/// What hosts are started with.
+/// What all hosts are started with.
 #[derive(Debug)]
-pub(crate) struct Hosting {
+pub(crate) struct HostContext {
     /// The interpreter.
     pub(crate) python: Arc<Python>,
     pub(crate) isolation: Arc<Isolation>,
     pub(crate) tasks: Arc<Tasks>,
     /// Tells supervisors to end.
-    pub(crate) stopping: Arc<Stopping>,
+    pub(crate) stop_signal: Arc<StopSignal>,
     pub(crate) tallies: Arc<Tallies>,
 }
 
-/// What a host is told first: the file to load, and what its plugins are given.
+/// What a host is sent first: the file to load, and what its plugins are given.
 #[derive(Serialize)]
 pub(super) struct LoadCommand {
     name: String,
@@ -74,10 +71,10 @@ impl LoadCommand {
     }
 }
 
-/// A plugin as its host tells of it.
+/// A plugin as its host reports it.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct PluginReport {
-    /// Its place among the plugins of the file.
+    /// Its position among the plugins of the file.
     pub(super) index: usize,
     /// Its class.
     pub(super) class: String,
@@ -99,7 +96,7 @@ fn digest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Digest>, 
 
 /// What came of loading a file.
 #[derive(Debug, Deserialize)]
-pub(super) struct Report {
+pub(super) struct LoadReport {
     pub(super) plugins: Vec<PluginReport>,
     pub(super) failed: Vec<Failed>,
 }
@@ -111,64 +108,56 @@ pub(super) struct Failed {
     pub(super) error: String,
 }
 
+/// The one report of a host that loads.
+#[derive(Default)]
+struct HostReport(Option<LoadReport>);
+
+impl Reports for HostReport {
+    const TIMEOUT_KEY: &'static str = "msp_load_timeout";
+    const ENDED: &'static str = "it ended";
+    const TOO_LONG: &'static str = "it said too much";
+
+    fn longest(&self) -> usize {
+        LONGEST_REPORT
+    }
+
+    fn take(&mut self, report: &[u8]) -> Result<Progress, Fault> {
+        let report = serde_json::from_slice(report);
+        self.0 = Some(report.map_err(|error| format!("its report is unreadable: {error}"))?);
+        Ok(Progress::Done)
+    }
+}
+
 /// Starts a host and has it load the file.
 ///
 /// # Errors
 /// Why there is no host, for the log.
 pub(super) async fn start(
-    hosting: &Hosting,
+    context: &HostContext,
     file: &PluginFile,
-    order: &LoadCommand,
-    folder: &std::path::Path,
-) -> Result<(Worker, Report), String> {
-    let interpreter = hosting.python.interpreter().await?;
+    command: &LoadCommand,
+    folder: &Path,
+) -> Result<(Process, LoadReport), String> {
+    let interpreter = context.python.interpreter().await?;
     let mut roots = interpreter.roots.clone();
     roots.push(folder.to_owned());
-    let confinement = hosting.isolation.confinement(file.memory, &file.confinement, &roots);
+    let confinement = context.isolation.confinement(file.memory, &file.confinement, &roots);
     let confinement = confinement.map_err(|exposed| exposed.to_string())?;
-    let place = Place { python: hosting.python.named(), folder };
     let name = format!("plugin {}", file.stem);
-    let mut host = Worker::start(&place, PROGRAM, &name, &interpreter, &confinement)
-        .map_err(|error| format!("{} cannot be started: {error}", hosting.python.named().display()))?;
-    match load(&mut host, order, file.limits.load_timeout).await {
-        Ok(report) => Ok((host, report)),
+    let mut host = Process::start(&interpreter, PROGRAM, &name, folder, &confinement)
+        .map_err(|error| format!("{} cannot be started: {error}", context.python.named().display()))?;
+    let mut reported = HostReport::default();
+    let loaded = host.load(command, file.limits.load_timeout, &mut reported).await;
+    match loaded.and_then(|()| reported.0.ok_or_else(|| HostReport::ENDED.to_owned())) {
+        Ok(mut report) => {
+            for failed in &mut report.failed {
+                failed.error = message(failed.error.as_bytes());
+            }
+            Ok((host, report))
+        }
         Err(error) => {
             let how = host.end().await;
             Err(format!("{error} while it was loading ({how})"))
-        }
-    }
-}
-
-async fn load(host: &mut Worker, order: &LoadCommand, limit: Duration) -> Result<Report, String> {
-    let slow = || slow("msp_load_timeout", limit);
-    let order = serde_json::to_vec(order).map_err(|error| error.to_string())?;
-    let mut bytes = Vec::new();
-    frame::append(&mut bytes, CONTROL, &order);
-    let deadline = after(limit);
-    let sent = timeout_at(deadline, host.stream.write_all(&bytes)).await;
-    sent.map_err(|_| slow())?.map_err(|error| format!("it ended: {error}"))?;
-    let frame = timeout_at(deadline, next_frame(host, REPORT)).await.map_err(|_| slow())??;
-    let (CONTROL, report) = frame else { return Err("it answered before it was asked".to_owned()) };
-    let mut report: Report =
-        serde_json::from_slice(&report).map_err(|error| format!("its report is unreadable: {error}"))?;
-    for failed in &mut report.failed {
-        failed.error = message(failed.error.as_bytes());
-    }
-    Ok(report)
-}
-
-/// The next frame from a host.
-///
-/// # Errors
-/// That it ended, or said too much.
-pub(super) async fn next_frame(host: &mut Worker, limit: usize) -> Result<(u64, Vec<u8>), String> {
-    loop {
-        if let Some(frame) = host.inbox.take(limit).map_err(|_| "it said too much")? {
-            return Ok(frame);
-        }
-        match host.stream.read_buf(host.inbox.buffer()).await {
-            Ok(count) if count > 0 => {}
-            _ => return Err("it ended".to_owned()),
         }
     }
 }

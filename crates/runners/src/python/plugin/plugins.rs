@@ -15,8 +15,8 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::file;
-use super::host::Hosting;
-use super::running_file::{Failure, Opened, RunningFile, open};
+use super::host::HostContext;
+use super::running_file::{Failure, LoadedFile, RunningFile, load};
 use super::supervisor::HostEnded;
 
 /// Hosts that are started at the same time.
@@ -26,18 +26,18 @@ const START: Duration = Duration::from_secs(1);
 
 /// The plugins there are, by file.
 pub(crate) struct Plugins {
-    hosting: Arc<Hosting>,
+    context: Arc<HostContext>,
     /// What the configuration says of them now; none: there are to be none.
     spec: Mutex<Option<Arc<PluginsSpec>>>,
-    places: Mutex<BTreeMap<PathBuf, Place>>,
+    files: Mutex<BTreeMap<PathBuf, FileState>>,
     starts: Semaphore,
 }
 
 /// One file.
 #[derive(Default)]
-struct Place {
+struct FileState {
     /// Held while it loads, so that orders to load it are carried out one by one.
-    turn: Arc<tokio::sync::Mutex<()>>,
+    load_lock: Arc<tokio::sync::Mutex<()>>,
     /// True while it loads for the first time.
     expected: bool,
     file: Option<RunningFile>,
@@ -48,7 +48,7 @@ struct Place {
 impl std::fmt::Debug for Plugins {
     /// Without parameters, which hold keys.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.places().keys()).finish()
+        f.debug_list().entries(self.files().keys()).finish()
     }
 }
 
@@ -63,13 +63,13 @@ pub(crate) struct Changed {
 
 impl Plugins {
     /// None yet.
-    pub(crate) fn new(hosting: Arc<Hosting>) -> Self {
+    pub(crate) fn new(context: Arc<HostContext>) -> Self {
         let starts = Semaphore::new(AT_ONCE);
-        Self { hosting, spec: Mutex::default(), places: Mutex::default(), starts }
+        Self { context, spec: Mutex::default(), files: Mutex::default(), starts }
     }
 
-    /// Says what holds from now on, for orders that were given before as well.
-    pub(crate) fn decree(&self, spec: PluginsSpec) {
+    /// Sets what holds from now on, for loads that were begun before as well.
+    pub(crate) fn set_spec(&self, spec: PluginsSpec) {
         *self.spec.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(spec));
     }
 
@@ -77,8 +77,8 @@ impl Plugins {
         self.spec.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn places(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Place>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn files(&self) -> MutexGuard<'_, BTreeMap<PathBuf, FileState>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether there is anything to load.
@@ -89,31 +89,32 @@ impl Plugins {
     /// Notes the files that are about to load for the first time.
     pub(crate) fn expect(&self) {
         let files = self.spec().and_then(|spec| file::find(&spec.folder).ok()).unwrap_or_default();
-        self.places()
-            .extend(files.into_iter().map(|path| (path, Place { expected: true, ..Place::default() })));
+        self.files().extend(
+            files.into_iter().map(|path| (path, FileState { expected: true, ..FileState::default() })),
+        );
     }
 
     /// The functions of all plugins, and what keeps others from existing.
     pub(crate) fn published(&self) -> (Vec<Arc<Function>>, Vec<(FunctionName, Trouble)>) {
-        let (places, spec) = (self.places(), self.spec());
+        let (files, spec) = (self.files(), self.spec());
         let (mut functions, mut troubles, mut taken) = (Vec::new(), Vec::new(), BTreeSet::new());
-        for (path, place) in &*places {
+        for (path, state) in &*files {
             let file: Arc<str> = file_name(path).into();
             let mut trouble = |name: &str, why: Option<Arc<str>>| {
                 let trouble = Trouble { source: file.clone(), origin: Origin::Plugins, why };
                 troubles.extend(name.parse().ok().map(|name| (name, trouble)));
             };
-            if place.expected {
+            if state.expected {
                 trouble(&likely_name(path, spec.as_deref()), None);
             }
-            for failure in &place.failures {
+            for failure in &state.failures {
                 trouble(&failure.name, Some(failure.why.clone()));
             }
-            for function in place.file.iter().flat_map(RunningFile::functions) {
+            for function in state.file.iter().flat_map(RunningFile::functions) {
                 if taken.insert(function.name.clone()) {
                     functions.push(function.clone());
                 } else {
-                    trouble(&format!("{} ({file})", function.name), Some(DOUBLE.into()));
+                    trouble(&format!("{} ({file})", function.name), Some(DUPLICATE.into()));
                 }
             }
         }
@@ -129,7 +130,7 @@ impl Plugins {
         let Some(spec) = self.spec() else { return Ok(Changed::default()) };
         let files =
             file::find(&spec.folder).map_err(|error| format!("{}: {error}", spec.folder.display()))?;
-        let known: Vec<_> = self.places().keys().filter(|path| !files.contains(path)).cloned().collect();
+        let known: Vec<_> = self.files().keys().filter(|path| !files.contains(path)).cloned().collect();
         let gone = known.iter().map(|path| async move {
             let retired = self.remove(path).await;
             publish();
@@ -139,12 +140,12 @@ impl Plugins {
         let loaded =
             join_all(files.iter().map(|path| async move { (self.load(path, None, publish).await, path) }));
         let (gone, loaded) = tokio::join!(gone, loaded);
-        let doubles = self.doubles();
+        let duplicates = self.duplicates();
         let mut all = Changed::default();
         for (changed, path) in gone.into_iter().chain(loaded) {
             all.retired.extend(changed.retired);
             let failed = changed.failed.into_iter().next();
-            all.failed.extend(failed.or_else(|| doubles.contains(path).then(|| file_name(path))));
+            all.failed.extend(failed.or_else(|| duplicates.contains(path).then(|| file_name(path))));
         }
         Ok(all)
     }
@@ -159,14 +160,14 @@ impl Plugins {
         publish: &(impl Fn() + Sync),
     ) -> Option<Result<Changed, ()>> {
         let path = {
-            let (places, spec) = (self.places(), self.spec());
-            let has = |place: &Place| place.file.as_ref().is_some_and(|file| file.has(name));
-            let would = |path: &Path, place: &Place| {
-                place.failures.iter().any(|failure| failure.name == name.as_str())
-                    || place.file.is_none() && likely_name(path, spec.as_deref()) == name.as_str()
+            let (files, spec) = (self.files(), self.spec());
+            let has = |state: &FileState| state.file.as_ref().is_some_and(|file| file.has(name));
+            let would = |path: &Path, state: &FileState| {
+                state.failures.iter().any(|failure| failure.name == name.as_str())
+                    || state.file.is_none() && likely_name(path, spec.as_deref()) == name.as_str()
             };
-            let found = places.iter().find(|(_, place)| has(place));
-            let found = found.or_else(|| places.iter().find(|(path, place)| would(path, place)));
+            let found = files.iter().find(|(_, state)| has(state));
+            let found = found.or_else(|| files.iter().find(|(path, state)| would(path, state)));
             found.map(|(path, _)| path.clone())?
         };
         let changed = self.load(&path, Some(name), publish).await;
@@ -180,78 +181,77 @@ impl Plugins {
         wanted: Option<&FunctionName>,
         publish: &(impl Fn() + Sync),
     ) -> Changed {
-        let turn = self.places().entry(path.to_owned()).or_default().turn.clone();
-        let _turn = turn.lock().await;
+        let load_lock = self.files().entry(path.to_owned()).or_default().load_lock.clone();
+        let _alone = load_lock.lock().await;
         // As late as can be, so that no older rules come after newer ones.
         let Some(spec) = self.spec() else { return Changed::default() };
-        let opened = self.open(path, &spec).await;
-        let settled = match opened {
+        let loaded = match self.start(path, &spec).await {
             Ok(None) if wanted.is_some() => Err("it has no plugin any more".to_owned()),
             Ok(None) => Ok(None),
-            Ok(Some(opened)) => opened.settle(&self.hosting, &spec).await.map(Some),
+            Ok(Some(loaded)) => loaded.accept(&self.context, &spec).await.map(Some),
             Err(error) => Err(error),
         };
-        let changed = self.settle(path, &spec, wanted, settled);
+        let changed = self.put_in_force(path, &spec, wanted, loaded);
         publish();
         changed
     }
 
-    /// Opens a file when few others are being started.
-    async fn open(&self, path: &Path, spec: &PluginsSpec) -> Result<Option<Opened>, String> {
+    /// Starts the host of a file when few others are being started.
+    async fn start(&self, path: &Path, spec: &PluginsSpec) -> Result<Option<LoadedFile>, String> {
         let permit = self.starts.acquire().await;
-        let mut opening = std::pin::pin!(open(&self.hosting, path, spec));
-        if let Ok(opened) = timeout(START, &mut opening).await {
-            return opened;
+        let mut loading = std::pin::pin!(load(&self.context, path, spec));
+        if let Ok(loaded) = timeout(START, &mut loading).await {
+            return loaded;
         }
         drop(permit);
-        opening.await
+        loading.await
     }
 
     /// Puts in force what came of loading a file.
-    fn settle(
+    fn put_in_force(
         &self,
         path: &Path,
         spec: &PluginsSpec,
         wanted: Option<&FunctionName>,
-        settled: Result<Option<(RunningFile, Vec<Failure>)>, String>,
+        loaded: Result<Option<(RunningFile, Vec<Failure>)>, String>,
     ) -> Changed {
-        let mut places = self.places();
-        let place = places.entry(path.to_owned()).or_default();
-        place.expected = false;
-        let settled = settled.and_then(|new| match (&place.file, &new) {
+        let mut files = self.files();
+        let state = files.entry(path.to_owned()).or_default();
+        state.expected = false;
+        let loaded = loaded.and_then(|new| match (&state.file, &new) {
             (Some(before), Some((file, _))) if wanted.is_some() => before
                 .lost_in(file, wanted)
                 .map_or(Ok(new), |lost| Err(format!("it has no plugin {lost} any more"))),
             _ => Ok(new),
         });
-        match settled {
+        match loaded {
             Ok(None) => {
-                let retired = places.remove(path).and_then(|place| place.file);
-                Changed { retired: retired.map(|file| file.gone).into_iter().collect(), failed: Vec::new() }
+                let retired = files.remove(path).and_then(|state| state.file);
+                Changed { retired: retired.map(|file| file.ended).into_iter().collect(), failed: Vec::new() }
             }
             Ok(Some((file, failures))) => {
                 // Of one plugin that was asked for by name, only the loss of what was there is a failure.
                 let failed = !failures.is_empty() && wanted.is_none_or(|name| !file.has(name));
                 let failed = failed.then(|| file_name(path)).into_iter().collect();
-                place.failures = failures;
-                let retired = place.file.replace(file).map(|file| file.gone);
+                state.failures = failures;
+                let retired = state.file.replace(file).map(|file| file.ended);
                 Changed { retired: retired.into_iter().collect(), failed }
             }
             Err(error) => {
                 tracing::error!("plugin file {} does not load: {error}", file_name(path));
                 let why: Arc<str> = error.into();
                 let mut names = Vec::new();
-                if let Some(file) = &mut place.file {
-                    file.judge_anew(spec);
+                if let Some(file) = &mut state.file {
+                    file.apply_routes(spec);
                     names = file.functions().map(|function| function.name.to_string()).collect();
                 }
-                let retired = if names.is_empty() { place.file.take() } else { None };
+                let retired = if names.is_empty() { state.file.take() } else { None };
                 if names.is_empty() {
                     names.push(likely_name(path, Some(spec)));
                 }
-                place.failures = names.into_iter().map(|name| Failure { name, why: why.clone() }).collect();
+                state.failures = names.into_iter().map(|name| Failure { name, why: why.clone() }).collect();
                 Changed {
-                    retired: retired.map(|file| file.gone).into_iter().collect(),
+                    retired: retired.map(|file| file.ended).into_iter().collect(),
                     failed: vec![file_name(path)],
                 }
             }
@@ -260,33 +260,35 @@ impl Plugins {
 
     /// Takes out a file that is gone, once nothing is to be done with it any more.
     async fn remove(&self, path: &Path) -> Vec<HostEnded> {
-        let Some(turn) = self.places().get(path).map(|place| place.turn.clone()) else { return Vec::new() };
-        let _turn = turn.lock().await;
-        let place = self.places().remove(path);
-        place.and_then(|place| place.file).map(|file| file.gone).into_iter().collect()
+        let Some(load_lock) = self.files().get(path).map(|state| state.load_lock.clone()) else {
+            return Vec::new();
+        };
+        let _alone = load_lock.lock().await;
+        let state = self.files().remove(path);
+        state.and_then(|state| state.file).map(|file| file.ended).into_iter().collect()
     }
 
     /// The files with plugins whose ids files before them have.
-    fn doubles(&self) -> BTreeSet<PathBuf> {
-        let places = self.places();
-        let (mut taken, mut doubles) = (BTreeSet::new(), BTreeSet::new());
-        for (path, place) in &*places {
-            for function in place.file.iter().flat_map(RunningFile::functions) {
+    fn duplicates(&self) -> BTreeSet<PathBuf> {
+        let files = self.files();
+        let (mut taken, mut duplicates) = (BTreeSet::new(), BTreeSet::new());
+        for (path, state) in &*files {
+            for function in state.file.iter().flat_map(RunningFile::functions) {
                 if !taken.insert(function.name.clone()) {
                     let file = file_name(path);
                     tracing::error!(
-                        "plugin file {file}: plugin {:?} is refused: {DOUBLE}",
+                        "plugin file {file}: plugin {:?} is refused: {DUPLICATE}",
                         function.name.as_str()
                     );
-                    doubles.insert(path.clone());
+                    duplicates.insert(path.clone());
                 }
             }
         }
-        doubles
+        duplicates
     }
 }
 
-const DOUBLE: &str = "another plugin has this id";
+const DUPLICATE: &str = "another plugin has this id";
 
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()

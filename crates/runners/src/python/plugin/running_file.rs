@@ -1,4 +1,4 @@
-//! One file of plugins that runs: what its host has told of it, and who may call it.
+//! One file of plugins that runs: what its host has reported of it, and who may call it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,20 +7,21 @@ use msp_core::{Function, PluginsSpec};
 use msp_protocol::FunctionName;
 use serde_json::{Map, Value};
 
+use super::accept::{accept, refusal, route};
 use super::file::{self, PluginFile};
-use super::host::{Hosting, LoadCommand, PluginReport, start};
-use super::supervisor::{HostEnded, keep};
-use super::{accept, function, refusal, route};
-use crate::python::worker::Worker;
+use super::host::{HostContext, LoadCommand, PluginReport, start};
+use super::runner::function;
+use super::supervisor::{HostEnded, supervise};
+use crate::python::process::Process;
 
 /// One file that runs.
 pub(super) struct RunningFile {
     stem: String,
-    /// Its plugins, each as its host has told of it.
+    /// Its plugins, each as its host has reported it.
     plugins: Vec<(Arc<Function>, PluginReport)>,
     /// The parameters it was loaded with.
     parameters: Map<String, Value>,
-    pub(super) gone: HostEnded,
+    pub(super) ended: HostEnded,
     /// Whether some of its classes did not load, or were refused.
     incomplete: bool,
 }
@@ -51,16 +52,16 @@ impl RunningFile {
 
     /// Stays although its file does not load any more; who may call it is what the configuration says now. A plugin for
     /// which it says nothing sensible is left out.
-    pub(super) fn judge_anew(&mut self, spec: &PluginsSpec) {
+    pub(super) fn apply_routes(&mut self, spec: &PluginsSpec) {
         let given = file::given(&self.stem, spec);
         // What a file of parameters said is not read again: the old word counts where there is no new one.
-        let told_before = self
+        let kept = self
             .parameters
             .clone()
             .into_iter()
             .filter(|(name, _)| self.parameters.contains_key("json") && !given.contains_key(name));
-        let parameters: Map<_, _> = told_before.chain(given.clone()).collect();
-        self.plugins.retain_mut(|(function, told)| match route(told, &parameters, spec) {
+        let parameters: Map<_, _> = kept.chain(given.clone()).collect();
+        self.plugins.retain_mut(|(function, report)| match route(report, &parameters, spec) {
             Ok(route) => {
                 if function.route != Some(route) {
                     *function = Arc::new(Function { route: Some(route), ..(**function).clone() });
@@ -68,7 +69,7 @@ impl RunningFile {
                 true
             }
             Err(why) => {
-                tracing::error!("plugin file {}.py: {}", self.stem, refusal(told, &why));
+                tracing::error!("plugin file {}.py: {}", self.stem, refusal(report, &why));
                 false
             }
         });
@@ -76,55 +77,55 @@ impl RunningFile {
 }
 
 /// A host that has loaded its file, whose plugins are not accepted yet.
-pub(super) struct Opened {
+pub(super) struct LoadedFile {
     file: PluginFile,
-    host: Worker,
-    told: Vec<PluginReport>,
+    host: Process,
+    reports: Vec<PluginReport>,
     /// The classes that did not load.
     failures: Vec<Failure>,
 }
 
 /// Starts the host of a file; none when no plugin is defined in it.
-pub(super) async fn open(
-    hosting: &Hosting,
+pub(super) async fn load(
+    context: &HostContext,
     path: &Path,
     spec: &PluginsSpec,
-) -> Result<Option<Opened>, String> {
+) -> Result<Option<LoadedFile>, String> {
     let (path, given) = (path.to_owned(), spec.clone());
     let reading = tokio::task::spawn_blocking(move || PluginFile::read(&path, &given));
     let file = reading.await.map_err(|error| error.to_string())??;
-    let (host, report) = start(hosting, &file, &LoadCommand::new(&file, spec), &spec.folder).await?;
+    let (host, report) = start(context, &file, &LoadCommand::new(&file, spec), &spec.folder).await?;
     if report.plugins.is_empty() {
         host.end().await;
-        let told = report.failed.iter().map(|failed| match failed.class.as_str() {
+        let failures = report.failed.iter().map(|failed| match failed.class.as_str() {
             "" => failed.error.clone(),
             class => format!("class {class}: {}", failed.error),
         });
-        let told: Vec<_> = told.collect();
-        if told.is_empty() {
+        let failures: Vec<_> = failures.collect();
+        if failures.is_empty() {
             tracing::debug!("{}.py defines no plugin", file.stem);
             return Ok(None);
         }
-        return Err(told.join("; "));
+        return Err(failures.join("; "));
     }
     let mut failures = Vec::new();
     for failed in report.failed {
         tracing::error!("plugin {} of {}.py does not load: {}", failed.class, file.stem, failed.error);
         failures.push(Failure { name: failed.class.to_lowercase(), why: failed.error.into() });
     }
-    Ok(Some(Opened { file, host, told: report.plugins, failures }))
+    Ok(Some(LoadedFile { file, host, reports: report.plugins, failures }))
 }
 
-impl Opened {
+impl LoadedFile {
     /// Accepts the plugins whose ids and authentication are in order; ends the host when there is none.
-    pub(super) async fn settle(
+    pub(super) async fn accept(
         self,
-        hosting: &Arc<Hosting>,
+        context: &Arc<HostContext>,
         spec: &PluginsSpec,
     ) -> Result<(RunningFile, Vec<Failure>), String> {
-        let Self { file, host, told, mut failures } = self;
+        let Self { file, host, reports, mut failures } = self;
         let (mut accepted, mut refused) = (Vec::<(&PluginReport, FunctionName, _)>::new(), Vec::new());
-        for plugin in &told {
+        for plugin in &reports {
             match accept(plugin, &file, spec) {
                 Ok((name, _)) if accepted.iter().any(|(_, other, _)| *other == name) => {
                     refused.push((plugin, refusal(plugin, "another plugin has this id")));
@@ -135,22 +136,22 @@ impl Opened {
         }
         if accepted.is_empty() {
             host.end().await;
-            let told: Vec<_> = refused.into_iter().map(|(_, why)| why).collect();
-            return Err(told.join("; "));
+            let refused: Vec<_> = refused.into_iter().map(|(_, why)| why).collect();
+            return Err(refused.join("; "));
         }
         for (plugin, why) in refused {
             tracing::error!("plugin file {}.py: {why}", file.stem);
             failures.push(Failure { name: plugin.id.clone(), why: why.into() });
         }
-        let (line, gone) = keep(hosting, spec, file.clone(), &told, host);
+        let (sender, ended) = supervise(context, spec, file.clone(), &reports, host);
         let plugins = accepted.into_iter().map(|(plugin, name, route)| {
-            let tally = hosting.tallies.of(&name);
-            (Arc::new(function(plugin, name, route, &file, &line, tally)), plugin.clone())
+            let tally = context.tallies.of(&name);
+            (Arc::new(function(plugin, name, route, &file, &sender, tally)), plugin.clone())
         });
         let plugins = plugins.collect();
         let incomplete = !failures.is_empty();
         Ok((
-            RunningFile { stem: file.stem, plugins, parameters: file.parameters, gone, incomplete },
+            RunningFile { stem: file.stem, plugins, parameters: file.parameters, ended, incomplete },
             failures,
         ))
     }

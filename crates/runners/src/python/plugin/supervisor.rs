@@ -1,85 +1,69 @@
-//! Keeps the host of one plugin file running until its plugins are retired.
+//! The supervisor of one plugin file: it keeps a host running until the plugins are retired.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use msp_core::{PluginsSpec, RunError};
-use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::file::PluginFile;
-use super::host::{Hosting, LoadCommand, PluginReport, next_frame, start};
-use super::serving::{Call, Message, Sent};
-use crate::python::attending::{Calls as _, Cause, after, attend};
-use crate::python::frame::CONTROL;
-use crate::python::pool::pause;
-use crate::python::worker::Worker;
+use super::host::{HostContext, LoadCommand, PluginReport, start};
+use super::serving::{Call, HostCalls, Message};
+use crate::python::process::Process;
+use crate::python::process::exchange::{Failure, after, no_calls};
+use crate::python::process::restart::pause;
 
 /// How long plugins may take to end.
-const FAREWELL: Duration = Duration::from_secs(3);
+const SHUTDOWN: Duration = Duration::from_secs(3);
 /// How long a call waits for a host that is being started again.
-const PATIENCE: Duration = Duration::from_secs(5);
+const RESTART_WAIT: Duration = Duration::from_secs(5);
 
-/// The way to the host of a file. When the last clone is gone and all calls are answered, its plugins are terminated.
+/// Takes the calls of a file's plugins. When the last clone is gone and all calls are answered, they are terminated.
 pub(super) type HostSender = UnboundedSender<Message>;
 /// Tells when the host has ended.
 pub(super) type HostEnded = oneshot::Receiver<()>;
 
-/// Tells all supervisors at once that the server stops.
-#[derive(Debug, Default)]
-pub(crate) struct Stopping(watch::Sender<bool>);
-
-impl Stopping {
-    /// Has each host end whatever it is doing, and waits until all have.
-    pub(crate) async fn farewell(&self) {
-        self.0.send_replace(true);
-        self.0.closed().await;
-    }
-
-    fn watch(&self) -> watch::Receiver<bool> {
-        self.0.subscribe()
-    }
-}
-
 /// What is needed to start the host again as it was.
-pub(super) struct Supervisor {
-    hosting: Arc<Hosting>,
+struct Supervisor {
+    context: Arc<HostContext>,
     spec: PluginsSpec,
     file: PluginFile,
     /// Class and id of each of its plugins.
     plugins: Vec<(String, String)>,
 }
 
-/// Keeps a host that has just been started.
-pub(super) fn keep(
-    hosting: &Arc<Hosting>,
+/// Supervises a host that has just been started.
+pub(super) fn supervise(
+    context: &Arc<HostContext>,
     spec: &PluginsSpec,
     file: PluginFile,
-    told: &[PluginReport],
-    first: Worker,
+    plugins: &[PluginReport],
+    first: Process,
 ) -> (HostSender, HostEnded) {
-    let (line, calls) = mpsc::unbounded_channel();
-    let (ended, gone) = oneshot::channel();
-    let supervisor = Supervisor { hosting: hosting.clone(), spec: spec.clone(), file, plugins: names(told) };
-    let stop = hosting.stopping.watch();
-    hosting.tasks.spawn(async move {
+    let (sender, calls) = mpsc::unbounded_channel();
+    let (ended, has_ended) = oneshot::channel();
+    let supervisor =
+        Supervisor { context: context.clone(), spec: spec.clone(), file, plugins: names(plugins) };
+    let stop = context.stop_signal.watch();
+    context.tasks.spawn(async move {
         supervisor.run(first, calls, stop).await;
         let _nobody_waits = ended.send(());
     });
-    (line, gone)
+    (sender, has_ended)
 }
 
-fn names(told: &[PluginReport]) -> Vec<(String, String)> {
-    told.iter().map(|plugin| (plugin.class.clone(), plugin.id.clone())).collect()
+/// Class and id of each plugin.
+fn names(plugins: &[PluginReport]) -> Vec<(String, String)> {
+    plugins.iter().map(|plugin| (plugin.class.clone(), plugin.id.clone())).collect()
 }
 
 impl Supervisor {
     async fn run(
         &self,
-        first: Worker,
+        first: Process,
         mut calls: UnboundedReceiver<Message>,
         mut stop: watch::Receiver<bool>,
     ) {
@@ -102,19 +86,19 @@ impl Supervisor {
                     }
                 }
             };
-            let mut sent = Sent::default();
-            waiting.drain(..).for_each(|(call, _)| sent.take(call));
-            let cause = tokio::select! {
-                cause = attend(&mut running, &mut sent, &mut calls) => cause,
-                _stopped = stop.wait_for(|stopping| *stopping) => Cause::Retired,
+            let mut sent = HostCalls::default();
+            waiting.drain(..).for_each(|(call, _)| sent.send(call));
+            let served = tokio::select! {
+                served = running.exchange(&mut sent, &mut calls) => served,
+                _stopped = stop.wait_for(|stopping| *stopping) => Ok(()),
             };
-            let what = match cause {
-                Cause::Retired => {
-                    say_farewell(running, &mut sent, &self.file.stem).await;
+            let what = match served {
+                Ok(()) => {
+                    shut_down(running, &mut sent, &self.file.stem).await;
                     return sent.give_up("it was stopped with the server");
                 }
-                Cause::Broken(what) => what,
-                Cause::Overdue(_) => "it was killed because a call did not end",
+                Err(Failure::Broken(what)) => what,
+                Err(Failure::Overdue(_)) => "it was killed because a call did not end".into(),
             };
             let why = format!("{what} ({})", running.end().await);
             failures = if sent.answered { 1 } else { failures + 1 };
@@ -128,10 +112,10 @@ impl Supervisor {
     }
 
     /// Starts the same source again; a file that has changed meanwhile is for a reload to take up.
-    async fn start_again(&self, failures: u32) -> Result<Worker, String> {
+    async fn start_again(&self, failures: u32) -> Result<Process, String> {
         sleep(pause(failures)).await;
-        let order = LoadCommand::new(&self.file, &self.spec);
-        let (host, report) = start(&self.hosting, &self.file, &order, &self.spec.folder).await?;
+        let command = LoadCommand::new(&self.file, &self.spec);
+        let (host, report) = start(&self.context, &self.file, &command, &self.spec.folder).await?;
         if names(&report.plugins) == self.plugins {
             return Ok(host);
         }
@@ -160,15 +144,15 @@ async fn wait_with<T>(
             call = calls.recv() => {
                 match call? {
                     Message::Call(call) => {
-                        let until = after(PATIENCE.min(call.job.limits.timeout));
+                        let until = after(RESTART_WAIT.min(call.reply.job.limits.timeout));
                         waiting.push_back((*call, until));
                     }
-                    Message::Left => waiting.retain(|(call, _)| !call.answer.is_closed()),
+                    Message::Abandoned => waiting.retain(|(call, _)| !call.reply.is_abandoned()),
                 }
             }
-            () = sleep_until(next.unwrap_or_else(|| after(PATIENCE))), if next.is_some() => {
+            () = sleep_until(next.unwrap_or_else(|| after(RESTART_WAIT))), if next.is_some() => {
                 if let Some((call, _)) = waiting.pop_front() {
-                    call.finish(Err(RunError::Busy));
+                    call.reply.finish(Err(RunError::Busy));
                 }
             }
         }
@@ -176,24 +160,12 @@ async fn wait_with<T>(
 }
 
 /// Lets plugins end by themselves.
-async fn say_farewell(mut host: Worker, sent: &mut Sent, stem: &str) {
-    let farewell = async {
-        sent.post_farewell();
-        while !sent.outbox().is_empty() {
-            let written = host.stream.write(sent.outbox().next()).await.map_err(|error| error.to_string())?;
-            sent.wrote(written);
-        }
-        loop {
-            match next_frame(&mut host, sent.longest()).await? {
-                (CONTROL, _) => return Ok::<_, String>(()),
-                (number, body) => sent.take_answer(number, body).map_err(str::to_owned)?,
-            }
-        }
-    };
-    match timeout(FAREWELL, farewell).await {
+async fn shut_down(mut host: Process, sent: &mut HostCalls, stem: &str) {
+    sent.post_shutdown();
+    match timeout(SHUTDOWN, host.exchange(sent, &mut no_calls())).await {
         Ok(Ok(())) => tracing::debug!("plugin file {stem}.py has ended"),
         Ok(Err(error)) => tracing::warn!("plugin file {stem}.py did not end by itself: {error}"),
-        Err(_) => tracing::warn!("plugin file {stem}.py did not end within {} s", FAREWELL.as_secs()),
+        Err(_) => tracing::warn!("plugin file {stem}.py did not end within {} s", SHUTDOWN.as_secs()),
     }
     host.end().await;
 }

@@ -5,17 +5,16 @@
 use std::sync::Arc;
 
 use msp_core::{Body, Request, Response, RunError};
-use msp_protocol::envelope::{MAX_VALUE_DEPTH, levels, whole_numbers_fit};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::python::serving::{BEYOND_64_BITS, message};
+use crate::python::answer::{json, message};
 
 /// Bytes that an answer may have beside its body: letter, length, status and headers.
-pub(super) const AROUND: usize = 64 * 1024;
+pub(super) const OVERHEAD: usize = 64 * 1024;
 
 /// One call as the host is to see it.
-pub(super) struct Ask {
+pub(super) struct Invocation {
     pub(super) plugin: usize,
     pub(super) max_output: usize,
     pub(super) values: Map<String, Value>,
@@ -46,7 +45,7 @@ struct Head<'a> {
     headers: &'a [(String, String)],
 }
 
-impl Ask {
+impl Invocation {
     /// The call as it travels. To be had before it stands in line: it may take long, and others are behind it.
     pub(super) fn into_question(self) -> Question {
         let request = self.request.as_ref().map(|request| Head {
@@ -151,14 +150,7 @@ pub(super) fn value(answer: Answer) -> Result<Value, RunError> {
             .map(Value::String)
             .map_err(|_| RunError::Failed("it answered bytes, which only its REST route can carry".into()));
     }
-    match serde_json::from_slice(&answer.body) {
-        Ok(_) if !whole_numbers_fit(&answer.body) => Err(RunError::Failed(BEYOND_64_BITS.into())),
-        Ok(value) if levels(&value) > MAX_VALUE_DEPTH => {
-            Err(RunError::Failed(format!("its answer is nested deeper than {MAX_VALUE_DEPTH} levels")))
-        }
-        Ok(value) => Ok(value),
-        Err(error) => Err(RunError::Failed(format!("its answer is no JSON: {error}"))),
-    }
+    json(&answer.body, "its answer is no JSON")
 }
 
 #[cfg(test)]

@@ -9,21 +9,21 @@ use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::python::attending::converse;
-use crate::python::frame;
+use crate::python::process::exchange::run;
+use crate::python::process::frame::{ReadBuffer, append};
 
 /// The largest body that `[Limits] Body` admits.
 const LARGEST: usize = 64 * 1024 * 1024;
 
-type Outcome = oneshot::Receiver<Result<Answer, RunError>>;
+type Outcome = crate::reply::Outcome<Answer>;
 
 /// A call with a body of this length and this time limit.
 fn call(length: usize, timeout: Duration) -> (Call, Outcome) {
     let limits = FunctionLimits { timeout, ..FunctionLimits::default() };
     let job = crate::test_job(limits);
-    let (answer, outcome) = oneshot::channel();
+    let (reply, outcome) = Reply::new(job);
     let question = Question { head: vec![0; 4], body: Arc::new(vec![7; length]) };
-    (Call { question, job, answer }, outcome)
+    (Call { question, reply }, outcome)
 }
 
 /// Takes this many bytes of each write, is never full, and remembers where they lay.
@@ -61,42 +61,42 @@ impl AsyncWrite for &mut Sink {
 
 #[tokio::test(start_paused = true)]
 async fn the_largest_request_is_written_without_moving_what_is_left_of_it() {
-    let (mut sent, mut inbox, mut sink) = (Sent::default(), Inbox::default(), Sink::default());
+    let (mut sent, mut input, mut sink) = (HostCalls::default(), ReadBuffer::default(), Sink::default());
     sink.at_once = 4096;
     let (large, outcome) = call(LARGEST, Duration::from_secs(30));
-    sent.take(large);
+    sent.send(large);
     let (_open, mut calls) = mpsc::unbounded_channel();
     let (reader, _silent) = tokio::io::duplex(64);
     let never = std::future::pending();
-    let cause = converse(reader, &mut sink, &mut inbox, never, &mut sent, &mut calls).await;
-    assert_eq!(cause.unwrap_err(), Cause::Overdue(1), "it answered nothing");
+    let served = run(reader, &mut sink, &mut input, never, &mut sent, &mut calls).await;
+    assert_eq!(served.unwrap_err(), Failure::Overdue(1), "it answered nothing");
     assert_eq!(outcome.await.unwrap(), Err(RunError::Timeout));
     assert!(sink.written > LARGEST && !sink.moved);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_due_goes_before_a_write() {
-    let (mut sent, mut inbox) = (Sent::default(), Inbox::default());
+    let (mut sent, mut input) = (HostCalls::default(), ReadBuffer::default());
     let (due, outcome) = call(1024, Duration::ZERO);
-    sent.take(due);
+    sent.send(due);
     let mut sink = Sink { at_once: 1, due: Some(outcome), ..Sink::default() };
     let (_open, mut calls) = mpsc::unbounded_channel();
     let (reader, _silent) = tokio::io::duplex(64);
     let never = std::future::pending();
-    let cause = converse(reader, &mut sink, &mut inbox, never, &mut sent, &mut calls).await;
-    assert_eq!(cause.unwrap_err(), Cause::Overdue(1), "it answered nothing");
+    let served = run(reader, &mut sink, &mut input, never, &mut sent, &mut calls).await;
+    assert_eq!(served.unwrap_err(), Failure::Overdue(1), "it answered nothing");
     assert!(sink.written > 1024 && !sink.late);
 }
 
 #[tokio::test(start_paused = true)]
 async fn while_a_host_reads_a_large_request_slowly_others_end_in_time_and_leave_nothing_behind() {
-    let (mut sent, mut inbox) = (Sent::default(), Inbox::default());
+    let (mut sent, mut input) = (HostCalls::default(), ReadBuffer::default());
     let limit = Duration::from_secs(3);
-    let (line, mut calls) = mpsc::unbounded_channel();
+    let (sender, mut calls) = mpsc::unbounded_channel();
     let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
     let (reader, writer) = tokio::io::split(ours);
     let (large, large_outcome) = call(LARGEST, limit);
-    line.send(Message::Call(large.into())).ok().unwrap();
+    sender.send(Message::Call(large.into())).ok().unwrap();
     let began = after(Duration::ZERO);
     let host = async {
         // 64 KiB each 20 ms: the whole takes 20 s.
@@ -112,38 +112,38 @@ async fn while_a_host_reads_a_large_request_slowly_others_end_in_time_and_leave_
         for _ in 0..5 {
             let (other, outcome) = call(1024 * 1024, limit);
             let sent_at = after(Duration::ZERO);
-            line.send(Message::Call(other.into())).ok().unwrap();
+            sender.send(Message::Call(other.into())).ok().unwrap();
             assert_eq!(outcome.await.unwrap(), Err(RunError::Timeout));
             assert!(after(Duration::ZERO) - sent_at < limit + Duration::from_millis(10));
         }
         assert_eq!(large_outcome.await.unwrap(), Err(RunError::Timeout));
     };
-    let conversation = converse(reader, writer, &mut inbox, std::future::pending(), &mut sent, &mut calls);
+    let serving = run(reader, writer, &mut input, std::future::pending(), &mut sent, &mut calls);
     let read = tokio::select! {
-        cause = conversation => panic!("a host that reads has not hung: {cause:?}"),
+        served = serving => panic!("a host that reads has not hung: {served:?}"),
         (read, ()) = async { tokio::join!(host, others) } => read,
     };
     assert!(after(Duration::ZERO) - began > Duration::from_secs(15));
     // Nothing was sent of the others, so nothing had to be cancelled either: the large one is all there is.
-    assert_eq!((sent.pending.len(), sent.cancelled.len(), sent.posted), (0, 1, 1));
-    assert!(read >= LARGEST && !sent.outbox.is_full());
+    assert_eq!((sent.pending.len(), sent.cancelled.len(), sent.queued), (0, 1, 1));
+    assert!(read >= LARGEST && !sent.queue.is_full());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_answered_in_time_counts_though_the_server_comes_to_it_late() {
-    let (mut sent, mut inbox) = (Sent::default(), Inbox::default());
+    let (mut sent, mut input) = (HostCalls::default(), ReadBuffer::default());
     let (call, outcome) = call(0, Duration::from_secs(1));
-    sent.take(call);
+    sent.send(call);
     let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
     let (reader, writer) = tokio::io::split(ours);
     let mut answer = Vec::new();
-    frame::append(&mut answer, 1, b"J1");
+    append(&mut answer, 1, b"J1");
     theirs.write_all(&answer).await.unwrap();
     tokio::time::advance(Duration::from_secs(5)).await;
-    let (line, mut calls) = mpsc::unbounded_channel();
-    drop(line);
-    let served = converse(reader, writer, &mut inbox, std::future::pending(), &mut sent, &mut calls).await;
-    assert_eq!(served, Ok(Cause::Retired));
+    let (sender, mut calls) = mpsc::unbounded_channel();
+    drop(sender);
+    let served = run(reader, writer, &mut input, std::future::pending(), &mut sent, &mut calls).await;
+    assert_eq!(served, Ok(()));
     assert_eq!(outcome.await.unwrap().unwrap().body, b"1");
 }
 
@@ -151,23 +151,23 @@ async fn what_was_answered_in_time_counts_though_the_server_comes_to_it_late() {
 fn calls_that_nobody_waits_for_are_cancelled_where_the_host_has_them_and_else_forgotten() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let _inside = runtime.enter();
-    let (mut sent, limit) = (Sent::default(), Duration::from_secs(30));
+    let (mut sent, limit) = (HostCalls::default(), Duration::from_secs(30));
     let (kept, mut waits) = call(0, limit);
     let (mut posted, leaves) = call(LARGEST, limit);
     let slots = Arc::new(tokio::sync::Semaphore::new(1));
-    posted.job.slot = slots.clone().try_acquire_owned().unwrap();
+    posted.reply.job.slot = slots.clone().try_acquire_owned().unwrap();
     let (behind, leaves_too) = call(0, limit);
     [kept, posted, behind].into_iter().for_each(|call| sent.push(Message::Call(call.into())));
-    assert_eq!(sent.posted, 2, "the third waits behind the large one");
+    assert_eq!(sent.queued, 2, "the third waits behind the large one");
     drop((leaves, leaves_too));
-    sent.push(Message::Left);
+    sent.push(Message::Abandoned);
     assert_eq!(sent.pending.keys().collect::<Vec<_>>(), [&1]);
     assert_eq!(sent.cancelled.keys().collect::<Vec<_>>(), [&2]);
     assert!(waits.try_recv().is_err(), "it goes on");
     assert_eq!(slots.available_permits(), 0, "the host may not have ended it yet");
-    sent.take_answer(2, b"O".to_vec()).unwrap();
+    sent.take(2, b"O".to_vec()).unwrap();
     assert_eq!(slots.available_permits(), 1);
-    sent.take_answer(1, b"J1".to_vec()).unwrap();
+    sent.take(1, b"J1".to_vec()).unwrap();
     assert_eq!(waits.try_recv().unwrap().unwrap().body, b"1");
-    assert!(sent.is_empty());
+    assert!(sent.is_done());
 }

@@ -2,7 +2,7 @@ use msp_core::FunctionLimits;
 
 use super::*;
 use crate::isolation::Isolation;
-use crate::python::Demands;
+use crate::python::modules::config::Demands;
 
 fn dispatcher(modules: &[(&str, bool)]) -> Dispatcher {
     let config = PythonConfig {
@@ -15,39 +15,38 @@ fn dispatcher(modules: &[(&str, bool)]) -> Dispatcher {
     let tasks = Arc::new(Tasks::on_this_runtime());
     let context = PoolContext { config: Arc::new(config), tasks, events, keys: AtomicU64::new(0) };
     let generation = Arc::new(Generation::of(modules));
-    Dispatcher { context: Arc::new(context), generation, members: Vec::new(), waiting: Default::default() }
+    Dispatcher { context: Arc::new(context), generation, workers: Vec::new(), waiting: Default::default() }
 }
 
-fn call(module: &str) -> (Call, oneshot::Receiver<Result<Value, RunError>>) {
+fn call(module: &str) -> (Call, Outcome<Value>) {
     let job = crate::test_job(FunctionLimits::default());
-    let (answer, outcome) = oneshot::channel();
+    let (reply, outcome) = Reply::new(job);
     let question = Arc::default();
     (
         Call {
             module: module.into(),
-            job,
             question,
-            answer,
-            place: None,
-            patience: None,
-            lost: 0,
+            reply,
+            queue_permit: None,
+            expires: None,
+            lost_workers: 0,
             slow: false,
         },
         outcome,
     )
 }
 
-fn member(dispatcher: &mut Dispatcher, key: u64) -> UnboundedReceiver<Call> {
+fn worker(dispatcher: &mut Dispatcher, key: u64) -> UnboundedReceiver<Call> {
     let (calls, receiver) = mpsc::unbounded_channel();
     let generation = dispatcher.generation.clone();
     dispatcher.take(Event::Ready { key, generation, calls });
     receiver
 }
 
-fn submit(dispatcher: &mut Dispatcher, module: &str) -> oneshot::Receiver<Result<Value, RunError>> {
+fn submit(dispatcher: &mut Dispatcher, module: &str) -> Outcome<Value> {
     let (call, outcome) = call(module);
     dispatcher.take(Event::Submitted(call));
-    dispatcher.hand_out();
+    dispatcher.assign();
     outcome
 }
 
@@ -55,22 +54,15 @@ fn count(receiver: &UnboundedReceiver<Call>) -> usize {
     receiver.len()
 }
 
-#[test]
-fn the_pause_doubles_up_to_five_seconds() {
-    let pauses: Vec<_> = (0..9).map(|failures| pause(failures).as_millis()).collect();
-    assert_eq!(pauses, [0, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);
-    assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
-}
-
 #[tokio::test]
 async fn calls_go_to_the_worker_with_the_least_to_do_and_two_at_most_to_each() {
     let mut dispatcher = dispatcher(&[("m", false)]);
-    let workers = [member(&mut dispatcher, 1), member(&mut dispatcher, 2)];
+    let workers = [worker(&mut dispatcher, 1), worker(&mut dispatcher, 2)];
     let _outcomes: Vec<_> = (0..5).map(|_| submit(&mut dispatcher, "m")).collect();
     assert_eq!(workers.each_ref().map(count), [2, 2]);
     assert!(dispatcher.is_waiting());
     dispatcher.take(Event::Answered { key: 2, asynchronous: false, slow: false });
-    dispatcher.hand_out();
+    dispatcher.assign();
     assert_eq!(workers.each_ref().map(count), [2, 3]);
     assert!(!dispatcher.is_waiting());
 }
@@ -79,22 +71,22 @@ async fn calls_go_to_the_worker_with_the_least_to_do_and_two_at_most_to_each() {
 async fn nothing_is_put_behind_a_call_that_usually_takes_long() {
     let mut dispatcher = dispatcher(&[("m", false), ("s", false)]);
     for _ in 0..8 {
-        dispatcher.generation.took("m", Duration::from_micros(50));
-        dispatcher.generation.took("s", Duration::from_millis(20));
+        dispatcher.generation.record_duration("m", Duration::from_micros(50));
+        dispatcher.generation.record_duration("s", Duration::from_millis(20));
     }
-    let workers = [member(&mut dispatcher, 1), member(&mut dispatcher, 2)];
+    let workers = [worker(&mut dispatcher, 1), worker(&mut dispatcher, 2)];
     let _outcomes: Vec<_> = ["s", "m", "m", "m"].map(|name| submit(&mut dispatcher, name)).into();
     assert_eq!(workers.each_ref().map(count), [1, 2]);
     assert!(dispatcher.is_waiting());
     dispatcher.take(Event::Answered { key: 1, asynchronous: false, slow: true });
-    dispatcher.hand_out();
+    dispatcher.assign();
     assert_eq!(workers.each_ref().map(count), [2, 2]);
 }
 
 #[tokio::test]
 async fn asynchronous_calls_pass_the_ordinary_ones_that_wait() {
     let mut dispatcher = dispatcher(&[("m", false), ("a", true)]);
-    let worker = member(&mut dispatcher, 1);
+    let worker = worker(&mut dispatcher, 1);
     let _ordinary: Vec<_> = (0..3).map(|_| submit(&mut dispatcher, "m")).collect();
     let _asynchronous: Vec<_> = (0..65).map(|_| submit(&mut dispatcher, "a")).collect();
     assert_eq!(count(&worker), 2 + 64);
@@ -106,11 +98,11 @@ async fn a_call_that_waits_for_a_worker_is_forgotten_with_its_caller() {
     let outcomes: Vec<_> = (0..3).map(|_| submit(&mut dispatcher, "m")).collect();
     let [first, second, third] = outcomes.try_into().unwrap();
     drop(second);
-    dispatcher.lose_patience(after(Duration::ZERO));
+    dispatcher.expire(after(Duration::ZERO));
     assert_eq!(dispatcher.waiting.iter().map(VecDeque::len).sum::<usize>(), 2, "within a second");
     drop(third);
-    let worker = member(&mut dispatcher, 1);
-    dispatcher.hand_out();
+    let worker = worker(&mut dispatcher, 1);
+    dispatcher.assign();
     assert_eq!(count(&worker), 1);
     assert!(!dispatcher.is_waiting());
     drop(first);
@@ -122,23 +114,23 @@ async fn a_call_whose_workers_die_before_it_starts_is_given_up_after_the_third()
     let mut outcome = submit(&mut dispatcher, "m");
     for key in 1..=3 {
         assert!(outcome.try_recv().is_err(), "it still waits");
-        let mut worker = member(&mut dispatcher, key);
-        dispatcher.hand_out();
+        let mut worker = worker(&mut dispatcher, key);
+        dispatcher.assign();
         let unstarted = vec![worker.try_recv().unwrap()];
         dispatcher.take(Event::Gone { key, unstarted });
     }
     assert!(matches!(outcome.try_recv(), Ok(Err(RunError::Failed(_)))));
-    assert!(dispatcher.members.is_empty());
+    assert!(dispatcher.workers.is_empty());
 }
 
 #[tokio::test]
 async fn a_call_to_a_worker_that_has_just_gone_waits_for_another() {
     let mut dispatcher = dispatcher(&[("m", false)]);
-    drop(member(&mut dispatcher, 1));
+    drop(worker(&mut dispatcher, 1));
     let _outcome = submit(&mut dispatcher, "m");
-    assert!(dispatcher.is_waiting() && dispatcher.members.is_empty());
-    let worker = member(&mut dispatcher, 2);
-    dispatcher.hand_out();
+    assert!(dispatcher.is_waiting() && dispatcher.workers.is_empty());
+    let worker = worker(&mut dispatcher, 2);
+    dispatcher.assign();
     assert_eq!(count(&worker), 1);
 }
 
@@ -147,9 +139,9 @@ async fn a_call_that_has_waited_as_long_as_it_might_have_run_is_refused() {
     let mut dispatcher = dispatcher(&[("m", false)]);
     let mut outcome = submit(&mut dispatcher, "m");
     let limit = FunctionLimits::default().timeout;
-    dispatcher.lose_patience(after(limit - Duration::from_secs(1)));
+    dispatcher.expire(after(limit - Duration::from_secs(1)));
     assert!(outcome.try_recv().is_err());
-    dispatcher.lose_patience(after(limit));
+    dispatcher.expire(after(limit));
     assert_eq!(outcome.try_recv().unwrap(), Err(RunError::Busy));
 }
 
@@ -157,7 +149,7 @@ async fn a_call_that_has_waited_as_long_as_it_might_have_run_is_refused() {
 async fn a_worker_of_a_generation_before_gets_no_calls() {
     let mut dispatcher = dispatcher(&[("m", false)]);
     let old = dispatcher.generation.clone();
-    let worker = member(&mut dispatcher, 1);
+    let worker = worker(&mut dispatcher, 1);
     dispatcher.take(Event::Switched(Arc::new(Generation::of(&[])), None));
     assert!(worker.is_closed(), "it is told that no call comes any more");
     let (calls, late) = mpsc::unbounded_channel();

@@ -7,40 +7,41 @@ use std::time::Duration;
 
 use msp_core::{Job, RunError};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::attending::after;
+use super::call::Call;
+use super::config::PythonConfig;
 use super::generation::Generation;
 use super::serving::serve;
-use super::worker::Worker;
-use super::{Call, PythonConfig};
+use crate::python::process::Process;
+use crate::python::process::exchange::after;
+use crate::python::process::restart::pause;
+use crate::reply::{Outcome, Reply};
 use crate::tasks::{Tasks, stopped};
 
-/// The place of ordinary calls where they stand beside asynchronous ones.
+/// The index of ordinary calls where they stand beside asynchronous ones.
 const ORDINARY: usize = 0;
 /// Calls that may wait for a worker; one more is `busy`.
-const PLACES: usize = 1024;
+const QUEUE_LIMIT: usize = 1024;
 /// Ordinary calls one worker has at a time: one runs, one waits for it without a round trip between them.
-const AHEAD: usize = 2;
+const IN_FLIGHT: usize = 2;
 /// Asynchronous calls one worker has at a time.
-const AHEAD_ASYNC: usize = 64;
+const IN_FLIGHT_ASYNC: usize = 64;
 /// How often a call whose worker died before it started is given to another.
-const LOSSES: u8 = 2;
-/// The longest pause before a worker is started again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const RETRIES: u8 = 2;
 
-/// The way to the workers.
+/// The workers of one set of demands, as those see them who have a call for one.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
     events: UnboundedSender<Event>,
-    places: Arc<Semaphore>,
+    queue_permits: Arc<Semaphore>,
 }
 
 impl Pool {
     /// Starts the dispatcher; workers start with the first generation.
-    pub(crate) fn start(config: Arc<PythonConfig>, tasks: &Arc<Tasks>) -> Self {
+    pub(super) fn start(config: Arc<PythonConfig>, tasks: &Arc<Tasks>) -> Self {
         let (events, inbox) = mpsc::unbounded_channel();
         let context = Arc::new(PoolContext {
             config,
@@ -49,7 +50,7 @@ impl Pool {
             keys: AtomicU64::new(0),
         });
         tasks.spawn(dispatch(context, inbox));
-        Self { events, places: Arc::new(Semaphore::new(PLACES)) }
+        Self { events, queue_permits: Arc::new(Semaphore::new(QUEUE_LIMIT)) }
     }
 
     /// Queues a call; its outcome comes through the receiver.
@@ -58,17 +59,16 @@ impl Pool {
         module: &Arc<str>,
         job: Job,
         question: Arc<Vec<u8>>,
-    ) -> Result<oneshot::Receiver<Result<Value, RunError>>, RunError> {
-        let place = self.places.clone().try_acquire_owned().map_err(|_| RunError::Busy)?;
-        let (answer, outcome) = oneshot::channel();
+    ) -> Result<Outcome<Value>, RunError> {
+        let permit = self.queue_permits.clone().try_acquire_owned().map_err(|_| RunError::Busy)?;
+        let (reply, outcome) = Reply::new(job);
         let call = Call {
             module: module.clone(),
-            job,
             question,
-            answer,
-            place: Some(place),
-            patience: None,
-            lost: 0,
+            reply,
+            queue_permit: Some(permit),
+            expires: None,
+            lost_workers: 0,
             slow: false,
         };
         self.events.send(Event::Submitted(call)).map_err(|_| stopped())?;
@@ -77,7 +77,7 @@ impl Pool {
 
     /// Lets a generation take over, with its first worker; the workers of the one before end when they have
     /// answered what they have.
-    pub(crate) fn switch(&self, generation: Arc<Generation>, first: Option<Worker>) {
+    pub(super) fn switch(&self, generation: Arc<Generation>, first: Option<Process>) {
         // Fails only when all has been stopped; then the worker ends here.
         let _stopped = self.events.send(Event::Switched(generation, first.map(Box::new)));
     }
@@ -89,10 +89,10 @@ enum Event {
     Gone { key: u64, unstarted: Vec<Call> },
     Ready { key: u64, generation: Arc<Generation>, calls: UnboundedSender<Call> },
     Submitted(Call),
-    Switched(Arc<Generation>, Option<Box<Worker>>),
+    Switched(Arc<Generation>, Option<Box<Process>>),
 }
 
-/// What the dispatcher and the keepers share.
+/// What the dispatcher and the supervisors share.
 struct PoolContext {
     config: Arc<PythonConfig>,
     tasks: Arc<Tasks>,
@@ -104,7 +104,7 @@ async fn dispatch(context: Arc<PoolContext>, mut events: UnboundedReceiver<Event
     let mut dispatcher = Dispatcher {
         context,
         generation: Arc::default(),
-        members: Vec::new(),
+        workers: Vec::new(),
         waiting: [VecDeque::new(), VecDeque::new()],
     };
     let mut second = interval(Duration::from_secs(1));
@@ -115,14 +115,14 @@ async fn dispatch(context: Arc<PoolContext>, mut events: UnboundedReceiver<Event
                 Some(event) => dispatcher.take(event),
                 None => return,
             },
-            now = second.tick(), if dispatcher.is_waiting() => dispatcher.lose_patience(now),
+            now = second.tick(), if dispatcher.is_waiting() => dispatcher.expire(now),
         }
-        dispatcher.hand_out();
+        dispatcher.assign();
     }
 }
 
 /// A worker of the current generation, and the calls it has: ordinary and asynchronous.
-struct Member {
+struct PoolWorker {
     key: u64,
     calls: UnboundedSender<Call>,
     load: [usize; 2],
@@ -130,15 +130,15 @@ struct Member {
     slow: usize,
 }
 
-impl Member {
+impl PoolWorker {
     /// Whether it may have one more call of this kind. Nothing is put behind a slow ordinary call.
-    fn has_room(&self, kind: usize, ahead: usize) -> bool {
-        let load = self.load.get(kind).copied().unwrap_or(ahead);
-        load < ahead && (kind != ORDINARY || self.slow == 0)
+    fn has_room(&self, kind: usize, most: usize) -> bool {
+        let load = self.load.get(kind).copied().unwrap_or(most);
+        load < most && (kind != ORDINARY || self.slow == 0)
     }
 
-    /// The less, the sooner it gets the next call of this kind.
-    fn weight(&self, kind: usize) -> (usize, usize) {
+    /// Its calls of this kind, and all: the worker with the least gets the next one.
+    fn load_of(&self, kind: usize) -> (usize, usize) {
         (self.load.get(kind).copied().unwrap_or_default(), self.load.iter().sum())
     }
 }
@@ -146,7 +146,7 @@ impl Member {
 struct Dispatcher {
     context: Arc<PoolContext>,
     generation: Arc<Generation>,
-    members: Vec<Member>,
+    workers: Vec<PoolWorker>,
     /// Ordinary and asynchronous calls that no worker has yet.
     waiting: [VecDeque<Call>; 2],
 }
@@ -155,38 +155,39 @@ impl Dispatcher {
     fn take(&mut self, event: Event) {
         match event {
             Event::Answered { key, asynchronous, slow } => {
-                let Some(member) = self.members.iter_mut().find(|member| member.key == key) else { return };
-                if let Some(load) = member.load.get_mut(usize::from(asynchronous)) {
+                let Some(worker) = self.workers.iter_mut().find(|worker| worker.key == key) else { return };
+                if let Some(load) = worker.load.get_mut(usize::from(asynchronous)) {
                     *load = load.saturating_sub(1);
                 }
-                member.slow = member.slow.saturating_sub(usize::from(slow));
+                worker.slow = worker.slow.saturating_sub(usize::from(slow));
             }
             Event::Gone { key, unstarted } => {
-                self.members.retain(|member| member.key != key);
+                self.workers.retain(|worker| worker.key != key);
                 // From the last to the first, each to the front: they keep their order, ahead of later ones.
                 for call in unstarted.into_iter().rev() {
-                    self.take_back(call);
+                    self.requeue(call);
                 }
             }
             Event::Ready { key, generation, calls } => {
                 if Arc::ptr_eq(&generation, &self.generation) {
-                    self.members.push(Member { key, calls, load: [0, 0], slow: 0 });
+                    self.workers.push(PoolWorker { key, calls, load: [0, 0], slow: 0 });
                 }
             }
             Event::Submitted(mut call) => {
-                call.patience = Some(after(call.job.limits.timeout));
+                call.expires = Some(after(call.reply.job.limits.timeout));
                 self.enqueue(call, VecDeque::push_back);
             }
             Event::Switched(generation, first) => self.switch(generation, first.map(|worker| *worker)),
         }
     }
 
-    fn take_back(&mut self, mut call: Call) {
-        call.lost += 1;
-        if call.lost > LOSSES {
-            call.finish(Err(RunError::Failed("its workers died before it could start".into())));
+    /// Has a call wait for another worker, before later ones.
+    fn requeue(&mut self, mut call: Call) {
+        call.lost_workers += 1;
+        if call.lost_workers > RETRIES {
+            call.reply.finish(Err(RunError::Failed("its workers died before it could start".into())));
         } else {
-            call.patience = Some(after(call.job.limits.timeout));
+            call.expires = Some(after(call.reply.job.limits.timeout));
             self.enqueue(call, VecDeque::push_front);
         }
     }
@@ -194,22 +195,22 @@ impl Dispatcher {
     fn enqueue(&mut self, call: Call, push: impl Fn(&mut VecDeque<Call>, Call)) {
         let [ordinary, asynchronous] = &mut self.waiting;
         match self.generation.module(&call.module) {
-            None => call.finish(Err(RunError::Failed("its module is listed no longer".into()))),
+            None => call.reply.finish(Err(RunError::Failed("its module is listed no longer".into()))),
             Some(module) if module.asynchronous => push(asynchronous, call),
             Some(_) => push(ordinary, call),
         }
     }
 
-    /// The workers of the generation before lose their way to get calls, and so end.
-    fn switch(&mut self, generation: Arc<Generation>, mut first: Option<Worker>) {
+    /// The workers of the generation before lose the channel of their calls, and so end.
+    fn switch(&mut self, generation: Arc<Generation>, mut first: Option<Process>) {
         self.generation = generation;
-        self.members.clear();
+        self.workers.clear();
         for call in std::mem::take(&mut self.waiting).into_iter().flatten() {
             self.enqueue(call, VecDeque::push_back);
         }
         if !self.generation.is_empty() {
             for _ in 0..self.context.config.workers.max(1) {
-                self.context.tasks.spawn(keep(
+                self.context.tasks.spawn(supervise(
                     self.context.clone(),
                     Arc::downgrade(&self.generation),
                     first.take(),
@@ -223,12 +224,12 @@ impl Dispatcher {
     }
 
     /// Refuses the calls that have waited as long as they might have run.
-    fn lose_patience(&mut self, now: Instant) {
+    fn expire(&mut self, now: Instant) {
         for queue in &mut self.waiting {
             for call in std::mem::take(queue) {
-                if call.patience.is_some_and(|until| until <= now) {
-                    call.finish(Err(RunError::Busy));
-                } else if !call.answer.is_closed() {
+                if call.expires.is_some_and(|until| until <= now) {
+                    call.reply.finish(Err(RunError::Busy));
+                } else if !call.reply.is_abandoned() {
                     queue.push_back(call);
                 }
             }
@@ -236,29 +237,28 @@ impl Dispatcher {
     }
 
     /// Gives waiting calls to the workers with the least to do.
-    fn hand_out(&mut self) {
-        for (kind, (queue, ahead)) in self.waiting.iter_mut().zip([AHEAD, AHEAD_ASYNC]).enumerate() {
+    fn assign(&mut self) {
+        for (kind, (queue, most)) in self.waiting.iter_mut().zip([IN_FLIGHT, IN_FLIGHT_ASYNC]).enumerate() {
             while let Some(mut call) = queue.pop_front() {
-                if call.answer.is_closed() {
-                    // Its caller has gone.
+                if call.reply.is_abandoned() {
                     continue;
                 }
-                let free = self.members.iter_mut().filter(|member| member.has_room(kind, ahead));
-                let Some(member) = free.min_by_key(|member| member.weight(kind)) else {
+                let free = self.workers.iter_mut().filter(|worker| worker.has_room(kind, most));
+                let Some(worker) = free.min_by_key(|worker| worker.load_of(kind)) else {
                     queue.push_front(call);
                     break;
                 };
-                call.place = None;
+                call.queue_permit = None;
                 call.slow = kind == ORDINARY && self.generation.is_slow(&call.module);
                 let slow = call.slow;
-                if let Err(back) = member.calls.send(call) {
+                if let Err(back) = worker.calls.send(call) {
                     // The worker has just gone; its end is about to be reported.
                     queue.push_front(back.0);
-                    let key = member.key;
-                    self.members.retain(|member| member.key != key);
-                } else if let Some(load) = member.load.get_mut(kind) {
+                    let key = worker.key;
+                    self.workers.retain(|worker| worker.key != key);
+                } else if let Some(load) = worker.load.get_mut(kind) {
                     *load += 1;
-                    member.slow += usize::from(slow);
+                    worker.slow += usize::from(slow);
                 }
             }
         }
@@ -266,7 +266,7 @@ impl Dispatcher {
 }
 
 /// Keeps one worker of a generation running until the generation has been replaced, and so is gone.
-async fn keep(context: Arc<PoolContext>, generation: Weak<Generation>, mut ready: Option<Worker>) {
+async fn supervise(context: Arc<PoolContext>, generation: Weak<Generation>, mut ready: Option<Process>) {
     let mut failures = 0;
     loop {
         sleep(pause(failures)).await;
@@ -298,14 +298,6 @@ async fn keep(context: Arc<PoolContext>, generation: Weak<Generation>, mut ready
             "a Python worker is gone: {reason}; another starts in {} ms",
             pause(failures).as_millis()
         );
-    }
-}
-
-/// The pause before a start, after this many failures in a row: none, 100 ms, then twice as long each time.
-pub(super) fn pause(failures: u32) -> Duration {
-    match failures.checked_sub(1) {
-        None => Duration::ZERO,
-        Some(doublings) => Duration::from_millis(100 << doublings.min(6)).min(LONGEST_PAUSE),
     }
 }
 

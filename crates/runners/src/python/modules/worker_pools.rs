@@ -6,8 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use msp_core::ModuleSpec;
 
-use super::{Demands, Generation, Listed, Pool, Python, PythonConfig, PythonRunner};
+use super::config::{Demands, PythonConfig};
+use super::generation::Generation;
+use super::loading::Listed;
+use super::pool::Pool;
+use super::runner::PythonRunner;
 use crate::isolation::Isolation;
+use crate::python::interpreter::Python;
 use crate::tasks::Tasks;
 
 /// All workers: functions with the same demands share a pool of them.

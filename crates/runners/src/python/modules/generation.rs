@@ -1,29 +1,17 @@
 //! Sources that loaded together.
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+#[cfg(test)]
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::PythonConfig;
-use super::loading::{Candidate, Helper, Report, Sound};
-use super::worker::{Worker, start};
-
-/// The largest module file, in bytes.
-const LARGEST: u64 = 4 * 1024 * 1024;
-
-/// A Python module that modules.ini lists, where discovery has found it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Listed {
-    /// Its dotted name.
-    pub(crate) name: String,
-    /// Its file.
-    pub(crate) path: PathBuf,
-    /// True for a package's `__init__.py`.
-    pub(crate) package: bool,
-}
+use super::config::PythonConfig;
+use super::loading::{Candidate, Helper, Listed, LoadReport, LoadedModule};
+use super::worker::start;
+use crate::python::process::Process;
+use crate::python::source::read;
 
 /// One module as it has loaded.
 #[derive(Debug)]
@@ -34,8 +22,8 @@ pub(crate) struct Module {
     pub(super) asynchronous: bool,
     /// The first line of its docstring.
     description: String,
-    /// What its calls take lately, in microseconds.
-    usual: AtomicU32,
+    /// The moving average of what its calls take, in microseconds.
+    usual_us: AtomicU32,
 }
 
 /// Calls that usually take longer are slow: what waits behind one waits longer than a way to another worker takes.
@@ -55,17 +43,17 @@ impl Generation {
     }
 
     /// Notes how long a call of this module took.
-    pub(super) fn took(&self, name: &str, time: Duration) {
+    pub(super) fn record_duration(&self, name: &str, time: Duration) {
         let Some(module) = self.modules.get(name) else { return };
-        let (time, usual) = (time.as_micros(), module.usual.load(Ordering::Relaxed));
+        let (time, usual) = (time.as_micros(), module.usual_us.load(Ordering::Relaxed));
         let time = u32::try_from(time).unwrap_or(u32::MAX);
         // An eighth of each call, so that one hiccup does not count as a habit.
-        module.usual.store(usual - usual / 8 + time / 8, Ordering::Relaxed);
+        module.usual_us.store(usual - usual / 8 + time / 8, Ordering::Relaxed);
     }
 
     /// True when calls of this module usually take long.
     pub(super) fn is_slow(&self, name: &str) -> bool {
-        self.modules.get(name).is_some_and(|module| module.usual.load(Ordering::Relaxed) > SLOW_FROM_US)
+        self.modules.get(name).is_some_and(|module| module.usual_us.load(Ordering::Relaxed) > SLOW_FROM_US)
     }
 
     /// True when this module can be called.
@@ -92,7 +80,7 @@ impl Generation {
     ///
     /// # Errors
     /// The reason, for the log, when there is no worker.
-    pub(super) async fn start_worker(&self, config: &PythonConfig) -> Result<Worker, String> {
+    pub(super) async fn start_worker(&self, config: &PythonConfig) -> Result<Process, String> {
         let candidates = self
             .modules
             .values()
@@ -155,7 +143,7 @@ impl Generation {
     }
 
     /// The next generation, unless it lacks what this one has.
-    fn judge(&self, listed: &[Listed], mut report: Report) -> Option<Self> {
+    fn judge(&self, listed: &[Listed], mut report: LoadReport) -> Option<Self> {
         let lost =
             listed.iter().find(|module| self.has(&module.name) && !report.loaded.contains_key(&module.name));
         if let Some(module) = lost {
@@ -164,9 +152,11 @@ impl Generation {
         }
         let mut modules = BTreeMap::new();
         for listed in listed {
-            if let Some(Sound { source, asynchronous, description }) = report.loaded.remove(&listed.name) {
-                let (listed, usual) = (listed.clone(), AtomicU32::new(0));
-                let module = Module { listed, source, asynchronous, description, usual };
+            if let Some(LoadedModule { source, asynchronous, description }) =
+                report.loaded.remove(&listed.name)
+            {
+                let (listed, usual_us) = (listed.clone(), AtomicU32::new(0));
+                let module = Module { listed, source, asynchronous, description, usual_us };
                 modules.insert(module.listed.name.clone(), module);
             }
         }
@@ -182,19 +172,9 @@ impl Generation {
 /// What came of loading listed modules.
 pub(crate) struct Next {
     /// What takes over, with its first worker; none when what there is has to stay.
-    pub(crate) generation: Option<(Generation, Option<Worker>)>,
+    pub(crate) generation: Option<(Generation, Option<Process>)>,
     /// Why modules do not load from their files, by their names.
     pub(crate) failures: BTreeMap<String, String>,
-}
-
-/// A file's source, each byte as one character, so that any encoding survives JSON.
-pub(super) fn read(path: &Path) -> std::io::Result<Arc<str>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > LARGEST) {
-        return Err(std::io::Error::other(format!("larger than {LARGEST} bytes")));
-    }
-    Ok(bytes.into_iter().map(char::from).collect::<String>().into())
 }
 
 #[cfg(test)]
@@ -210,7 +190,7 @@ impl Generation {
                     source: "".into(),
                     asynchronous: *asynchronous,
                     description: String::new(),
-                    usual: AtomicU32::new(0),
+                    usual_us: AtomicU32::new(0),
                 },
             )
         };

@@ -1,28 +1,34 @@
-//! The order to load, and what the worker reports on it.
+//! The modules that a worker is to load, and what it reports on them.
 //!
 //! While a worker loads it already runs the code of modules, which can write reports of its own making. So it
 //! is known at any time which report is next, and any other ends the worker, at the cost of the source that
 //! was loading. This bounds the number of reports, the memory they take, and the time until the last one.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::time::{Instant, timeout_at};
 
-use super::Listed;
-use super::attending::after;
-use super::frame::{CONTROL, Inbox};
-use super::serving::message;
+use crate::python::answer::{description, message};
+use crate::python::process::exchange::Fault;
+use crate::python::process::load::{Progress, Reports};
 
-/// The longest description, in characters.
-pub(super) const DESCRIPTION: usize = 1000;
 /// The longest report on one source, in bytes: more than the worker's own need, however much JSON escapes.
-const ON_ONE: usize = 128 * 1024;
+const SOURCE_REPORT: usize = 128 * 1024;
 /// The longest last report, in bytes; it holds the helpers.
-const LAST: usize = 64 * 1024 * 1024;
+const LAST_REPORT: usize = 64 * 1024 * 1024;
+
+/// A Python module that modules.ini lists, where discovery has found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// Its dotted name.
+    pub(crate) name: String,
+    /// Its file.
+    pub(crate) path: PathBuf,
+    /// True for a package's `__init__.py`.
+    pub(crate) package: bool,
+}
 
 /// A module to load, with its sources in the order they are tried.
 #[derive(Debug, Serialize)]
@@ -61,10 +67,10 @@ pub(super) fn leave_out(candidates: &mut Vec<Candidate>, turn: Turn) -> Option<S
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Helper(String, String, bool, Arc<str>);
 
-/// What a worker says while it loads.
+/// One report of a worker that loads.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Progress {
+enum Report {
     Failed { failed: String, attempt: usize, error: String },
     Loaded { loaded: String, attempt: usize, asynchronous: bool, description: String },
     Loading { loading: String, attempt: usize },
@@ -73,7 +79,7 @@ enum Progress {
 
 /// A source that loads.
 #[derive(Debug)]
-pub(super) struct Sound {
+pub(super) struct LoadedModule {
     pub(super) source: Arc<str>,
     /// Whether its `entry_call` is asynchronous.
     pub(super) asynchronous: bool,
@@ -83,15 +89,15 @@ pub(super) struct Sound {
 
 /// What came of loading.
 #[derive(Debug, Default)]
-pub(super) struct Report {
+pub(super) struct LoadReport {
     /// What each module loaded from.
-    pub(super) loaded: BTreeMap<String, Sound>,
+    pub(super) loaded: BTreeMap<String, LoadedModule>,
     /// Everything else of the search path that was imported.
     pub(super) helpers: Vec<Helper>,
     failures: Vec<(String, String)>,
 }
 
-impl Report {
+impl LoadReport {
     /// The modules that did not load from their first source, each with the error of its first try.
     pub(super) fn first_failures(&self) -> BTreeMap<&str, &str> {
         self.failures.iter().rev().map(|(module, error)| (module.as_str(), error.as_str())).collect()
@@ -112,87 +118,59 @@ pub(super) struct Course<'a> {
     turn: Turn,
     /// True when that source has begun to load, so that its outcome is next.
     begun: bool,
-    /// How long one source may take to load, and the interpreter to start.
-    limit: Duration,
-    /// Until when the next reports must have come. Only a turn of its own moves it.
-    deadline: Instant,
     /// The source that began last, and so the culprit when the worker fails.
     pub(super) culprit: Option<Turn>,
-    pub(super) report: Report,
+    pub(super) report: LoadReport,
 }
 
 impl<'a> Course<'a> {
     /// Begins with the first source; the failures are those of workers before this one.
-    pub(super) fn new(candidates: &'a [Candidate], limit: Duration, failures: Vec<(String, String)>) -> Self {
+    pub(super) fn new(candidates: &'a [Candidate], failures: Vec<(String, String)>) -> Self {
         Self {
             candidates,
             turn: Turn { module: 0, attempt: 0 },
             begun: false,
-            limit,
-            deadline: after(limit),
             culprit: None,
-            report: Report { failures, ..Report::default() },
+            report: LoadReport { failures, ..LoadReport::default() },
         }
     }
 
-    /// Reads the reports of a worker that has just got its order, until the last.
-    ///
-    /// # Errors
-    /// What the worker did wrong, for the log.
-    pub(super) async fn follow(
-        &mut self,
-        mut worker: impl AsyncRead + Unpin,
-        inbox: &mut Inbox,
-    ) -> Result<(), String> {
-        self.deadline = after(self.limit);
-        loop {
-            let limit = if self.turn.module < self.candidates.len() { ON_ONE } else { LAST };
-            let next = timeout_at(self.deadline, next_report(&mut worker, inbox, limit)).await;
-            let body = next.map_err(|_| slow("LoadTimeout", self.limit))??;
-            let progress = serde_json::from_slice(&body);
-            if self.take(progress.map_err(|error| format!("a report is unreadable: {error}"))?)? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Takes the report that is next; true when it is the last.
-    fn take(&mut self, progress: Progress) -> Result<bool, &'static str> {
+    fn take_report(&mut self, report: Report) -> Result<Progress, &'static str> {
         let module = self.candidates.get(self.turn.module);
         let source =
             |name: &str| module.filter(|module| module.name == name)?.sources.get(self.turn.attempt).cloned();
-        match progress {
-            Progress::Ready { helpers } if module.is_none() => {
+        match report {
+            Report::Ready { helpers } if module.is_none() => {
                 self.report.helpers = helpers;
-                return Ok(true);
+                Ok(Progress::Done)
             }
-            Progress::Loading { loading, attempt }
+            Report::Loading { loading, attempt }
                 if !self.begun && attempt == self.turn.attempt && source(&loading).is_some() =>
             {
-                (self.begun, self.culprit, self.deadline) = (true, Some(self.turn), after(self.limit));
+                (self.begun, self.culprit) = (true, Some(self.turn));
+                Ok(Progress::Restarts)
             }
-            Progress::Failed { failed, attempt, error }
+            Report::Failed { failed, attempt, error }
                 if self.begun && attempt == self.turn.attempt && source(&failed).is_some() =>
             {
                 self.report.failures.push((failed, message(error.as_bytes())));
                 let left = module.is_some_and(|module| attempt + 1 < module.sources.len());
-                self.pass(left);
+                Ok(self.pass(left))
             }
-            Progress::Loaded { loaded, attempt, asynchronous, description }
+            Report::Loaded { loaded, attempt, asynchronous, description }
                 if self.begun && attempt == self.turn.attempt =>
             {
                 let source = source(&loaded).ok_or(OUT_OF_TURN)?;
-                let description = description.chars().take(DESCRIPTION).collect();
-                self.report.loaded.insert(loaded, Sound { source, asynchronous, description });
-                self.pass(false);
+                let description = self::description(&description);
+                self.report.loaded.insert(loaded, LoadedModule { source, asynchronous, description });
+                Ok(self.pass(false))
             }
-            _ => return Err(OUT_OF_TURN),
+            _ => Err(OUT_OF_TURN),
         }
-        Ok(false)
     }
 
     /// Gives the turn to the module's next source if one is left to try, else to the next module.
-    fn pass(&mut self, left: bool) {
+    fn pass(&mut self, left: bool) -> Progress {
         let Turn { module, attempt } = self.turn;
         self.turn = if left {
             Turn { module, attempt: attempt + 1 }
@@ -200,45 +178,41 @@ impl<'a> Course<'a> {
             Turn { module: module + 1, attempt: 0 }
         };
         self.begun = false;
-        if self.turn.module >= self.candidates.len() {
-            self.deadline = after(self.limit);
-        }
+        // The last report, which holds all helpers, has a time of its own.
+        if self.turn.module < self.candidates.len() { Progress::Continues } else { Progress::Restarts }
+    }
+}
+
+impl Reports for Course<'_> {
+    const TIMEOUT_KEY: &'static str = "LoadTimeout";
+    const ENDED: &'static str = "the worker ended";
+    const TOO_LONG: &'static str = "a report is too long";
+
+    fn longest(&self) -> usize {
+        if self.turn.module < self.candidates.len() { SOURCE_REPORT } else { LAST_REPORT }
+    }
+
+    fn take(&mut self, report: &[u8]) -> Result<Progress, Fault> {
+        let report =
+            serde_json::from_slice(report).map_err(|error| format!("a report is unreadable: {error}"))?;
+        Ok(self.take_report(report)?)
     }
 }
 
 const OUT_OF_TURN: &str = "it sent a report that was not due";
 
-async fn next_report(
-    mut worker: impl AsyncRead + Unpin,
-    inbox: &mut Inbox,
-    limit: usize,
-) -> Result<Vec<u8>, &'static str> {
-    loop {
-        match inbox.take(limit).map_err(|_| "a report is too long")? {
-            Some((CONTROL, body)) => return Ok(body),
-            Some(_) => return Err("it answered before it was asked"),
-            None => {}
-        }
-        match worker.read_buf(inbox.buffer()).await {
-            Ok(count) if count > 0 => {}
-            _ => return Err("the worker ended"),
-        }
-    }
-}
-
-/// That loading took longer than the limit that this key sets.
-pub(super) fn slow(key: &str, limit: Duration) -> String {
-    format!("it took longer than {} s, which is its {key}", limit.as_secs())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::{Value, json};
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncRead, AsyncWriteExt, sink};
     use tokio::time::sleep;
 
     use super::*;
-    use crate::python::frame;
+    use crate::python::process::exchange::{after, no_calls, run};
+    use crate::python::process::frame::{CONTROL, ReadBuffer, append};
+    use crate::python::process::load::Load;
 
     const LOAD: Duration = Duration::from_secs(30);
 
@@ -272,19 +246,23 @@ mod tests {
     fn frames(reports: &[Value]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for report in reports {
-            frame::append(&mut bytes, CONTROL, report.to_string().as_bytes());
+            append(&mut bytes, CONTROL, report.to_string().as_bytes());
         }
         bytes
     }
 
-    async fn follow(course: &mut Course<'_>, reports: &[Value]) -> Result<(), String> {
-        course.follow(frames(reports).as_slice(), &mut Inbox::default()).await
+    async fn follow(course: &mut Course<'_>, worker: impl AsyncRead + Unpin) -> Result<(), String> {
+        let mut load = Load::new(Vec::new(), LOAD, course);
+        let mut input = ReadBuffer::default();
+        let never = std::future::pending();
+        let followed = run(worker, sink(), &mut input, never, &mut load, &mut no_calls()).await;
+        followed.map_err(|failure| failure.to_string())
     }
 
     #[tokio::test]
     async fn each_source_is_tried_until_one_of_its_module_loads() {
         let candidates = candidates(&[("a", 2), ("b", 3), ("c", 1)]);
-        let mut course = Course::new(&candidates, LOAD, Vec::new());
+        let mut course = Course::new(&candidates, Vec::new());
         let reports = [
             loading("a", 0),
             loaded("a", 0),
@@ -296,7 +274,7 @@ mod tests {
             failed("c", 0, "only"),
             ready(),
         ];
-        assert_eq!(follow(&mut course, &reports).await, Ok(()));
+        assert_eq!(follow(&mut course, &*frames(&reports)).await, Ok(()));
         let loaded: Vec<_> =
             course.report.loaded.iter().map(|(name, sound)| (&**name, &*sound.source)).collect();
         assert_eq!(loaded, [("a", "0"), ("b", "1")]);
@@ -324,9 +302,13 @@ mod tests {
             vec![loaded("b", 0), loaded("b", 0)],
             vec![ready()],
         ] {
-            let mut course = Course::new(&candidates, LOAD, Vec::new());
+            let mut course = Course::new(&candidates, Vec::new());
             let reports = [&before[..], &forged].concat();
-            assert_eq!(follow(&mut course, &reports).await, Err(OUT_OF_TURN.to_owned()), "{forged:?}");
+            assert_eq!(
+                follow(&mut course, &*frames(&reports)).await,
+                Err(OUT_OF_TURN.to_owned()),
+                "{forged:?}"
+            );
             assert_eq!(course.culprit, turn, "{forged:?}");
         }
     }
@@ -334,26 +316,26 @@ mod tests {
     #[tokio::test]
     async fn only_the_last_report_may_be_long_and_of_an_error_only_the_beginning_is_kept() {
         let candidates = candidates(&[("a", 1)]);
-        let mut course = Course::new(&candidates, LOAD, Vec::new());
+        let mut course = Course::new(&candidates, Vec::new());
         let mut helpers = ready();
-        helpers["helpers"] = json!([["h", "h.py", false, "x".repeat(ON_ONE)]]);
-        let reports = [loading("a", 0), failed("a", 0, &"x".repeat(ON_ONE - 100)), helpers];
-        assert_eq!(follow(&mut course, &reports).await, Ok(()));
+        helpers["helpers"] = json!([["h", "h.py", false, "x".repeat(SOURCE_REPORT)]]);
+        let reports = [loading("a", 0), failed("a", 0, &"x".repeat(SOURCE_REPORT - 100)), helpers];
+        assert_eq!(follow(&mut course, &*frames(&reports)).await, Ok(()));
         assert_eq!(course.report.failures[0].1.len(), 16 * 1024);
         assert_eq!(course.report.helpers.len(), 1);
 
-        let mut course = Course::new(&candidates, LOAD, Vec::new());
-        let reports = [loading("a", 0), failed("a", 0, &"x".repeat(ON_ONE))];
-        assert_eq!(follow(&mut course, &reports).await, Err("a report is too long".into()));
+        let mut course = Course::new(&candidates, Vec::new());
+        let reports = [loading("a", 0), failed("a", 0, &"x".repeat(SOURCE_REPORT))];
+        assert_eq!(follow(&mut course, &*frames(&reports)).await, Err("a report is too long".into()));
     }
 
     #[tokio::test]
     async fn a_frame_that_is_no_report_ends_the_worker() {
         let mut bytes = Vec::new();
-        frame::append(&mut bytes, 1, b"{}");
+        append(&mut bytes, 1, b"{}");
         let candidates = candidates(&[("a", 1)]);
-        let mut course = Course::new(&candidates, LOAD, Vec::new());
-        let followed = course.follow(bytes.as_slice(), &mut Inbox::default()).await;
+        let mut course = Course::new(&candidates, Vec::new());
+        let followed = follow(&mut course, &*bytes).await;
         assert_eq!(followed, Err("it answered before it was asked".into()));
         assert_eq!(course.culprit, None);
     }
@@ -361,8 +343,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_source_has_its_time_however_often_its_worker_writes() {
         let candidates = candidates(&[("a", 1), ("b", 1)]);
-        let mut course = Course::new(&candidates, LOAD, Vec::new());
-        let mut inbox = Inbox::default();
+        let mut course = Course::new(&candidates, Vec::new());
         let (mut worker, server) = tokio::io::duplex(1024);
         let writes = async {
             sleep(LOAD - Duration::from_secs(1)).await;
@@ -375,7 +356,7 @@ mod tests {
         };
         let start = after(Duration::ZERO);
         let followed = tokio::select! {
-            followed = course.follow(server, &mut inbox) => followed,
+            followed = follow(&mut course, server) => followed,
             () = writes => unreachable!(),
         };
         assert_eq!(followed, Err("it took longer than 30 s, which is its LoadTimeout".to_owned()));

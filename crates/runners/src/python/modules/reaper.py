@@ -11,7 +11,7 @@ ROUNDS, LOOK = 20, 1.0
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-class Leavings:
+class Reaper:
     """Ends the processes that calls have started and left behind, once none is under way, and waits for the end of those
     that nobody else waits for. Orphans of theirs are this process's children."""
 

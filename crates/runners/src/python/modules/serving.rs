@@ -1,29 +1,24 @@
-//! The calls of one worker: sending them, answering them, and deciding whose fault its end was.
+//! The calls of one worker: how they are sent and answered, and which of them its end has cost.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use msp_core::{FunctionLimits, RunError};
-use msp_protocol::envelope::{MAX_VALUE_DEPTH, levels, whole_numbers_fit};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
-use super::Call;
-use super::attending::{Calls, Cause, after, attend};
-use super::frame::{self, Inbox};
+use super::call::Call;
 use super::generation::Generation;
-use super::outbox::Outbox;
-use super::worker::Worker;
+use crate::python::answer::{MESSAGE, json, message};
+use crate::python::process::Process;
+use crate::python::process::exchange::{Exchange, Failure, Fault, after};
+use crate::python::process::frame::CONTROL;
+use crate::python::process::write_queue::WriteQueue;
 
 /// How much longer than its limit an asynchronous call may take to end once it has been cancelled.
 const GRACE: Duration = Duration::from_secs(2);
-/// Why an answer fails that would arrive as another.
-pub(super) const BEYOND_64_BITS: &str =
-    "a whole number in its answer is beyond 64 bits, which callers would read as another; answer it as text";
-/// The longest message about a failure, in bytes; the worker cuts them shorter.
-const MESSAGE: usize = 16 * 1024;
 
 /// How a worker's service ended.
 #[derive(Debug)]
@@ -38,18 +33,18 @@ pub(super) struct Ended {
     pub(super) unstarted: Vec<Call>,
 }
 
-/// Serves the calls that come, until none can come any more or the worker ends. `answered` is told of each
-/// answer: whether it is an asynchronous one, and whether the call had been taken for a slow one.
+/// Serves the calls that come, until none can come any more or the worker ends. `on_answer` is called for each
+/// answer: whether the call was an asynchronous one, and whether it had been taken for a slow one.
 pub(super) async fn serve(
-    mut worker: Worker,
+    mut worker: Process,
     generation: Arc<Generation>,
     mut calls: UnboundedReceiver<Call>,
-    answered: impl Fn(bool, bool) + Send + Sync,
+    on_answer: impl Fn(bool, bool) + Send + Sync,
 ) -> Ended {
-    let mut sent = Sent::new(generation, answered);
-    let cause = attend(&mut worker, &mut sent, &mut calls).await;
+    let mut sent = WorkerCalls::new(generation, on_answer);
+    let failure = worker.exchange(&mut sent, &mut calls).await.err();
     let how = worker.end().await;
-    let mut ended = sent.give_up(cause, &how);
+    let mut ended = sent.give_up(failure, &how);
     calls.close();
     while let Ok(call) = calls.try_recv() {
         ended.unstarted.push(call);
@@ -57,100 +52,99 @@ pub(super) async fn serve(
     ended
 }
 
-/// The calls a worker has, in the order they were sent.
-struct Sent<F> {
+/// The calls that a worker has.
+struct WorkerCalls<F> {
     generation: Arc<Generation>,
-    /// The first one runs, the others wait in the worker; only the first has a deadline.
-    queue: VecDeque<(u64, Call)>,
+    /// The ordinary ones in the order they were sent. The first one runs, the others wait in the worker; only the first
+    /// has a deadline.
+    ordinary: VecDeque<(u64, Call)>,
     head_deadline: Option<Instant>,
     asynchronous: BTreeMap<u64, (Call, Instant)>,
-    outbox: Outbox,
+    queue: WriteQueue,
+    /// The newest call.
     number: u64,
     /// Whether any call was answered.
     answered: bool,
-    tell: F,
+    on_answer: F,
 }
 
-impl<F: Fn(bool, bool)> Sent<F> {
-    fn new(generation: Arc<Generation>, tell: F) -> Self {
+impl<F: Fn(bool, bool)> WorkerCalls<F> {
+    fn new(generation: Arc<Generation>, on_answer: F) -> Self {
         Self {
             generation,
-            queue: VecDeque::new(),
+            ordinary: VecDeque::new(),
             head_deadline: None,
             asynchronous: BTreeMap::new(),
-            outbox: Outbox::default(),
-            number: frame::CONTROL,
+            queue: WriteQueue::default(),
+            number: CONTROL,
             answered: false,
-            tell,
+            on_answer,
         }
     }
 
     fn start_head(&mut self) {
-        self.head_deadline = self.queue.front().map(|(_, call)| after(call.job.limits.timeout));
+        self.head_deadline = self.ordinary.front().map(|(_, call)| after(call.reply.job.limits.timeout));
     }
 
     /// The head's deadline says when it began.
     fn note_duration(&self, call: &Call) {
-        let limit = call.job.limits.timeout;
+        let limit = call.reply.job.limits.timeout;
         if let Some(left) = self.head_deadline.map(|deadline| deadline - after(Duration::ZERO)) {
-            self.generation.took(&call.module, limit.saturating_sub(left));
+            self.generation.record_duration(&call.module, limit.saturating_sub(left));
         }
     }
 
     /// The call that is due first, and when.
     fn next_due(&self) -> Option<(u64, Instant)> {
-        let head = self.queue.front().map(|(number, _)| *number).zip(self.head_deadline);
+        let head = self.ordinary.front().map(|(number, _)| *number).zip(self.head_deadline);
         let others = self.asynchronous.iter().map(|(number, (_, deadline))| (*number, *deadline));
         others.chain(head).min_by_key(|(_, deadline)| *deadline)
     }
 
-    /// The longest body that may come, in bytes.
-    fn longest_answer(&self) -> usize {
-        let queued = self.queue.iter().map(|(_, call)| call);
-        let calls = queued.chain(self.asynchronous.values().map(|(call, _)| call));
-        1 + calls.map(|call| call.job.limits.max_output).max().unwrap_or_default().max(MESSAGE)
-    }
-
     /// Answers the calls that had started and gives back the others.
-    fn give_up(self, cause: Cause, how: &str) -> Ended {
-        let running = !self.is_empty();
-        let (reason, overdue) = match cause {
-            Cause::Retired => (None, None),
-            Cause::Broken(what) => (Some(format!("{what} ({how})")), None),
-            Cause::Overdue(number) => {
+    fn give_up(self, failure: Option<Failure>, how: &str) -> Ended {
+        let running = !self.is_done();
+        let (reason, overdue) = match failure {
+            None => (None, None),
+            Some(Failure::Broken(what)) => (Some(format!("{what} ({how})")), None),
+            Some(Failure::Overdue(number)) => {
                 (Some("it was killed for a call that was overdue".into()), Some(number))
             }
         };
         let failure =
             reason.as_ref().map_or_else(String::new, |reason| format!("its worker is gone: {reason}"));
-        let mut queue = self.queue;
+        let mut ordinary = self.ordinary;
         let started = self.asynchronous.into_iter().map(|(number, (call, _))| (number, call));
-        for (number, call) in queue.pop_front().into_iter().chain(started) {
+        for (number, call) in ordinary.pop_front().into_iter().chain(started) {
             let overdue = overdue == Some(number);
-            call.finish(Err(if overdue { RunError::Timeout } else { RunError::Failed(failure.clone()) }));
+            call.reply.finish(Err(if overdue {
+                RunError::Timeout
+            } else {
+                RunError::Failed(failure.clone())
+            }));
         }
-        let unstarted = queue.into_iter().map(|(_, call)| call).collect();
+        let unstarted = ordinary.into_iter().map(|(_, call)| call).collect();
         Ended { reason, answered: self.answered, running, unstarted }
     }
 }
 
-impl<F: Fn(bool, bool)> Calls for Sent<F> {
+impl<F: Fn(bool, bool)> Exchange for WorkerCalls<F> {
     type Call = Call;
 
-    fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.asynchronous.is_empty()
+    fn is_done(&self) -> bool {
+        self.ordinary.is_empty() && self.asynchronous.is_empty()
     }
 
     fn push(&mut self, call: Call) {
         self.number += 1;
-        let limits = call.job.limits;
-        self.outbox.append(self.number, &[], &call.question);
+        let limits = call.reply.job.limits;
+        self.queue.append(self.number, &[], &call.question);
         if self.generation.module(&call.module).is_some_and(|module| module.asynchronous) {
             let deadline = after(limits.timeout.saturating_add(GRACE));
             self.asynchronous.insert(self.number, (call, deadline));
         } else {
-            self.queue.push_back((self.number, call));
-            if self.queue.len() == 1 {
+            self.ordinary.push_back((self.number, call));
+            if self.ordinary.len() == 1 {
                 self.start_head();
             }
         }
@@ -160,51 +154,51 @@ impl<F: Fn(bool, bool)> Calls for Sent<F> {
         self.next_due().map(|(_, deadline)| deadline)
     }
 
-    fn enforce(&mut self, now: Instant) -> Result<(), Cause> {
+    fn enforce(&mut self, now: Instant) -> Result<(), Failure> {
         match self.next_due() {
-            Some((number, deadline)) if deadline <= now => Err(Cause::Overdue(number)),
+            Some((number, deadline)) if deadline <= now => Err(Failure::Overdue(number)),
             _ => Ok(()),
         }
     }
 
-    fn take_answers(&mut self, inbox: &mut Inbox) -> Result<(), &'static str> {
-        loop {
-            let frame =
-                inbox.take(self.longest_answer()).map_err(|_| "it sent more than an answer may hold")?;
-            let Some((number, body)) = frame else { return Ok(()) };
-            let (call, asynchronous) = if self.queue.front().is_some_and(|(head, _)| *head == number) {
-                (self.queue.pop_front().map(|(_, call)| call), false)
-            } else {
-                (self.asynchronous.remove(&number).map(|(call, _)| call), true)
-            };
-            let call = call.ok_or("it answered what it was not asked")?;
-            if !asynchronous {
-                self.note_duration(&call);
-                self.start_head();
-            }
-            self.answered = true;
-            let (outcome, slow) = (understand(body, &call.job.limits), call.slow);
-            call.finish(outcome);
-            (self.tell)(asynchronous, slow);
-        }
+    fn longest_frame(&self) -> usize {
+        let ordinary = self.ordinary.iter().map(|(_, call)| call);
+        let calls = ordinary.chain(self.asynchronous.values().map(|(call, _)| call));
+        1 + calls.map(|call| call.reply.job.limits.max_output).max().unwrap_or_default().max(MESSAGE)
     }
 
-    fn outbox(&self) -> &Outbox {
-        &self.outbox
+    fn take(&mut self, number: u64, body: Vec<u8>) -> Result<(), Fault> {
+        let (call, asynchronous) = if self.ordinary.front().is_some_and(|(head, _)| *head == number) {
+            (self.ordinary.pop_front().map(|(_, call)| call), false)
+        } else {
+            (self.asynchronous.remove(&number).map(|(call, _)| call), true)
+        };
+        let call = call.ok_or("it answered what it was not asked")?;
+        if !asynchronous {
+            self.note_duration(&call);
+            self.start_head();
+        }
+        self.answered = true;
+        let (outcome, slow) = (understand(body, &call.reply.job.limits), call.slow);
+        call.reply.finish(outcome);
+        (self.on_answer)(asynchronous, slow);
+        Ok(())
+    }
+
+    fn queue(&self) -> &WriteQueue {
+        &self.queue
     }
 
     fn wrote(&mut self, count: usize) {
-        self.outbox.wrote(count);
+        self.queue.wrote(count);
     }
 }
 
-/// What a worker says about a failure, cut and escaped.
-pub(super) fn message(body: &[u8]) -> String {
-    crate::output::escaped(body.get(..MESSAGE).unwrap_or(body))
-}
-
 /// Reads the body of an answer.
-pub(super) fn understand(mut body: Vec<u8>, limits: &FunctionLimits) -> Result<Value, RunError> {
+///
+/// # Errors
+/// What the worker says, or that it says nothing that a caller could read.
+pub(in crate::python) fn understand(mut body: Vec<u8>, limits: &FunctionLimits) -> Result<Value, RunError> {
     let kind = body.first().copied();
     body.drain(..body.len().min(1));
     let too_large = body.len() > limits.max_output;
@@ -213,14 +207,7 @@ pub(super) fn understand(mut body: Vec<u8>, limits: &FunctionLimits) -> Result<V
         Some(b'T') => String::from_utf8(body)
             .map(Value::String)
             .map_err(|_| RunError::Failed("its worker sent text that is not UTF-8".into())),
-        Some(b'V') => match serde_json::from_slice(&body) {
-            Ok(_) if !whole_numbers_fit(&body) => Err(RunError::Failed(BEYOND_64_BITS.into())),
-            Ok(value) if levels(&value) > MAX_VALUE_DEPTH => {
-                Err(RunError::Failed(format!("its answer is nested deeper than {MAX_VALUE_DEPTH} levels")))
-            }
-            Ok(value) => Ok(value),
-            Err(error) => Err(RunError::Failed(format!("its answer is JSON beyond our limits: {error}"))),
-        },
+        Some(b'V') => json(&body, "its answer is JSON beyond our limits"),
         Some(b'A') => Err(RunError::BadArguments(message(&body))),
         Some(b'F') => Err(RunError::Failed(message(&body))),
         Some(b'L') => Err(RunError::TooLarge),

@@ -1,4 +1,4 @@
-//! Bytes on their way to a worker: what is left to write stays where it lies, however little is written at a time.
+//! Bytes to be written to a Python process: what is left stays where it lies, however little is written at a time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ const PART: usize = 64 * 1024;
 
 /// Frames in their order.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(in crate::python) struct WriteQueue {
     parts: VecDeque<Arc<Vec<u8>>>,
     /// How much of the first part is written.
     written: usize,
@@ -18,9 +18,9 @@ pub(super) struct Outbox {
     left: usize,
 }
 
-impl Outbox {
+impl WriteQueue {
     /// Appends one frame, whose body is the head and what follows it.
-    pub(super) fn append(&mut self, id: u64, head: &[u8], rest: &Arc<Vec<u8>>) {
+    pub(in crate::python) fn append(&mut self, id: u64, head: &[u8], rest: &Arc<Vec<u8>>) {
         self.copy(&header(id, head.len().saturating_add(rest.len())));
         self.copy(head);
         if rest.len() > PART {
@@ -41,27 +41,27 @@ impl Outbox {
     }
 
     /// True when nothing is left to write.
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(in crate::python) const fn is_empty(&self) -> bool {
         self.left == 0
     }
 
     /// True when there is as much as one write takes: more had better wait where it can still be taken back.
-    pub(super) const fn is_full(&self) -> bool {
+    pub(in crate::python) const fn is_full(&self) -> bool {
         self.left >= PART
     }
 
     /// What is to be written next; empty only when nothing is left.
-    pub(super) fn next(&self) -> &[u8] {
+    pub(in crate::python) fn next(&self) -> &[u8] {
         self.parts.front().and_then(|part| part.get(self.written..)).unwrap_or_default()
     }
 
     /// True when what is written next is more than a socket holds, so that only a reader makes room for it.
-    pub(super) fn shows_reader(&self) -> bool {
+    pub(in crate::python) fn needs_reader(&self) -> bool {
         self.next().len() > 16 * PART
     }
 
     /// Goes on behind this many bytes of [`Self::next`].
-    pub(super) fn wrote(&mut self, count: usize) {
+    pub(in crate::python) fn wrote(&mut self, count: usize) {
         self.written += count;
         self.left = self.left.saturating_sub(count);
         if !self.next().is_empty() {
@@ -78,7 +78,7 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::{CONTROL, Inbox};
+    use super::super::frame::{CONTROL, ReadBuffer};
     use super::*;
 
     #[test]
@@ -86,24 +86,25 @@ mod tests {
         let long: Vec<u8> = (0..3 * PART).map(|number| number.to_le_bytes()[0]).collect();
         let (long, short, none) = (Arc::new(long), Arc::new(b"body".to_vec()), Arc::default());
         for step in [1, 7, PART, usize::MAX] {
-            let (mut outbox, mut inbox, mut frames) = (Outbox::default(), Inbox::default(), Vec::new());
+            let (mut queue, mut input, mut frames) =
+                (WriteQueue::default(), ReadBuffer::default(), Vec::new());
             for round in 0..2 {
-                outbox.append(7, b"head ", &short);
-                outbox.append(8, b"head ", &long);
-                outbox.append(CONTROL, b"{}", &none);
-                outbox.append(9, b"", &long);
-                assert!(outbox.is_full() && !outbox.is_empty());
-                while !outbox.is_empty() {
-                    let bytes = outbox.next();
+                queue.append(7, b"head ", &short);
+                queue.append(8, b"head ", &long);
+                queue.append(CONTROL, b"{}", &none);
+                queue.append(9, b"", &long);
+                assert!(queue.is_full() && !queue.is_empty());
+                while !queue.is_empty() {
+                    let bytes = queue.next();
                     let count = bytes.len().min(step);
-                    inbox.buffer().extend_from_slice(&bytes[..count]);
-                    outbox.wrote(count);
+                    input.buffer().extend_from_slice(&bytes[..count]);
+                    queue.wrote(count);
                 }
-                while let Some(frame) = inbox.take(4 * PART).unwrap() {
+                while let Some(frame) = input.take(4 * PART).unwrap() {
                     frames.push(frame);
                 }
                 assert_eq!(frames.len(), 4 * (round + 1), "{step}");
-                assert!(outbox.next().is_empty());
+                assert!(queue.next().is_empty());
             }
             let with_head = [b"head ", long.as_slice()].concat();
             assert_eq!(frames[4..6], [(7, b"head body".to_vec()), (8, with_head)], "{step}");
@@ -113,16 +114,16 @@ mod tests {
 
     #[test]
     fn nothing_that_is_left_to_write_is_moved_or_copied() {
-        let mut outbox = Outbox::default();
+        let mut queue = WriteQueue::default();
         let body = Arc::new(vec![1; 100 * PART]);
-        outbox.append(1, b"head", &body);
-        outbox.wrote(outbox.next().len());
+        queue.append(1, b"head", &body);
+        queue.wrote(queue.next().len());
         for written in (0..body.len()).step_by(1000) {
-            assert!(std::ptr::eq(outbox.next().as_ptr(), &raw const body[written]));
-            assert!(outbox.shows_reader() || body.len() - written <= 16 * PART);
-            outbox.wrote(1000.min(body.len() - written));
+            assert!(std::ptr::eq(queue.next().as_ptr(), &raw const body[written]));
+            assert!(queue.needs_reader() || body.len() - written <= 16 * PART);
+            queue.wrote(1000.min(body.len() - written));
         }
-        assert!(outbox.is_empty());
+        assert!(queue.is_empty());
         assert_eq!(Arc::strong_count(&body), 1, "it is let go as soon as it is written");
     }
 }

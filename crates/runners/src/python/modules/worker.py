@@ -7,7 +7,7 @@ arguments]; its answer's body is one letter (see below) and the text, the JSON v
 Functions run one after the other in the main thread, those written as `async def` at the same time in a loop
 of their own thread. Whatever a function raises becomes the answer of its own call.
 
-leavings.py stands before this text, as one program with it.
+reaper.py stands before this text, as one program with it.
 """
 
 import functools
@@ -206,10 +206,10 @@ def refuse(error):
 class Loop:
     """Runs `async def` functions at the same time, in a thread of its own."""
 
-    def __init__(self, channel, leavings):
+    def __init__(self, channel, reaper):
         import asyncio
 
-        self.asyncio, self.channel, self.leavings, self.calls = asyncio, channel, leavings, set()
+        self.asyncio, self.channel, self.reaper, self.calls = asyncio, channel, reaper, set()
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.run, daemon=True).start()
 
@@ -231,14 +231,14 @@ class Loop:
         task.add_done_callback(self.calls.discard)
 
     async def answer(self, number, function, arguments, limit, seconds):
-        self.leavings.begin()
+        self.reaper.begin()
         task = self.loop.create_task(self.call(function, arguments, limit))
         await self.asyncio.wait({task}, timeout=seconds)
         in_time = task.done()
         if not in_time:
             task.cancel()
             await self.asyncio.wait({task})
-        self.leavings.end()
+        self.reaper.end()
         self.channel.send(number, task.result() if in_time else TIMEOUT)
 
     async def call(self, function, arguments, limit):
@@ -323,12 +323,12 @@ def next_call(channel, functions, loop):
 
 def serve(channel, functions):
     """Answers calls for ever."""
-    leavings = Leavings()
+    reaper = Reaper()
     if not any(function.asynchronous for function in functions.values()):
         take = functools.partial(next_call, channel, functions, None)
     else:
         # Read in a thread of its own, so that a function in the main thread holds no asynchronous one back.
-        calls, loop = queue.SimpleQueue(), Loop(channel, leavings)
+        calls, loop = queue.SimpleQueue(), Loop(channel, reaper)
         take = calls.get
 
         def read():
@@ -338,9 +338,9 @@ def serve(channel, functions):
         threading.Thread(target=read, daemon=True).start()
     while True:
         number, function, arguments, limit = take()
-        leavings.begin()
+        reaper.begin()
         answer = call(function, arguments, limit)
-        leavings.end()
+        reaper.end()
         channel.send(number, answer)
         # What a call has left is freed now, not when the next one comes.
         del arguments, answer

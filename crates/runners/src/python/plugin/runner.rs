@@ -1,0 +1,121 @@
+//! One plugin as a function.
+
+use std::sync::Arc;
+
+use msp_core::{
+    BoxFuture, Function, Input, Job, Origin, Output, Request, Route, RunError, Runner, RunnerKind, Tally,
+};
+use msp_protocol::FunctionName;
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
+
+use super::file::PluginFile;
+use super::host::PluginReport;
+use super::serving::{Call, Message};
+use super::supervisor::HostSender;
+use super::wire::{Answer, Invocation, respond, value};
+use crate::python::answer::description;
+use crate::reply::{Reply, received};
+use crate::tasks::stopped;
+
+/// A plugin as a function of the catalogue.
+pub(super) fn function(
+    plugin: &PluginReport,
+    name: FunctionName,
+    route: Route,
+    file: &PluginFile,
+    sender: &HostSender,
+    tally: Arc<Tally>,
+) -> Function {
+    Function {
+        succeeded: msp_core::successes(&name),
+        name,
+        access: file.access,
+        classic_write: false,
+        description: description(&plugin.description),
+        source: format!("{}.py", file.stem).into(),
+        arguments: plugin.arguments.clone(),
+        route: Some(route),
+        origin: Origin::Plugins,
+        kind: RunnerKind::Python,
+        limits: file.limits,
+        runner: Arc::new(PluginRunner { plugin: plugin.index, sender: sender.clone() }),
+        slots: Arc::new(Semaphore::new(file.limits.max_concurrent)),
+        tally,
+    }
+}
+
+/// One plugin of a file.
+#[derive(Debug)]
+struct PluginRunner {
+    plugin: usize,
+    sender: HostSender,
+}
+
+impl PluginRunner {
+    async fn call(
+        &self,
+        job: Job,
+        args: Option<Value>,
+        subpath: Option<String>,
+        request: Option<Box<Request>>,
+    ) -> Result<Answer, RunError> {
+        let values = values(args)?;
+        let invocation = Invocation {
+            plugin: self.plugin,
+            max_output: job.limits.max_output,
+            values,
+            request,
+            client_ip: job.caller.address.to_string(),
+            subpath,
+        };
+        let mut waiting = Waiting { sender: &self.sender, answered: false };
+        let (reply, outcome) = Reply::new(job);
+        let call = Call { question: invocation.into_question(), reply };
+        self.sender.send(Message::Call(call.into())).map_err(|_| stopped())?;
+        let outcome = received(outcome).await;
+        waiting.answered = true;
+        outcome
+    }
+}
+
+/// Waits for an answer; tells the supervisor when the caller gives up.
+struct Waiting<'a> {
+    sender: &'a HostSender,
+    answered: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            // Fails when the host has ended, and the call with it.
+            let _ended = self.sender.send(Message::Abandoned);
+        }
+    }
+}
+
+impl Runner for PluginRunner {
+    fn run(&self, mut job: Job) -> BoxFuture<'_, Result<Output, RunError>> {
+        let Input { mut args, request } = std::mem::take(&mut job.input);
+        Box::pin(async move {
+            if let Some(mut request) = request {
+                let subpath = request.subpath.take();
+                let answer = self.call(job, args, subpath, Some(request)).await?;
+                return respond(answer).map(Output::Response);
+            }
+            // Without a path, what would lie behind the name in it is an argument.
+            let subpath =
+                args.as_mut().and_then(Value::as_object_mut).and_then(|args| args.remove("subpath"));
+            let subpath = subpath.and_then(|subpath| subpath.as_str().map(str::to_owned));
+            self.call(job, args, subpath, None).await.and_then(value).map(Output::Value)
+        })
+    }
+}
+
+fn values(args: Option<Value>) -> Result<Map<String, Value>, RunError> {
+    match args {
+        None => Ok(Map::new()),
+        Some(Value::Object(values)) => Ok(values),
+        Some(_) => Err(RunError::BadArguments("the arguments must be a JSON object".to_owned())),
+    }
+}
