@@ -11,7 +11,7 @@ use msp_core::{
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::native::within;
+use crate::native::within_limit;
 
 /// The catalogue that is in force; whoever holds this sees each later one.
 pub(crate) type CurrentCatalogue = ArcSwap<Catalogue>;
@@ -86,7 +86,7 @@ impl Runner for List {
                     "description": function.description,
                 })
             });
-            within(rows.collect(), job.limits.max_output).map(Output::Value)
+            within_limit(rows.collect(), job.limits.max_output).map(Output::Value)
         })
     }
 }

@@ -88,9 +88,9 @@ fn is_executable(metadata: &Metadata) -> bool {
 }
 
 /// What changes when a file of the search path does.
-pub(crate) type Fingerprint = Vec<Mark>;
+pub(crate) type Fingerprint = Vec<FileStamp>;
 /// One file as it is.
-pub(crate) type Mark = (PathBuf, Stamp);
+pub(crate) type FileStamp = (PathBuf, Stamp);
 
 /// The most files that are watched.
 const FILES: usize = 4096;
@@ -108,7 +108,7 @@ pub(crate) fn fingerprint(folders: &[PathBuf]) -> Fingerprint {
 }
 
 /// The Python files among them.
-pub(crate) fn python_files(fingerprint: &Fingerprint) -> impl Iterator<Item = &Mark> {
+pub(crate) fn python_files(fingerprint: &Fingerprint) -> impl Iterator<Item = &FileStamp> {
     fingerprint.iter().filter(|(path, _)| is_python(path))
 }
 

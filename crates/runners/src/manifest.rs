@@ -14,17 +14,17 @@ use crate::isolation::{Confinement, Isolation};
 use crate::native::Natives;
 use crate::python::{Demands, Listed, WorkerPools};
 use crate::tasks::Tasks;
-use crate::wasm::{self, Modules, Room, WasmRunner};
+use crate::wasm::{self, Modules, WasmContext, WasmRunner};
 
 /// One line of modules.ini and what it means now.
 #[derive(Debug)]
 pub(crate) struct Entry {
     spec: ModuleSpec,
-    what: What,
+    what: Implementation,
 }
 
 #[derive(Debug)]
-enum What {
+enum Implementation {
     Executable(PathBuf, Arc<Confinement>),
     Native(Arc<dyn Runner>),
     Python(Listed),
@@ -36,7 +36,7 @@ enum What {
 pub(crate) struct Plan {
     pub(crate) entries: Vec<Entry>,
     /// What cannot be loaded, and why.
-    pub(crate) lost: Vec<(ModuleSpec, Arc<str>)>,
+    pub(crate) missing: Vec<(ModuleSpec, Arc<str>)>,
 }
 
 /// What the functions of a catalogue run with.
@@ -44,7 +44,7 @@ pub(crate) struct Plan {
 pub(crate) struct SharedParts {
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) isolation: Arc<Isolation>,
-    pub(crate) room: Arc<Room>,
+    pub(crate) wasm_context: Arc<WasmContext>,
     pub(crate) natives: Natives,
     pub(crate) python: WorkerPools,
     pub(crate) built_in: Vec<Arc<Function>>,
@@ -58,20 +58,20 @@ impl SharedParts {
         for spec in specs {
             match self.find(&folders, spec, wasm) {
                 Ok(what) => plan.entries.push(Entry { spec: spec.clone(), what }),
-                Err(why) => plan.lost.push((spec.clone(), why.into())),
+                Err(why) => plan.missing.push((spec.clone(), why.into())),
             }
         }
         plan
     }
 
     /// A Python or WebAssembly module that is in use stays so when its file has gone.
-    fn find(&self, folders: &[PathBuf], spec: &ModuleSpec, wasm: &Modules) -> Result<What, String> {
+    fn find(&self, folders: &[PathBuf], spec: &ModuleSpec, wasm: &Modules) -> Result<Implementation, String> {
         if self.built_in.iter().any(|function| function.name == spec.function) {
             return Err("a function of this name is built in".to_owned());
         }
         match find(folders, &spec.module) {
             Ok(Found::Python { path, package }) => {
-                Ok(What::Python(Listed { name: spec.module.clone(), path, package }))
+                Ok(Implementation::Python(Listed { name: spec.module.clone(), path, package }))
             }
             Ok(Found::Executable(path)) => {
                 if let Some(fault) = program_fault(&path) {
@@ -80,13 +80,13 @@ impl SharedParts {
                 let memory = spec.limits.memory.unwrap_or(Executable::MEMORY);
                 let confinement = self.isolation.confinement(memory, &spec.confinement, &[]);
                 let confinement = confinement.map_err(|exposed| format!("Paths: {exposed}"))?;
-                Ok(What::Executable(path, Arc::new(confinement)))
+                Ok(Implementation::Executable(path, Arc::new(confinement)))
             }
-            Ok(Found::Wasm(path)) => Ok(What::Wasm(path)),
+            Ok(Found::Wasm(path)) => Ok(Implementation::Wasm(path)),
             Err(error) => {
-                let native = self.natives.find(&spec.module).map(What::Native);
-                let in_use = || self.python.listed(spec).map(What::Python);
-                let compiled = || wasm.path(&spec.module).map(What::Wasm);
+                let native = self.natives.find(&spec.module).map(Implementation::Native);
+                let in_use = || self.python.listed(spec).map(Implementation::Python);
+                let compiled = || wasm.path(&spec.module).map(Implementation::Wasm);
                 native.or_else(in_use).or_else(compiled).ok_or_else(|| error.to_string())
             }
         }
@@ -97,7 +97,7 @@ impl SharedParts {
 pub(crate) fn python_modules(entries: &[Entry]) -> BTreeMap<Demands, Vec<Listed>> {
     let mut pools: BTreeMap<Demands, BTreeMap<&str, &Listed>> = BTreeMap::new();
     for entry in entries {
-        if let What::Python(listed) = &entry.what {
+        if let Implementation::Python(listed) = &entry.what {
             pools.entry(Demands::of(&entry.spec)).or_default().insert(&listed.name, listed);
         }
     }
@@ -109,7 +109,7 @@ pub(crate) fn python_modules(entries: &[Entry]) -> BTreeMap<Demands, Vec<Listed>
 pub(crate) fn wasm_modules(entries: &[Entry]) -> Vec<wasm::Listed> {
     let mut modules = BTreeMap::<_, wasm::Listed>::new();
     for Entry { spec, what } in entries {
-        if let What::Wasm(path) = what {
+        if let Implementation::Wasm(path) = what {
             let memory = wasm::memory(&spec.limits);
             let new = || wasm::Listed { name: spec.module.clone(), path: path.clone(), memory };
             let listed = modules.entry(&spec.module).or_insert_with(new);
@@ -127,7 +127,7 @@ pub(crate) struct Assembled {
 }
 
 /// What runs a function, if its module has loaded, and why it does not load as it is now.
-struct Made {
+struct Binding {
     runner: Option<(RunnerKind, Arc<dyn Runner>)>,
     description: String,
     why: Option<Arc<str>>,
@@ -138,11 +138,11 @@ impl SharedParts {
     /// that calls under way count.
     pub(crate) fn assemble(&self, plan: &Plan, wasm: &Modules, before: &Catalogue) -> Assembled {
         let mut assembled = Assembled::default();
-        for (spec, why) in &plan.lost {
+        for (spec, why) in &plan.missing {
             assembled.trouble(spec, Some(why.clone()));
         }
         for Entry { spec, what } in &plan.entries {
-            let Made { runner, description, why } = self.make(spec, what, wasm);
+            let Binding { runner, description, why } = self.bind(spec, what, wasm);
             if runner.is_none() || why.is_some() {
                 assembled.trouble(spec, why);
             }
@@ -169,27 +169,27 @@ impl SharedParts {
         assembled
     }
 
-    fn make(&self, spec: &ModuleSpec, what: &What, wasm: &Modules) -> Made {
+    fn bind(&self, spec: &ModuleSpec, what: &Implementation, wasm: &Modules) -> Binding {
         let sound =
-            |kind, runner| Made { runner: Some((kind, runner)), description: String::new(), why: None };
+            |kind, runner| Binding { runner: Some((kind, runner)), description: String::new(), why: None };
         match what {
-            What::Native(runner) => sound(RunnerKind::Native, runner.clone()),
-            What::Executable(path, confinement) => {
+            Implementation::Native(runner) => sound(RunnerKind::Native, runner.clone()),
+            Implementation::Executable(path, confinement) => {
                 let (path, confinement) = (path.clone(), confinement.clone());
                 let program = Executable::new(spec.function.clone(), path, confinement, self.tasks.clone());
                 sound(RunnerKind::Executable, Arc::new(program))
             }
-            What::Python(_) => {
+            Implementation::Python(_) => {
                 let (runner, description) = self.python.runner(spec).unzip();
                 let runner = runner.map(|runner| (RunnerKind::Python, Arc::new(runner) as Arc<dyn Runner>));
                 let description = description.unwrap_or_default();
-                Made { runner, description, why: self.python.failure(spec) }
+                Binding { runner, description, why: self.python.failure(spec) }
             }
-            What::Wasm(_) => {
-                let run = |module| WasmRunner::new(spec.function.clone(), module, self.room.clone());
+            Implementation::Wasm(_) => {
+                let run = |module| WasmRunner::new(spec.function.clone(), module, self.wasm_context.clone());
                 let runner = wasm.get(&spec.module).map(|module| Arc::new(run(module)) as Arc<dyn Runner>);
                 let runner = runner.map(|runner| (RunnerKind::Wasm, runner));
-                Made { runner, description: String::new(), why: wasm.failure(&spec.module) }
+                Binding { runner, description: String::new(), why: wasm.failure(&spec.module) }
             }
         }
     }

@@ -17,18 +17,18 @@ use tokio::time::timeout;
 use self::inner::Inner;
 use crate::builtin::{self, CurrentCatalogue};
 use crate::children;
-use crate::isolation::{Isolation, IsolationConfig, IsolationError, IsolationReport, settled};
+use crate::isolation::{Isolation, IsolationConfig, IsolationError, IsolationReport, resolved};
 use crate::manifest::{SharedParts, Tallies};
 use crate::native::Natives;
 use crate::python::{Changed, HostContext, Plugins, Python, StopSignal, WorkerPools};
 use crate::report;
 use crate::tasks::Tasks;
-use crate::wasm::Room;
+use crate::wasm::WasmContext;
 
-/// How long a call waits for what may be its function and loads for the first time.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a call waits for a function that loads for the first time.
+const FIRST_LOAD_WAIT: Duration = Duration::from_secs(5);
 /// How long a stop waits for plugins to end by themselves.
-const FAREWELL: Duration = Duration::from_millis(1500);
+const PLUGIN_SHUTDOWN: Duration = Duration::from_millis(1500);
 
 /// Where modules are and what runs them.
 #[derive(Debug, Clone)]
@@ -122,7 +122,7 @@ impl Runners {
         let shared = SharedParts {
             tasks: tasks.clone(),
             isolation,
-            room: Arc::new(Room::new(tasks.clone(), clock.clone())),
+            wasm_context: Arc::new(WasmContext::new(tasks.clone(), clock.clone())),
             natives: Natives::new(clock.clone()),
             python,
             built_in: builtin::functions(&current, config.version, &clock),
@@ -212,7 +212,7 @@ impl Runners {
         what: Reload,
     ) -> impl Future<Output = Result<Reloaded, ReloadError>> + Send + use<> {
         let inner = self.inner().clone();
-        inner.plugins.set_spec(PluginsSpec { folder: settled(&spec.folder), ..spec });
+        inner.plugins.set_spec(PluginsSpec { folder: resolved(&spec.folder), ..spec });
         let (done, waiting) = oneshot::channel();
         self.inner().shared.tasks.spawn(async move {
             let _caller_gone = done.send(inner.reload_plugins(&what).await);
@@ -225,8 +225,8 @@ impl Runners {
     /// under way fail, and so do later ones.
     pub async fn stop(&self) {
         // Nobody waits for calls any more: plugins end at once, and have a moment to put things away.
-        let farewell = self.inner().stop_signal.stop_all();
-        let _killed_below = timeout(FAREWELL, farewell).await;
+        let shutdown = self.inner().stop_signal.stop_all();
+        let _killed_below = timeout(PLUGIN_SHUTDOWN, shutdown).await;
         self.inner().shared.tasks.stop().await;
     }
 
@@ -248,7 +248,7 @@ impl Functions for Runners {
         Soon::later(async move {
             let mut published = self.inner().published.subscribe();
             let waiting = published.wait_for(|()| !self.catalogue().may_come(name));
-            let _patience_or_end = timeout(PATIENCE, waiting).await;
+            let _patience_or_end = timeout(FIRST_LOAD_WAIT, waiting).await;
             self.catalogue()
         })
     }

@@ -11,15 +11,15 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use super::processes::MORE;
+use super::processes::PROCESS_ALLOWANCE;
 
 /// The group of the server itself: the kernel wants processes in leaves alone.
 const SERVER: &str = "msp-server";
 /// What a process takes beside the memory that its function may have: programs, libraries, files that it reads.
-const BESIDE: u64 = 64 * 1024 * 1024;
+const MEMORY_OVERHEAD: u64 = 64 * 1024 * 1024;
 /// How often an ended group is tried to be removed, and how long a change in it is waited for each time.
 const TRIES: u32 = 20;
-const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+const CHANGE_WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// The control group that this process was given to make others in: by systemd's `Delegate=`, or in a container whose
 /// tree is writable.
@@ -31,7 +31,7 @@ pub fn own_control_group() -> Result<PathBuf, String> {
         fs::read_to_string("/proc/self/cgroup").map_err(|error| format!("/proc/self/cgroup: {error}"))?;
     let mounts = fs::read_to_string("/proc/self/mountinfo")
         .map_err(|error| format!("/proc/self/mountinfo: {error}"))?;
-    let mut folder = place(&own, &mounts).ok_or("this machine has no cgroup v2")?;
+    let mut folder = mounted_at(&own, &mounts).ok_or("this machine has no cgroup v2")?;
     // A server that was started from within another's group.
     if folder.ends_with(SERVER) {
         folder.pop();
@@ -66,7 +66,7 @@ pub fn own_control_group() -> Result<PathBuf, String> {
 }
 
 /// Where this process's group of the second version is mounted (proc_pid_cgroup(5), proc_pid_mountinfo(5)).
-fn place(own: &str, mounts: &str) -> Option<PathBuf> {
+fn mounted_at(own: &str, mounts: &str) -> Option<PathBuf> {
     let own = Path::new(own.lines().find_map(|line| line.strip_prefix("0::"))?);
     mounts.lines().find_map(|line| {
         let (fields, kind) = line.split_once(" - ")?;
@@ -120,8 +120,8 @@ impl Cgroups {
         let path = self.folder.join(format!("{}{number}", self.prefix));
         make(&path)?;
         let group = Cgroup { path };
-        write(&group.path, "pids.max", &MORE.to_string())?;
-        write(&group.path, "memory.max", &memory.saturating_add(BESIDE).to_string())?;
+        write(&group.path, "pids.max", &PROCESS_ALLOWANCE.to_string())?;
+        write(&group.path, "memory.max", &memory.saturating_add(MEMORY_OVERHEAD).to_string())?;
         // What remains of it when one of its processes was ended is of no use.
         write(&group.path, "memory.oom.group", "1")?;
         Ok(group)
@@ -148,7 +148,8 @@ impl Drop for Cgroup {
         for _ in 0..TRIES {
             match (fs::remove_dir(&self.path), &events) {
                 (Err(error), Ok(events)) if error.kind() == io::ErrorKind::ResourceBusy => {
-                    let _changed_or_not = poll(&mut [PollFd::new(events, PollFlags::PRI)], Some(&PATIENCE));
+                    let _changed_or_not =
+                        poll(&mut [PollFd::new(events, PollFlags::PRI)], Some(&CHANGE_WAIT));
                 }
                 _ => return,
             }
@@ -184,13 +185,13 @@ mod tests {
     fn the_own_group_is_found_where_it_is_mounted() {
         let mounts = "24 1 0:22 / /proc rw - proc proc rw\n\
                       31 24 0:27 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
-        assert_eq!(place("0::/a/b\n", mounts), Some("/sys/fs/cgroup/a/b".into()));
-        assert_eq!(place("1:pids:/x\n0::/\n", mounts), Some("/sys/fs/cgroup".into()));
+        assert_eq!(mounted_at("0::/a/b\n", mounts), Some("/sys/fs/cgroup/a/b".into()));
+        assert_eq!(mounted_at("1:pids:/x\n0::/\n", mounts), Some("/sys/fs/cgroup".into()));
         let part = "31 24 0:27 /a /mnt/own rw - cgroup2 cgroup2 rw\n";
-        assert_eq!(place("0::/a/b\n", part), Some("/mnt/own/b".into()));
-        assert_eq!(place("0::/b\n", part), None);
-        assert_eq!(place("1:pids:/x\n", mounts), None);
-        assert_eq!(place("0::/\n", "24 1 0:22 / /proc rw - proc proc rw\n"), None);
+        assert_eq!(mounted_at("0::/a/b\n", part), Some("/mnt/own/b".into()));
+        assert_eq!(mounted_at("0::/b\n", part), None);
+        assert_eq!(mounted_at("1:pids:/x\n", mounts), None);
+        assert_eq!(mounted_at("0::/\n", "24 1 0:22 / /proc rw - proc proc rw\n"), None);
     }
 
     #[test]

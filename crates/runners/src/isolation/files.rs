@@ -11,13 +11,13 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use super::plan::Plan;
 
 /// The newest interface these rules were tried with; of an older kernel all that it has is used.
-const TRIED: ABI = ABI::V7;
+const TESTED_ABI: ABI = ABI::V7;
 
 /// Programs and libraries.
 const PROGRAMS: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store"];
 
 /// What programs look up about the machine and the network; nothing of it is secret.
-const LOOKED_UP: &[&str] = &[
+const LOOKUP_FILES: &[&str] = &[
     "/etc/alternatives",
     "/etc/ca-certificates",
     "/etc/crypto-policies",
@@ -62,14 +62,14 @@ const LOOKED_UP: &[&str] = &[
 const DEVICES: &[&str] = &["/dev/full", "/dev/null", "/dev/zero"];
 
 /// Everything that any confined process may read.
-pub(super) fn of_the_system() -> impl Iterator<Item = &'static Path> {
-    PROGRAMS.iter().chain(LOOKED_UP).chain(DEVICES).map(Path::new)
+pub(super) fn system_paths() -> impl Iterator<Item = &'static Path> {
+    PROGRAMS.iter().chain(LOOKUP_FILES).chain(DEVICES).map(Path::new)
 }
 
 /// What of it needs a rule on this machine: what exists and does not lie in a folder of programs anyway, as a link
 /// does that leads there.
-pub(super) fn looked_up_here() -> Vec<PathBuf> {
-    let exists = LOOKED_UP.iter().filter_map(|path| Some((path, Path::new(path).canonicalize().ok()?)));
+pub(super) fn existing_lookup_files() -> Vec<PathBuf> {
+    let exists = LOOKUP_FILES.iter().filter_map(|path| Some((path, Path::new(path).canonicalize().ok()?)));
     let elsewhere = exists.filter(|(_, found)| !PROGRAMS.iter().any(|folder| found.starts_with(folder)));
     elsewhere.map(|(path, _)| path.into()).collect()
 }
@@ -78,16 +78,16 @@ pub(super) fn looked_up_here() -> Vec<PathBuf> {
 /// interface that is in force, 0 for none.
 pub(super) fn restrict(plan: &Plan) -> Result<i32, RulesetError> {
     let look = make_bitflags!(AccessFs::{ReadFile | ReadDir});
-    let read = AccessFs::from_read(TRIED);
+    let read = AccessFs::from_read(TESTED_ABI);
     let use_device = make_bitflags!(AccessFs::{ReadFile | WriteFile});
     // Devices are made by root alone; one that is there, or in a folder of them such as /dev/pts, was given to be used.
-    let change = AccessFs::from_all(TRIED) & !make_bitflags!(AccessFs::{MakeBlock | MakeChar});
+    let change = AccessFs::from_all(TESTED_ABI) & !make_bitflags!(AccessFs::{MakeBlock | MakeChar});
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(TRIED))?
-        .scope(Scope::from_all(TRIED))?;
+        .handle_access(AccessFs::from_all(TESTED_ABI))?
+        .scope(Scope::from_all(TESTED_ABI))?;
     if !plan.network {
-        rules = rules.handle_access(AccessNet::from_all(TRIED))?;
+        rules = rules.handle_access(AccessNet::from_all(TESTED_ABI))?;
     }
     let mut rules = rules.create()?;
     for (paths, access) in [(PROGRAMS, read), (DEVICES, use_device)] {
@@ -95,12 +95,12 @@ pub(super) fn restrict(plan: &Plan) -> Result<i32, RulesetError> {
             rules = allow(rules, Path::new(path), access)?;
         }
     }
-    for path in &plan.looked_up {
+    for path in &plan.lookup_files {
         rules = allow(rules, path, look)?;
     }
     for (paths, access) in [(&plan.readable, read), (&plan.writable, change)] {
         for path in paths {
-            rules = allow_settled(rules, path, access)?;
+            rules = allow_resolved(rules, path, access)?;
         }
     }
     Ok(match rules.restrict_self()?.landlock {
@@ -123,7 +123,7 @@ fn allow(
 
 /// The same for a path without links. Where a function may write, it could put one in its place that leads to what
 /// was refused when the path was looked at.
-fn allow_settled(
+fn allow_resolved(
     rules: RulesetCreated,
     path: &Path,
     access: BitFlags<AccessFs>,
@@ -136,6 +136,6 @@ fn allow_settled(
 }
 
 /// The path as the kernel sees it, without links; itself when it does not exist.
-pub(crate) fn settled(path: &Path) -> PathBuf {
+pub(crate) fn resolved(path: &Path) -> PathBuf {
     path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }

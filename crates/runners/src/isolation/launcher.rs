@@ -46,14 +46,14 @@ pub fn run_confined() -> Option<ExitCode> {
     }
 }
 
-/// Without a program it tells what is in force, and ends.
+/// Without a program, prints what is in force and ends.
 #[expect(clippy::disallowed_methods, reason = "this process becomes the program that spawn has started")]
 fn run(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
-    let orders = arguments.next().unwrap_or_default();
-    let orders: Plan = serde_json::from_slice(orders.as_encoded_bytes())
+    let plan = arguments.next().unwrap_or_default();
+    let plan: Plan = serde_json::from_slice(plan.as_encoded_bytes())
         .map_err(|error| Failure::Orders(error.to_string()))?;
     let program = arguments.next();
-    let enforced = confine(&orders)?;
+    let enforced = confine(&plan)?;
     let Some(program) = program else {
         let told = serde_json::to_string(&enforced).map_err(|error| Failure::Orders(error.to_string()))?;
         println!("{told}");
@@ -65,19 +65,19 @@ fn run(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
 
 fn confine(plan: &Plan) -> Result<Enforced, Failure> {
     let step = |name| move |error: &dyn std::fmt::Display| Failure::Step(name, error.to_string());
-    prefer_as_victim();
+    raise_oom_score();
     if let Some(group) = &plan.cgroup {
         cgroups::join(group).map_err(|error| step("its control group")(&error))?;
     }
-    if plan.adopts {
+    if plan.subreaper {
         // Where it cannot be set, orphans become the server's.
         let _old_kernel = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
     }
     if let Some(user) = &plan.user {
-        user.become_it().map_err(|error| step("[Runners] WorkerUser")(&error))?;
+        user.switch_to().map_err(|error| step("[Runners] WorkerUser")(&error))?;
     }
     rustix::thread::set_no_new_privs(true).map_err(|error| step("no new privileges")(&error))?;
-    end_with(plan.parent)?;
+    die_with_parent(plan.parent)?;
     limit(plan).map_err(|error| step("a resource limit")(&error))?;
     drop_capabilities().map_err(|error| step("a process without capabilities")(&error))?;
     // Only marked, not closed: the standard library still owns some of them.
@@ -96,7 +96,7 @@ fn confine(plan: &Plan) -> Result<Enforced, Failure> {
 }
 
 /// When memory runs out the kernel is to end functions before the server. Where it cannot be set, it stays.
-fn prefer_as_victim() {
+fn raise_oom_score() {
     let file = rustix::fs::open("/proc/self/oom_score_adj", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
     if let Ok(file) = file {
         let _stays = rustix::io::write(file, b"500");
@@ -104,7 +104,7 @@ fn prefer_as_victim() {
 }
 
 /// Has the kernel end this process with the server's thread that started it, which lives as long as the server.
-fn end_with(parent: i32) -> Result<(), Failure> {
+fn die_with_parent(parent: i32) -> Result<(), Failure> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|error| Failure::Step("an end with the server", error.to_string()))?;
     let now = rustix::process::getppid().map(|id| id.as_raw_nonzero().get());

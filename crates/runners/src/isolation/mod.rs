@@ -7,12 +7,12 @@
 mod cgroups;
 mod files;
 mod launcher;
-mod leftovers;
-mod places;
+mod path_table;
 mod plan;
 mod processes;
 mod report;
 mod scratch;
+mod stale_processes;
 mod syscalls;
 mod user;
 
@@ -30,8 +30,8 @@ pub use launcher::run_confined;
 pub use report::IsolationReport;
 
 use self::cgroups::{Cgroup, Cgroups};
-pub(crate) use self::files::settled;
-use self::places::Places;
+pub(crate) use self::files::resolved;
+use self::path_table::PathTable;
 use self::plan::{Enforced, Plan, Required, SUBCOMMAND};
 use self::processes::Processes;
 use self::scratch::{PrivateFolder, Scratch};
@@ -112,10 +112,10 @@ pub(crate) struct Isolation {
     require: bool,
     user: Option<WorkerUser>,
     scratch: Arc<Scratch>,
-    places: Places,
+    paths: PathTable,
     /// Where each process gets a control group, or why there are none.
     cgroups: Result<Cgroups, String>,
-    looked_up: Vec<PathBuf>,
+    lookup_files: Vec<PathBuf>,
     processes: Processes,
     enforced: Enforced,
 }
@@ -129,8 +129,8 @@ impl Isolation {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, IsolationError> {
         let user = config.user.as_deref().map(WorkerUser::find).transpose()?;
-        let place = settled(&config.scratch);
-        let left = tokio::task::spawn_blocking(move || leftovers::end(&place, user)).await;
+        let place = resolved(&config.scratch);
+        let left = tokio::task::spawn_blocking(move || stale_processes::kill_all(&place, user)).await;
         if let Ok(left @ 1..) = left {
             tracing::warn!("ended {left} processes of functions that a killed server has left");
         }
@@ -146,22 +146,22 @@ impl Isolation {
             launcher: config.launcher,
             require: false,
             user,
-            places: Places::new(search_path, private),
+            paths: PathTable::new(search_path, private),
             cgroups,
             scratch,
             processes: Processes::of(user, clock),
-            looked_up: files::looked_up_here(),
+            lookup_files: files::existing_lookup_files(),
             enforced: Enforced::default(),
         };
-        let system: Vec<_> = files::of_the_system().map(settled).collect();
+        let system: Vec<_> = files::system_paths().map(resolved).collect();
         for (place, paths) in
             [("[Runners] SearchPath", &*isolation.folders()), ("what programs need", &system)]
         {
-            if let Some(exposed) = isolation.places.exposed(paths) {
+            if let Some(exposed) = isolation.paths.exposed(paths) {
                 return Err(IsolationError::Exposed { place, exposed });
             }
         }
-        isolation.enforced = isolation.try_out().await?;
+        isolation.enforced = isolation.probe().await?;
         let lacking = report::lacking(&isolation.enforced);
         isolation.require = config.require.unwrap_or(lacking.is_none());
         match lacking {
@@ -172,13 +172,13 @@ impl Isolation {
 
     /// The folders of the search path, without links.
     pub(crate) fn folders(&self) -> Arc<[PathBuf]> {
-        self.places.folders()
+        self.paths.folders()
     }
 
     /// Follows the links of the search path again, and of all that functions were given at a reload. Gives how often one
     /// has come to lead elsewhere since the start: what was started before reads the wrong files.
     pub(crate) fn follow(&self, reload: bool) -> u64 {
-        self.places.follow(reload)
+        self.paths.follow(reload)
     }
 
     /// The files of the system as they are now. A rule holds for a file, not for its name: a process that started
@@ -186,7 +186,7 @@ impl Isolation {
     pub(crate) fn system_files(&self) -> Vec<Option<(u64, u64)>> {
         let identity = |found: std::fs::Metadata| (found.dev(), found.ino());
         let file = |path: &PathBuf| path.metadata().ok().filter(|found| found.is_file()).map(identity);
-        self.looked_up.iter().map(file).collect()
+        self.lookup_files.iter().map(file).collect()
     }
 
     /// What holds for a process that may reach this, and read `roots`, which have no links, beside the search path.
@@ -201,13 +201,13 @@ impl Isolation {
     ) -> Result<Confinement, Exposed> {
         let of = |writable: bool| {
             let paths = confinement.paths.iter().filter(move |path| path.writable == writable);
-            paths.map(|path| self.places.given(&path.path, path.writable))
+            paths.map(|path| self.paths.granted(&path.path, path.writable))
         };
         let readable: Vec<_> = self.folders().iter().chain(roots).cloned().chain(of(false)).collect();
         let writable: Vec<_> = of(true).collect();
-        // From here on nobody else can make it; whether it cannot be made, a start of a process tells.
-        let _told_later = self.scratch.hold();
-        if let Some(exposed) = self.places.exposed(readable.iter().chain(&writable)) {
+        // From here on nobody else can make it; a start of a process fails when it could not be made.
+        let _reported_later = self.scratch.create_folder();
+        if let Some(exposed) = self.paths.exposed(readable.iter().chain(&writable)) {
             return Err(exposed);
         }
         let required = Required {
@@ -221,17 +221,17 @@ impl Isolation {
             memory,
             processes: None,
             cgroup: None,
-            adopts: false,
+            subreaper: false,
             network: confinement.network,
-            looked_up: self.looked_up.clone(),
+            lookup_files: self.lookup_files.clone(),
             readable,
             writable,
         };
         Ok(Confinement { plan, isolation: self.clone() })
     }
 
-    /// Confines a process that runs nothing, and has it tell what it got.
-    async fn try_out(&self) -> Result<Enforced, IsolationError> {
+    /// Starts a confined process that runs nothing, and reads its report of what is in force.
+    async fn probe(&self) -> Result<Enforced, IsolationError> {
         let failed =
             |why: String| IsolationError::Launcher { launcher: self.launcher.display().to_string(), why };
         let plan = Plan { parent: std::process::id().cast_signed(), user: self.user, ..Plan::default() };
@@ -251,9 +251,9 @@ pub(crate) struct Confinement {
 }
 
 impl Confinement {
-    /// The same for processes that take orphans of what they start, and end them.
-    pub(crate) fn adopting(mut self) -> Self {
-        self.plan.adopts = true;
+    /// The same for processes that become the parents of orphans among what they start, and end them.
+    pub(crate) fn as_subreaper(mut self) -> Self {
+        self.plan.subreaper = true;
         self
     }
 
@@ -306,9 +306,9 @@ impl Isolation {
             require: true,
             user: None,
             scratch: Scratch::claim(folder.path().join("scratch"), None).unwrap(),
-            places: Places::new(Vec::new(), Vec::new()),
+            paths: PathTable::new(Vec::new(), Vec::new()),
             cgroups: Err(String::new()),
-            looked_up: Vec::new(),
+            lookup_files: Vec::new(),
             processes: Processes::of(None, Arc::new(msp_core::clock::SystemClock::start())),
             enforced: Enforced::default(),
         })

@@ -25,11 +25,11 @@ pub(super) struct Plan {
     /// The control group that it joins.
     pub(super) cgroup: Option<PathBuf>,
     /// Whether it becomes the parent of orphans among what it starts.
-    pub(super) adopts: bool,
+    pub(super) subreaper: bool,
     /// Whether it may use the network.
     pub(super) network: bool,
     /// Files and folders of the system that may be read, beside its programs.
-    pub(super) looked_up: Vec<PathBuf>,
+    pub(super) lookup_files: Vec<PathBuf>,
     /// Files and folders that may be read and run; like those below by paths without links.
     pub(super) readable: Vec<PathBuf>,
     /// Files and folders that may be changed too.

@@ -10,9 +10,9 @@ use super::user::WorkerUser;
 
 /// How many more than there were at its start one process may see. The kernel counts the whole user, so this is
 /// far above what functions need, and far below what ends a machine.
-pub(super) const MORE: u64 = 512;
+pub(super) const PROCESS_ALLOWANCE: u64 = 512;
 /// How old a count may be.
-const AGE: Duration = Duration::from_secs(1);
+const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// Counts the processes and threads of a user.
 #[derive(Debug)]
@@ -37,10 +37,10 @@ impl Processes {
         let now = self.clock.monotonic();
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, count) = match *counted {
-            Some(known) if now.saturating_sub(known.0) < AGE => known,
+            Some(known) if now.saturating_sub(known.0) < MAX_AGE => known,
             _ => *counted.insert((now, count(self.uid))),
         };
-        Some(count + MORE)
+        Some(count + PROCESS_ALLOWANCE)
     }
 }
 

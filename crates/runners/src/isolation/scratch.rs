@@ -49,7 +49,7 @@ impl Scratch {
     }
 
     /// Makes the folder, so that no other user can take its name.
-    pub(super) fn hold(&self) -> io::Result<()> {
+    pub(super) fn create_folder(&self) -> io::Result<()> {
         self.opened().map(drop)
     }
 
@@ -73,7 +73,7 @@ impl Scratch {
         DirBuilder::new().mode(0o700).create(&path)?;
         let made = PrivateFolder { path, name: name.into(), all: self.clone() };
         if let Some(user) = self.user {
-            user.own(&made.path)?;
+            user.chown(&made.path)?;
         }
         Ok(made)
     }

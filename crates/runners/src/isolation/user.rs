@@ -38,7 +38,7 @@ impl WorkerUser {
     }
 
     /// Makes this process the user's, without any other group.
-    pub(super) fn become_it(self) -> rustix::io::Result<()> {
+    pub(super) fn switch_to(self) -> rustix::io::Result<()> {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         rustix::thread::set_thread_groups(&[])?;
         rustix::thread::set_thread_res_gid(gid, gid, gid)?;
@@ -46,7 +46,7 @@ impl WorkerUser {
     }
 
     /// Gives a folder to the user.
-    pub(super) fn own(self, folder: &Path) -> std::io::Result<()> {
+    pub(super) fn chown(self, folder: &Path) -> std::io::Result<()> {
         std::os::unix::fs::chown(folder, Some(self.uid), Some(self.gid))
     }
 }

@@ -51,13 +51,13 @@ impl Runner for NativeRunner {
     fn run(&self, job: Job) -> BoxFuture<'_, Result<Output, RunError>> {
         Box::pin(async move {
             let answer = (self.native)(job.input.into_args(), &*self.clock);
-            within(answer, job.limits.max_output).map(Output::Value)
+            within_limit(answer, job.limits.max_output).map(Output::Value)
         })
     }
 }
 
 /// Holds an answer against its limit: the bytes of a text, the JSON of anything else.
-pub(crate) fn within(answer: Value, max_output: usize) -> Result<Value, RunError> {
+pub(crate) fn within_limit(answer: Value, max_output: usize) -> Result<Value, RunError> {
     let size = answer.as_str().map_or_else(|| json_size(&answer, max_output), str::len);
     if size > max_output { Err(RunError::TooLarge) } else { Ok(answer) }
 }
@@ -81,9 +81,9 @@ mod tests {
 
     #[test]
     fn an_answer_is_measured_as_text_or_as_json() {
-        assert_eq!(within(json!("üx"), 3), Ok(json!("üx")));
-        assert_eq!(within(json!("üx"), 2), Err(RunError::TooLarge));
-        assert_eq!(within(json!({"a": 1}), 7), Ok(json!({"a": 1})));
-        assert_eq!(within(json!({"a": 1}), 6), Err(RunError::TooLarge));
+        assert_eq!(within_limit(json!("üx"), 3), Ok(json!("üx")));
+        assert_eq!(within_limit(json!("üx"), 2), Err(RunError::TooLarge));
+        assert_eq!(within_limit(json!({"a": 1}), 7), Ok(json!({"a": 1})));
+        assert_eq!(within_limit(json!({"a": 1}), 6), Err(RunError::TooLarge));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use crate::isolation::settled;
+use crate::isolation::resolved;
 use crate::spawn::output;
 
 /// Where the interpreter itself says that it is. It imports nothing that was installed, so no code of packages runs.
@@ -51,7 +51,7 @@ impl Python {
     /// Why it does not answer, for the log.
     pub(super) async fn interpreter(&self) -> Result<Arc<Interpreter>, String> {
         let mut found = self.found.lock().await;
-        if let Some(known) = found.as_ref().filter(|known| settled(&known.program) == known.file) {
+        if let Some(known) = found.as_ref().filter(|known| resolved(&known.program) == known.file) {
             return Ok(known.clone());
         }
         let asked = Arc::new(Interpreter::ask(&self.named).await?);
@@ -72,10 +72,10 @@ impl Interpreter {
         // Without its packages a virtual environment is known by the file beside its programs.
         let environment = program.parent().and_then(Path::parent);
         roots.extend(environment.filter(|folder| folder.join("pyvenv.cfg").is_file()).map(Path::to_owned));
-        roots.iter_mut().for_each(|root| *root = settled(root));
+        roots.iter_mut().for_each(|root| *root = resolved(root));
         roots.sort_unstable();
         roots.dedup();
-        let file = settled(&program);
+        let file = resolved(&program);
         Ok(Self { named: named.to_owned(), program, roots, file })
     }
 }

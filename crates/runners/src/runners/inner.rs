@@ -15,14 +15,14 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Reload, ReloadError, Reloaded};
 use crate::discovery::{Fingerprint, fingerprint, python_files};
-use crate::isolation::settled;
+use crate::isolation::resolved;
 use crate::manifest::{Assembled, Plan, SharedParts, python_modules, wasm_modules};
 use crate::python::{Plugins, StopSignal};
 use crate::report;
 use crate::wasm::Modules;
 
 /// How often the files of the search path are looked at.
-const LOOK: Duration = Duration::from_secs(1);
+const SCAN_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Inner {
@@ -59,7 +59,7 @@ pub(super) struct State {
     files: Fingerprint,
     system: Vec<Option<(u64, u64)>>,
     /// How often a path of the settings has come to lead elsewhere.
-    moves: u64,
+    path_changes: u64,
 }
 
 impl Inner {
@@ -69,8 +69,8 @@ impl Inner {
         let lines =
             self.specs.lock().unwrap_or_else(PoisonError::into_inner).iter().map(report::expected).collect();
         if let Some(spec) = plugins {
-            self.plugins.set_spec(PluginsSpec { folder: settled(&spec.folder), ..spec });
-            self.plugins.expect();
+            self.plugins.set_spec(PluginsSpec { folder: resolved(&spec.folder), ..spec });
+            self.plugins.announce();
         }
         self.publish(|parts| parts.modules = Assembled { functions: Vec::new(), troubles: lines });
         self.publish_plugins();
@@ -81,7 +81,7 @@ impl Inner {
                 inner.load_modules(true).await;
             };
             let plugins = async {
-                if inner.plugins.are_wanted() {
+                if inner.plugins.is_configured() {
                     // What went wrong is in the log.
                     let _some_failed = inner.reload_plugins(&Reload::All).await;
                 }
@@ -98,7 +98,7 @@ impl Inner {
     pub(super) async fn load_modules(self: &Arc<Self>, again: bool) {
         let loading = {
             let mut state = self.state.lock().await;
-            self.take_up(&mut state, again).await
+            self.apply_changes(&mut state, again).await
         };
         for pool in loading {
             // An error means that all has been stopped meanwhile.
@@ -107,36 +107,36 @@ impl Inner {
     }
 
     /// Publishes what needs no time to load, and starts to load the rest.
-    async fn take_up(self: &Arc<Self>, state: &mut State, again: bool) -> Vec<oneshot::Receiver<()>> {
-        let Ok(now) = self.look(again).await else { return Vec::new() };
+    async fn apply_changes(self: &Arc<Self>, state: &mut State, again: bool) -> Vec<oneshot::Receiver<()>> {
+        let Ok(now) = self.scan(again).await else { return Vec::new() };
         let same = now == *state && !again;
         let (before, wasm) = {
             let parts = self.parts();
             (parts.plan.clone(), parts.wasm.clone())
         };
         // What was lost may be found for a reason that no file of the search path shows.
-        if same && before.lost.is_empty() {
+        if same && before.missing.is_empty() {
             return Vec::new();
         }
         let specs = self.specs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let plan = self.shared.look_up(&specs, &wasm);
-        if same && plan.lost == before.lost {
+        if same && plan.missing == before.missing {
             return Vec::new();
         }
-        for (spec, why) in plan.lost.iter().filter(|lost| !before.lost.contains(lost)) {
+        for (spec, why) in plan.missing.iter().filter(|missing| !before.missing.contains(missing)) {
             tracing::warn!("function {} is skipped: {why}", spec.function);
         }
         let same_python = python_files(&now.files).eq(python_files(&state.files));
-        let changed = !same_python || (&now.system, now.moves) != (&state.system, state.moves);
+        let changed = !same_python || (&now.system, now.path_changes) != (&state.system, state.path_changes);
         *state = now;
-        let orders = self.shared.python.orders(python_modules(&plan.entries), changed);
+        let pending = self.shared.python.set_modules(python_modules(&plan.entries), changed);
         let listed = wasm_modules(&plan.entries);
         self.publish_modules(|parts| parts.plan = Arc::new(plan));
-        let loading = orders.into_iter().map(|order| {
+        let loading = pending.into_iter().map(|load| {
             let (done, loaded) = oneshot::channel();
             let inner = self.clone();
             self.shared.tasks.spawn(async move {
-                order.carry_out().await;
+                load.run().await;
                 inner.publish_modules(|_| ());
                 let _nobody_waits = done.send(());
             });
@@ -202,11 +202,11 @@ impl Inner {
         }
     }
 
-    async fn look(&self, again: bool) -> Result<State, tokio::task::JoinError> {
+    async fn scan(&self, again: bool) -> Result<State, tokio::task::JoinError> {
         let isolation = self.shared.isolation.clone();
         spawn_blocking(move || {
-            let moves = isolation.follow(again);
-            State { files: fingerprint(&isolation.folders()), system: isolation.system_files(), moves }
+            let path_changes = isolation.follow(again);
+            State { files: fingerprint(&isolation.folders()), system: isolation.system_files(), path_changes }
         })
         .await
     }
@@ -214,13 +214,13 @@ impl Inner {
 
 /// Takes up changed files.
 async fn watch(inner: Arc<Inner>) {
-    let mut look = interval(LOOK);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut scan = interval(SCAN_INTERVAL);
+    scan.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // Its first tick comes at once.
-    look.tick().await;
+    scan.tick().await;
     loop {
-        look.tick().await;
+        scan.tick().await;
         let mut state = inner.state.lock().await;
-        drop(inner.take_up(&mut state, false).await);
+        drop(inner.apply_changes(&mut state, false).await);
     }
 }

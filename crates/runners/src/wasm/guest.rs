@@ -69,37 +69,37 @@ impl Budget {
     }
 }
 
-/// What one call holds: its memory and tables, and what is set aside for the rest of it.
+/// The memory of one call: memories and tables, and what is reserved for the rest of it.
 #[derive(Debug)]
 pub(super) struct Memory {
     budget: Arc<Budget>,
-    /// Set aside until the call ends; its limit is not for this.
-    aside: usize,
+    /// Reserved until the call ends, in bytes; the limit of the call does not count this.
+    reserved: usize,
     held: usize,
     limit: usize,
     /// What was granted last. The interpreter asks first and may yet fail to grow, as when its fuel does not
     /// suffice; then it asks again for the same in the next slice.
     granted: usize,
-    /// True when the instance is made.
-    made: bool,
-    /// True when it was refused for the sake of all.
+    /// True once the module is instantiated.
+    instantiated: bool,
+    /// True when memory was refused because all calls together hold too much.
     pub(super) short: bool,
 }
 
 impl Memory {
-    /// At most so many bytes, beside those set aside. None when all calls together leave no room for these.
-    pub(super) fn new(budget: Arc<Budget>, limit: u64, aside: usize) -> Option<Self> {
+    /// At most so many bytes, beside those reserved. None when all calls together hold too much for these.
+    pub(super) fn new(budget: Arc<Budget>, limit: u64, reserved: usize) -> Option<Self> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        if !budget.take(aside) {
+        if !budget.take(reserved) {
             return None;
         }
-        Some(Self { budget, aside, held: 0, limit, granted: 0, made: false, short: false })
+        Some(Self { budget, reserved, held: 0, limit, granted: 0, instantiated: false, short: false })
     }
 
     /// From now on tables stay as large as they are: when fuel ends in `table.grow`, wasmi 2.0.0 forgets where
     /// it was, and would run some of the module twice.
-    pub(super) const fn made(&mut self) {
-        self.made = true;
+    pub(super) const fn instantiated(&mut self) {
+        self.instantiated = true;
     }
 
     fn take(&mut self, more: usize) -> bool {
@@ -125,7 +125,7 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        self.budget.give_back(self.held + self.aside);
+        self.budget.give_back(self.held + self.reserved);
     }
 }
 
@@ -150,7 +150,7 @@ impl ResourceLimiter for Memory {
         desired: usize,
         _maximum: Option<usize>,
     ) -> Result<bool, LimiterError> {
-        Ok(!self.made && self.take(desired.saturating_sub(current).saturating_mul(ELEMENT)))
+        Ok(!self.instantiated && self.take(desired.saturating_sub(current).saturating_mul(ELEMENT)))
     }
 
     fn table_grow_failed(&mut self, _error: &TableError) -> Result<(), LimiterError> {
@@ -233,7 +233,7 @@ mod tests {
     fn tables_of_an_instance_do_not_grow() {
         let mut memory = Memory::new(Arc::default(), 1024, 0).unwrap();
         assert!(memory.table_growing(0, 1, None).unwrap());
-        memory.made();
+        memory.instantiated();
         assert!(!memory.table_growing(1, 2, None).unwrap());
         assert!(memory.memory_growing(0, 1, None).unwrap());
     }

@@ -7,10 +7,10 @@
 //! time limit.
 
 mod guest;
+mod instance_size;
 mod modules;
 mod run;
 mod wasi;
-mod weight;
 
 use std::sync::Arc;
 
@@ -38,24 +38,24 @@ const PRINTED: usize = 16 * 1024;
 
 /// What the calls of all WebAssembly modules share.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct WasmContext {
     tasks: Arc<Tasks>,
     clock: Arc<dyn Clock>,
     /// One for each thread that may compute.
-    places: Arc<Semaphore>,
+    threads: Arc<Semaphore>,
     budget: Arc<Budget>,
 }
 
-impl Room {
-    /// As many places as there are cores.
+impl WasmContext {
+    /// As many threads as there are cores.
     pub(crate) fn new(tasks: Arc<Tasks>, clock: Arc<dyn Clock>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, Into::into);
-        Self { tasks, clock, places: Arc::new(Semaphore::new(cores)), budget: Arc::default() }
+        Self { tasks, clock, threads: Arc::new(Semaphore::new(cores)), budget: Arc::default() }
     }
 
-    /// Waits for a place, behind all who have waited before.
-    async fn place(&self) -> Result<OwnedSemaphorePermit, RunError> {
-        self.places.clone().acquire_owned().await.map_err(|_| stopped())
+    /// Waits for a thread; calls get one in the order in which they began to wait.
+    async fn thread(&self) -> Result<OwnedSemaphorePermit, RunError> {
+        self.threads.clone().acquire_owned().await.map_err(|_| stopped())
     }
 }
 
@@ -64,24 +64,28 @@ impl Room {
 pub(crate) struct WasmRunner {
     function: FunctionName,
     module: Arc<Compiled>,
-    room: Arc<Room>,
+    context: Arc<WasmContext>,
 }
 
 impl WasmRunner {
     /// Runs this module as this function.
-    pub(crate) const fn new(function: FunctionName, module: Arc<Compiled>, room: Arc<Room>) -> Self {
-        Self { function, module, room }
+    pub(crate) const fn new(
+        function: FunctionName,
+        module: Arc<Compiled>,
+        context: Arc<WasmContext>,
+    ) -> Self {
+        Self { function, module, context }
     }
 }
 
 impl Runner for WasmRunner {
     fn run(&self, mut job: Job) -> BoxFuture<'_, Result<Output, RunError>> {
-        let (function, module, room) = (self.function.clone(), self.module.clone(), self.room.clone());
+        let (function, module, context) = (self.function.clone(), self.module.clone(), self.context.clone());
         let input = std::mem::take(&mut job.input);
         let (mut reply, outcome) = Reply::new(job);
-        self.room.tasks.spawn(async move {
+        self.context.tasks.spawn(async move {
             let outcome = tokio::select! {
-                outcome = run_once(function.as_str(), module, &room, input, &reply.job) => outcome,
+                outcome = run_once(function.as_str(), module, &context, input, &reply.job) => outcome,
                 // The module ends with its slice.
                 () = reply.sender.closed() => return,
             };
@@ -94,18 +98,19 @@ impl Runner for WasmRunner {
 async fn run_once(
     function: &str,
     module: Arc<Compiled>,
-    room: &Room,
+    context: &WasmContext,
     input: Input,
     job: &Job,
 ) -> Result<Value, RunError> {
-    let place = timeout(job.limits.timeout, room.place()).await.map_err(|_| RunError::Busy)??;
+    let thread = timeout(job.limits.timeout, context.thread()).await.map_err(|_| RunError::Busy)??;
     let input = input.into_args().map(|args| args.to_string().into_bytes()).unwrap_or_default();
-    let aside = [input.len(), job.limits.max_output].into_iter().fold(module.aside, usize::saturating_add);
-    let memory = Memory::new(room.budget.clone(), memory(&job.limits), aside).ok_or(RunError::Busy)?;
-    let guest = Guest::new(function, input, job.limits.max_output, memory, room.clock.clone());
+    let reserved =
+        [input.len(), job.limits.max_output].into_iter().fold(module.reserved, usize::saturating_add);
+    let memory = Memory::new(context.budget.clone(), memory(&job.limits), reserved).ok_or(RunError::Busy)?;
+    let guest = Guest::new(function, input, job.limits.max_output, memory, context.clock.clone());
     let path = module.path.clone();
     let (unread, print) = duplex(PRINTED);
-    let work = slices(Run::new(module, guest), place, room, job, print);
+    let work = run_slices(Run::new(module, guest), thread, context, job, print);
     let (outcome, ()) = join(work, log_lines(function, unread)).await;
     let failed = |what: &str| RunError::Failed(format!("{}: {what}", path.display()));
     match outcome {
@@ -118,10 +123,10 @@ async fn run_once(
 }
 
 /// Runs until the module has ended or its time is over.
-async fn slices(
+async fn run_slices(
     mut run: Box<Run>,
-    mut place: OwnedSemaphorePermit,
-    room: &Room,
+    mut thread: OwnedSemaphorePermit,
+    context: &WasmContext,
     job: &Job,
     mut print: impl AsyncWrite + Unpin,
 ) -> Result<Vec<u8>, RunError> {
@@ -130,7 +135,7 @@ async fn slices(
     loop {
         let slice = spawn_blocking(move || {
             let step = run.step();
-            drop(place);
+            drop(thread);
             step
         });
         // After a timeout the thread ends with its slice, and the module with it.
@@ -152,10 +157,10 @@ async fn slices(
                 Pause::Print(bytes) => print.write_all(&bytes).await.unwrap_or_default(),
                 Pause::Sleep(time) => sleep(time).await,
             }
-            room.place().await
+            context.thread().await
         };
         match timeout_at(deadline, pausing).await {
-            Ok(next) => place = next?,
+            Ok(next) => thread = next?,
             Err(_) => {
                 // Freeing much memory takes time as well.
                 drop(spawn_blocking(move || drop(run)));

@@ -12,8 +12,8 @@ use tokio::task::spawn_blocking;
 use wasmi::{CompilationMode, Config, Engine, Error, Func, Linker, Module, Store};
 
 use super::guest::{DEFAULT, Guest, Memory};
+use super::instance_size::instance_size;
 use super::wasi;
-use super::weight::weight;
 use crate::output::escaped;
 
 /// The largest module file, in bytes.
@@ -24,7 +24,7 @@ const DEPTH: usize = 10_000;
 const STACK: usize = 1_000_000;
 /// What a call takes beside memory, instance, input and answer, in bytes: its stack, the frames of [`DEPTH`]
 /// functions with room to double, and what it prints.
-const EACH: usize = 2 * 1024 * 1024;
+const CALL_OVERHEAD: usize = 2 * 1024 * 1024;
 /// Where a module of WASI begins.
 const START: &str = "_start";
 
@@ -49,7 +49,7 @@ pub(crate) struct Compiled {
     pub(super) path: PathBuf,
     stamp: Stamp,
     /// What each call takes beside memory, input and answer, in bytes.
-    pub(super) aside: usize,
+    pub(super) reserved: usize,
     module: Module,
     linker: Linker<Guest>,
 }
@@ -119,11 +119,13 @@ fn compile(
     let bytes = read(&path).map_err(|error| failed(&error.to_string()))?;
     let engine = engine();
     let module = Module::new(&engine, &bytes).map_err(|error| failed(&error.to_string()))?;
-    let aside = weight(&bytes).ok_or_else(|| failed("not a sequence of sections"))?.saturating_add(EACH);
+    let reserved = instance_size(&bytes)
+        .ok_or_else(|| failed("not a sequence of sections"))?
+        .saturating_add(CALL_OVERHEAD);
     let linker = wasi::linker(&module).map_err(|error| failed(&error))?;
-    let compiled = Compiled { path: path.clone(), stamp, aside, module, linker };
+    let compiled = Compiled { path: path.clone(), stamp, reserved, module, linker };
     // What cannot even start would fail in each call.
-    let memory = Memory::new(Arc::default(), memory, aside);
+    let memory = Memory::new(Arc::default(), memory, reserved);
     let memory = memory.ok_or_else(|| failed("one call would take more than all calls may hold"))?;
     let mut trial = Guest::new("", Vec::new(), 0, memory, clock).into_store(&engine);
     compiled.instantiate(&mut trial).map_err(|error| failed(&error.to_string()))?;
@@ -138,7 +140,7 @@ impl Compiled {
     /// Makes an instance and gives the function that it starts with.
     pub(super) fn instantiate(&self, store: &mut Store<Guest>) -> Result<Func, Error> {
         let instance = self.linker.instantiate_and_start(&mut *store, &self.module)?;
-        store.data_mut().memory.made();
+        store.data_mut().memory.instantiated();
         let takes_nothing = |start: &Func| {
             let kind = start.ty(&*store);
             kind.params().is_empty() && kind.results().is_empty()

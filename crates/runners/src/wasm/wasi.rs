@@ -3,8 +3,8 @@
 //! Written here and not taken from a library, so that there is nothing behind it that could open a file or a
 //! socket. Whatever else a module asks for it is told that there is no such descriptor.
 
+mod memory_view;
 mod poll;
-mod window;
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ use wasmi::errors::HostError;
 use wasmi::{Caller, Error, Extern, ExternType, Linker, Module, Val, ValType};
 
 use super::guest::Guest;
-use window::{Errno, Window};
+use memory_view::{Errno, MemoryView};
 
 /// The name that all imports come from.
 const WASI: &str = "wasi_snapshot_preview1";
@@ -120,30 +120,30 @@ pub(super) fn linker(module: &Module) -> Result<Linker<Guest>, String> {
 macro_rules! host {
     ($linker:ident, $name:literal, ($($parameter:ident: $kind:ty),*), $work:expr) => {
         $linker.func_wrap(WASI, $name, |mut caller: Caller<'_, Guest>, $($parameter: $kind),*| {
-            let work: fn(&mut Window<'_>, &mut Guest, $($kind),*) -> Outcome = $work;
-            host(&mut caller, |window, guest| work(window, guest, $($parameter),*))
+            let work: fn(&mut MemoryView<'_>, &mut Guest, $($kind),*) -> Outcome = $work;
+            host(&mut caller, |memory_view, guest| work(memory_view, guest, $($parameter),*))
         })?
     };
 }
 
 fn define(linker: &mut Linker<Guest>) -> Result<(), Error> {
     host!(linker, "args_get", (list: u32, text: u32), args_get);
-    host!(linker, "args_sizes_get", (count: u32, size: u32), |window, guest, count, size| {
-        window.write_u32(count, 1)?;
-        Ok(window.write_u32(size, Window::length(&guest.name).saturating_add(1))?)
+    host!(linker, "args_sizes_get", (count: u32, size: u32), |memory_view, guest, count, size| {
+        memory_view.write_u32(count, 1)?;
+        Ok(memory_view.write_u32(size, MemoryView::length(&guest.name).saturating_add(1))?)
     });
-    host!(linker, "clock_res_get", (clock: u32, at: u32), |window, guest, clock, at| {
+    host!(linker, "clock_res_get", (clock: u32, at: u32), |memory_view, guest, clock, at| {
         now(guest, clock)?;
-        Ok(window.write_u64(at, 1)?)
+        Ok(memory_view.write_u64(at, 1)?)
     });
-    host!(linker, "clock_time_get", (clock: u32, _precision: u64, at: u32), |window, guest, clock, _, at| {
+    host!(linker, "clock_time_get", (clock: u32, _precision: u64, at: u32), |memory_view, guest, clock, _, at| {
         let now = now(guest, clock)?;
-        Ok(window.write_u64(at, now)?)
+        Ok(memory_view.write_u64(at, now)?)
     });
     host!(linker, "environ_get", (_list: u32, _text: u32), |_, _, _, _| Ok(()));
-    host!(linker, "environ_sizes_get", (count: u32, size: u32), |window, _, count, size| {
-        window.write_u32(count, 0)?;
-        Ok(window.write_u32(size, 0)?)
+    host!(linker, "environ_sizes_get", (count: u32, size: u32), |memory_view, _, count, size| {
+        memory_view.write_u32(count, 0)?;
+        Ok(memory_view.write_u32(size, 0)?)
     });
     host!(linker, "fd_close", (fd: u32), |_, _, fd| stream(fd));
     host!(linker, "fd_fdstat_get", (fd: u32, at: u32), fd_fdstat_get);
@@ -159,7 +159,7 @@ fn define(linker: &mut Linker<Guest>) -> Result<(), Error> {
     })?;
     linker.func_wrap(WASI, "random_get", |mut caller: Caller<'_, Guest>, at: u32, length: u32| {
         spend(&mut caller, u64::from(length.min(CHUNK)) * 2)?;
-        host(&mut caller, |window, _| random_get(window, at, length))
+        host(&mut caller, |memory_view, _| random_get(memory_view, at, length))
     })?;
     Ok(())
 }
@@ -167,14 +167,14 @@ fn define(linker: &mut Linker<Guest>) -> Result<(), Error> {
 /// Gives a host function the module's memory, and its module a number for what came of it.
 fn host(
     caller: &mut Caller<'_, Guest>,
-    work: impl FnOnce(&mut Window<'_>, &mut Guest) -> Outcome,
+    work: impl FnOnce(&mut MemoryView<'_>, &mut Guest) -> Outcome,
 ) -> Result<u32, Error> {
     let (outcome, fuel) = match caller.get_export("memory").and_then(Extern::into_memory) {
         Some(memory) => {
             let (bytes, guest) = memory.data_and_store_mut(&mut *caller);
-            let mut window = Window::new(bytes);
-            let outcome = work(&mut window, guest);
-            (outcome, window.fuel())
+            let mut memory_view = MemoryView::new(bytes);
+            let outcome = work(&mut memory_view, guest);
+            (outcome, memory_view.fuel())
         }
         None => (Err(Errno::Fault.into()), 0),
     };
@@ -201,10 +201,10 @@ fn no_seek(fd: u32) -> Outcome {
     Err(Errno::Pipe.into())
 }
 
-fn args_get(window: &mut Window<'_>, guest: &mut Guest, list: u32, text: u32) -> Outcome {
-    window.write_u32(list, text)?;
-    window.write(text, guest.name.as_bytes())?;
-    Ok(window.write(text.saturating_add(Window::length(&guest.name)), &[0])?)
+fn args_get(memory_view: &mut MemoryView<'_>, guest: &mut Guest, list: u32, text: u32) -> Outcome {
+    memory_view.write_u32(list, text)?;
+    memory_view.write(text, guest.name.as_bytes())?;
+    Ok(memory_view.write(text.saturating_add(MemoryView::length(&guest.name)), &[0])?)
 }
 
 /// Nanoseconds of the realtime or the monotonic clock.
@@ -217,44 +217,51 @@ fn now(guest: &Guest, clock: u32) -> Result<u64, Errno> {
     Ok(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
 }
 
-fn fd_fdstat_get(window: &mut Window<'_>, _: &mut Guest, fd: u32, at: u32) -> Outcome {
+fn fd_fdstat_get(memory_view: &mut MemoryView<'_>, _: &mut Guest, fd: u32, at: u32) -> Outcome {
     const READ: u64 = 1 << 1;
     const WRITE: u64 = 1 << 6;
     const POLL: u64 = 1 << 27;
     stream(fd)?;
     // Type 0 is unknown: neither a file nor a terminal.
-    window.write(at, &[0; 24])?;
+    memory_view.write(at, &[0; 24])?;
     let rights = POLL | if fd == STDIN { READ } else { WRITE };
-    Ok(window.write_u64(at.saturating_add(8), rights)?)
+    Ok(memory_view.write_u64(at.saturating_add(8), rights)?)
 }
 
-fn fd_read(window: &mut Window<'_>, guest: &mut Guest, fd: u32, list: u32, count: u32, read: u32) -> Outcome {
+fn fd_read(
+    memory_view: &mut MemoryView<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    list: u32,
+    count: u32,
+    read: u32,
+) -> Outcome {
     if fd != STDIN {
         return Err(Errno::BadDescriptor.into());
     }
     let mut taken = guest.taken;
-    for (at, length) in window.vectors(list, count)? {
+    for (at, length) in memory_view.vectors(list, count)? {
         let rest = guest.input.get(taken..).unwrap_or_default();
         let room = usize::try_from(length).unwrap_or(usize::MAX);
         let part = rest.get(..room).unwrap_or(rest);
-        window.write(at, part)?;
+        memory_view.write(at, part)?;
         taken += part.len();
     }
     let length = u32::try_from(taken - guest.taken).unwrap_or(u32::MAX);
-    window.write_u32(read, length)?;
+    memory_view.write_u32(read, length)?;
     guest.taken = taken;
     Ok(())
 }
 
 fn fd_write(
-    window: &mut Window<'_>,
+    memory_view: &mut MemoryView<'_>,
     guest: &mut Guest,
     fd: u32,
     list: u32,
     count: u32,
     written: u32,
 ) -> Outcome {
-    let vectors = window.vectors(list, count)?;
+    let vectors = memory_view.vectors(list, count)?;
     let all = vectors.iter().fold(0u64, |sum, (_, length)| sum + u64::from(*length));
     match fd {
         STDOUT => {
@@ -263,19 +270,19 @@ fn fd_write(
                 return Err(Fault::Halt(Halt::Full));
             }
             for (at, length) in vectors {
-                guest.answer.extend_from_slice(window.bytes(at, length)?);
+                guest.answer.extend_from_slice(memory_view.bytes(at, length)?);
             }
             // Less than the room, so less than four gigabytes: a list of vectors lies in 32-bit memory.
-            Ok(window.write_u32(written, u32::try_from(all).unwrap_or(u32::MAX))?)
+            Ok(memory_view.write_u32(written, u32::try_from(all).unwrap_or(u32::MAX))?)
         }
         STDERR => {
             let (mut printed, mut left) = (Vec::new(), CHUNK);
             for (at, length) in vectors {
                 let part = length.min(left);
-                printed.extend_from_slice(window.bytes(at, part)?);
+                printed.extend_from_slice(memory_view.bytes(at, part)?);
                 left -= part;
             }
-            window.write_u32(written, CHUNK - left)?;
+            memory_view.write_u32(written, CHUNK - left)?;
             guest.printed = printed;
             Err(Fault::Halt(Halt::Print))
         }
@@ -283,11 +290,11 @@ fn fd_write(
     }
 }
 
-fn random_get(window: &mut Window<'_>, at: u32, length: u32) -> Outcome {
+fn random_get(memory_view: &mut MemoryView<'_>, at: u32, length: u32) -> Outcome {
     if length > CHUNK {
         return Err(Errno::Invalid.into());
     }
-    let mut rest = window.bytes_mut(at, length)?;
+    let mut rest = memory_view.bytes_mut(at, length)?;
     while !rest.is_empty() {
         let drawn = rustix::rand::getrandom(&mut *rest, rustix::rand::GetRandomFlags::empty());
         let drawn = drawn.map_err(|_| Errno::Io)?;

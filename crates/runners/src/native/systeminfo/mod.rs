@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::native::within;
+use crate::native::within_limit;
 use cpu::Times;
 use net::Counters;
 use readings::Readings;
@@ -128,28 +128,33 @@ impl SystemInfo {
         Some(Self { machine: machine.clone(), view })
     }
 
-    async fn tell(&self, job: Job, args: Option<&Value>, subpath: Option<String>) -> Result<Value, Refused> {
+    async fn part_of(
+        &self,
+        job: Job,
+        args: Option<&Value>,
+        subpath: Option<String>,
+    ) -> Result<Value, Refused> {
         let (part, key) = match self.view {
             Some(view) => (Some(view), text(args, "key")?),
-            None => (asked(args, subpath)?, None),
+            None => (requested_part(args, subpath)?, None),
         };
         let (machine, limits) = (self.machine.clone(), job.limits);
         let reading = spawn_blocking(move || {
-            let told = part.map_or_else(|| machine.every_part(), |part| machine.part(part));
+            let value = part.map_or_else(|| machine.every_part(), |part| machine.part(part));
             // A file system that hangs holds the slot, so that no more than its limit of threads wait for it.
             drop(job);
-            told
+            value
         });
-        let told = match timeout(limits.timeout, reading).await {
-            Ok(Ok(told)) => told?,
+        let value = match timeout(limits.timeout, reading).await {
+            Ok(Ok(value)) => value?,
             Ok(Err(error)) => return Err(RunError::Failed(error.to_string()).into()),
             Err(_) => return Err(RunError::Timeout.into()),
         };
-        let told = match key {
-            Some(key) => member(&told, key)?,
-            None => told,
+        let value = match key {
+            Some(key) => member(&value, key)?,
+            None => value,
         };
-        Ok(within(told, limits.max_output)?)
+        Ok(within_limit(value, limits.max_output)?)
     }
 }
 
@@ -159,8 +164,8 @@ impl Runner for SystemInfo {
             let Input { args, request } = std::mem::take(&mut job.input);
             let is_request = request.is_some();
             let subpath = request.and_then(|request| request.subpath);
-            match self.tell(job, args.as_ref(), subpath).await {
-                Ok(told) => Ok(Output::Value(told)),
+            match self.part_of(job, args.as_ref(), subpath).await {
+                Ok(value) => Ok(Output::Value(value)),
                 Err(refused) if is_request => refused.into_response().map(Output::Response),
                 Err(refused) => Err(refused.into_error()),
             }
@@ -217,7 +222,7 @@ impl From<RunError> for Refused {
 }
 
 /// The part that a call asks for; a path goes before an argument.
-fn asked(args: Option<&Value>, subpath: Option<String>) -> Result<Option<Part>, Refused> {
+fn requested_part(args: Option<&Value>, subpath: Option<String>) -> Result<Option<Part>, Refused> {
     let name = match subpath.filter(|subpath| !subpath.is_empty()) {
         Some(subpath) => Some(subpath),
         None => text(args, "subpath")?.or(text(args, "part")?),
@@ -235,8 +240,8 @@ fn text(args: Option<&Value>, name: &str) -> Result<Option<String>, RunError> {
 }
 
 /// An object with this member alone.
-fn member(told: &Value, key: String) -> Result<Value, Refused> {
-    let members = told.as_object();
+fn member(value: &Value, key: String) -> Result<Value, Refused> {
+    let members = value.as_object();
     match members.and_then(|members| members.get(&key)) {
         Some(value) => Ok(Value::Object([(key, value.clone())].into_iter().collect())),
         None => {
@@ -258,7 +263,7 @@ mod tests {
     #[test]
     fn a_part_is_asked_for_by_path_or_argument() {
         let part = |args: Value, subpath: Option<&str>| {
-            asked(Some(&args), subpath.map(str::to_owned)).map_err(Refused::into_error)
+            requested_part(Some(&args), subpath.map(str::to_owned)).map_err(Refused::into_error)
         };
         assert_eq!(part(json!({ "part": "cpu", "more": 1 }), None), Ok(Some(Part::Cpu)));
         assert_eq!(part(json!({ "part": "cpu", "subpath": "ram" }), None), Ok(Some(Part::Ram)));
@@ -274,10 +279,10 @@ mod tests {
 
     #[test]
     fn a_key_gives_its_member_alone() {
-        let told = json!({ "a": [1], "b": 2 });
-        let key = |told, key: &str| member(told, key.to_owned()).map_err(Refused::into_error);
-        assert_eq!(key(&told, "a"), Ok(json!({ "a": [1] })));
-        assert_eq!(key(&told, "c"), bad("no such key: there are a, b"));
+        let value = json!({ "a": [1], "b": 2 });
+        let key = |value, key: &str| member(value, key.to_owned()).map_err(Refused::into_error);
+        assert_eq!(key(&value, "a"), Ok(json!({ "a": [1] })));
+        assert_eq!(key(&value, "c"), bad("no such key: there are a, b"));
         assert_eq!(key(&json!([{ "a": 1 }]), "a"), bad("this function answers a list, which has no keys"));
     }
 

@@ -12,10 +12,10 @@ use crate::reply::Reply;
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) module: Arc<str>,
-    /// What its worker is sent.
-    pub(super) question: Arc<Vec<u8>>,
+    /// The body of the frame that its worker is sent.
+    pub(super) frame: Arc<Vec<u8>>,
     pub(super) reply: Reply<Value>,
-    /// Its place in the pool's queue, until a worker has it.
+    /// Counts it among the calls that wait for a worker, until one has it.
     pub(super) queue_permit: Option<OwnedSemaphorePermit>,
     /// When it has waited too long for a worker.
     pub(super) expires: Option<Instant>,

@@ -26,7 +26,7 @@ pub(crate) struct Module {
     usual_us: AtomicU32,
 }
 
-/// Calls that usually take longer are slow: what waits behind one waits longer than a way to another worker takes.
+/// Calls that usually take longer are slow: waiting for one costs more than going to another worker.
 const SLOW_FROM_US: u32 = 2000;
 
 /// Modules that loaded together, with everything of the search path they imported.
@@ -125,7 +125,7 @@ impl Generation {
                     self.warn(module, error);
                     failures.insert(module.to_owned(), error.to_owned());
                 }
-                self.judge(&listed, report).map(|next| (next, Some(worker)))
+                self.accept(&listed, report).map(|next| (next, Some(worker)))
             }
             Err(error) => {
                 tracing::error!("no Python function can be loaded: {error}");
@@ -143,7 +143,7 @@ impl Generation {
     }
 
     /// The next generation, unless it lacks what this one has.
-    fn judge(&self, listed: &[Listed], mut report: LoadReport) -> Option<Self> {
+    fn accept(&self, listed: &[Listed], mut report: LoadReport) -> Option<Self> {
         let lost =
             listed.iter().find(|module| self.has(&module.name) && !report.loaded.contains_key(&module.name));
         if let Some(module) = lost {

@@ -52,12 +52,12 @@ pub(super) fn sources(candidates: &[Candidate]) -> usize {
 }
 
 /// Leaves this source out, and a module that has no other; the module's name, unless there is no such source.
-pub(super) fn leave_out(candidates: &mut Vec<Candidate>, turn: Turn) -> Option<String> {
-    let candidate = candidates.get_mut(turn.module)?;
-    if turn.attempt >= candidate.sources.len() {
+pub(super) fn remove_source(candidates: &mut Vec<Candidate>, position: Position) -> Option<String> {
+    let candidate = candidates.get_mut(position.module)?;
+    if position.attempt >= candidate.sources.len() {
         return None;
     }
-    candidate.sources.remove(turn.attempt);
+    candidate.sources.remove(position.attempt);
     let name = candidate.name.clone();
     candidates.retain(|candidate| !candidate.sources.is_empty());
     Some(name)
@@ -104,92 +104,93 @@ impl LoadReport {
     }
 }
 
-/// The place of a source among the candidates: of which module, and as which of its sources.
+/// The position of a source among the candidates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Turn {
+pub(super) struct Position {
     module: usize,
     attempt: usize,
 }
 
-/// The way of one worker through its candidates, report by report.
-pub(super) struct Course<'a> {
+/// The reports of one worker on its candidates, each checked against the one that is due.
+pub(super) struct LoadSequence<'a> {
     candidates: &'a [Candidate],
-    /// Whose turn it is; behind the last module when only the last report is missing.
-    turn: Turn,
-    /// True when that source has begun to load, so that its outcome is next.
-    begun: bool,
+    /// The source that is next, or loads; behind the last module when only the last report is missing.
+    position: Position,
+    /// True when that source loads, so that its outcome is the next report.
+    started: bool,
     /// The source that began last, and so the culprit when the worker fails.
-    pub(super) culprit: Option<Turn>,
+    pub(super) culprit: Option<Position>,
     pub(super) report: LoadReport,
 }
 
-impl<'a> Course<'a> {
+impl<'a> LoadSequence<'a> {
     /// Begins with the first source; the failures are those of workers before this one.
     pub(super) fn new(candidates: &'a [Candidate], failures: Vec<(String, String)>) -> Self {
         Self {
             candidates,
-            turn: Turn { module: 0, attempt: 0 },
-            begun: false,
+            position: Position { module: 0, attempt: 0 },
+            started: false,
             culprit: None,
             report: LoadReport { failures, ..LoadReport::default() },
         }
     }
 
     fn take_report(&mut self, report: Report) -> Result<Progress, &'static str> {
-        let module = self.candidates.get(self.turn.module);
-        let source =
-            |name: &str| module.filter(|module| module.name == name)?.sources.get(self.turn.attempt).cloned();
+        let module = self.candidates.get(self.position.module);
+        let source = |name: &str| {
+            module.filter(|module| module.name == name)?.sources.get(self.position.attempt).cloned()
+        };
         match report {
             Report::Ready { helpers } if module.is_none() => {
                 self.report.helpers = helpers;
                 Ok(Progress::Done)
             }
             Report::Loading { loading, attempt }
-                if !self.begun && attempt == self.turn.attempt && source(&loading).is_some() =>
+                if !self.started && attempt == self.position.attempt && source(&loading).is_some() =>
             {
-                (self.begun, self.culprit) = (true, Some(self.turn));
+                (self.started, self.culprit) = (true, Some(self.position));
                 Ok(Progress::Restarts)
             }
             Report::Failed { failed, attempt, error }
-                if self.begun && attempt == self.turn.attempt && source(&failed).is_some() =>
+                if self.started && attempt == self.position.attempt && source(&failed).is_some() =>
             {
                 self.report.failures.push((failed, message(error.as_bytes())));
                 let left = module.is_some_and(|module| attempt + 1 < module.sources.len());
-                Ok(self.pass(left))
+                Ok(self.advance(left))
             }
             Report::Loaded { loaded, attempt, asynchronous, description }
-                if self.begun && attempt == self.turn.attempt =>
+                if self.started && attempt == self.position.attempt =>
             {
-                let source = source(&loaded).ok_or(OUT_OF_TURN)?;
+                let source = source(&loaded).ok_or(UNEXPECTED)?;
                 let description = self::description(&description);
                 self.report.loaded.insert(loaded, LoadedModule { source, asynchronous, description });
-                Ok(self.pass(false))
+                Ok(self.advance(false))
             }
-            _ => Err(OUT_OF_TURN),
+            _ => Err(UNEXPECTED),
         }
     }
 
-    /// Gives the turn to the module's next source if one is left to try, else to the next module.
-    fn pass(&mut self, left: bool) -> Progress {
-        let Turn { module, attempt } = self.turn;
-        self.turn = if left {
-            Turn { module, attempt: attempt + 1 }
+    /// Goes on to the module's next source if one is left to try, else to the next module.
+    fn advance(&mut self, left: bool) -> Progress {
+        let Position { module, attempt } = self.position;
+        self.position = if left {
+            Position { module, attempt: attempt + 1 }
         } else {
-            Turn { module: module + 1, attempt: 0 }
+            Position { module: module + 1, attempt: 0 }
         };
-        self.begun = false;
+        self.started = false;
         // The last report, which holds all helpers, has a time of its own.
-        if self.turn.module < self.candidates.len() { Progress::Continues } else { Progress::Restarts }
+        if self.position.module < self.candidates.len() { Progress::Continues } else { Progress::Restarts }
     }
 }
 
-impl Reports for Course<'_> {
+impl Reports for LoadSequence<'_> {
     const TIMEOUT_KEY: &'static str = "LoadTimeout";
     const ENDED: &'static str = "the worker ended";
     const TOO_LONG: &'static str = "a report is too long";
 
     fn longest(&self) -> usize {
-        if self.turn.module < self.candidates.len() { SOURCE_REPORT } else { LAST_REPORT }
+        if self.position.module < self.candidates.len() { SOURCE_REPORT } else { LAST_REPORT }
     }
 
     fn take(&mut self, report: &[u8]) -> Result<Progress, Fault> {
@@ -199,7 +200,7 @@ impl Reports for Course<'_> {
     }
 }
 
-const OUT_OF_TURN: &str = "it sent a report that was not due";
+const UNEXPECTED: &str = "it sent a report that was not due";
 
 #[cfg(test)]
 mod tests {
@@ -251,8 +252,8 @@ mod tests {
         bytes
     }
 
-    async fn follow(course: &mut Course<'_>, worker: impl AsyncRead + Unpin) -> Result<(), String> {
-        let mut load = Load::new(Vec::new(), LOAD, course);
+    async fn follow(sequence: &mut LoadSequence<'_>, worker: impl AsyncRead + Unpin) -> Result<(), String> {
+        let mut load = Load::new(Vec::new(), LOAD, sequence);
         let mut input = ReadBuffer::default();
         let never = std::future::pending();
         let followed = run(worker, sink(), &mut input, never, &mut load, &mut no_calls()).await;
@@ -262,7 +263,7 @@ mod tests {
     #[tokio::test]
     async fn each_source_is_tried_until_one_of_its_module_loads() {
         let candidates = candidates(&[("a", 2), ("b", 3), ("c", 1)]);
-        let mut course = Course::new(&candidates, Vec::new());
+        let mut sequence = LoadSequence::new(&candidates, Vec::new());
         let reports = [
             loading("a", 0),
             loaded("a", 0),
@@ -274,11 +275,11 @@ mod tests {
             failed("c", 0, "only"),
             ready(),
         ];
-        assert_eq!(follow(&mut course, &*frames(&reports)).await, Ok(()));
+        assert_eq!(follow(&mut sequence, &*frames(&reports)).await, Ok(()));
         let loaded: Vec<_> =
-            course.report.loaded.iter().map(|(name, sound)| (&**name, &*sound.source)).collect();
+            sequence.report.loaded.iter().map(|(name, sound)| (&**name, &*sound.source)).collect();
         assert_eq!(loaded, [("a", "0"), ("b", "1")]);
-        let failures: Vec<_> = course.report.first_failures().into_iter().collect();
+        let failures: Vec<_> = sequence.report.first_failures().into_iter().collect();
         assert_eq!(failures, [("b", "first"), ("c", "only")]);
     }
 
@@ -286,7 +287,7 @@ mod tests {
     async fn a_report_that_is_not_due_ends_the_worker_at_the_cost_of_the_source_that_began_last() {
         let candidates = candidates(&[("a", 1), ("b", 2), ("c", 1)]);
         let before = [loading("a", 0), loaded("a", 0), loading("b", 0)];
-        let turn = Some(Turn { module: 1, attempt: 0 });
+        let position = Some(Position { module: 1, attempt: 0 });
         for forged in [
             vec![loading("nosuch", 0)],
             vec![loading("b", 0)],
@@ -302,31 +303,31 @@ mod tests {
             vec![loaded("b", 0), loaded("b", 0)],
             vec![ready()],
         ] {
-            let mut course = Course::new(&candidates, Vec::new());
+            let mut sequence = LoadSequence::new(&candidates, Vec::new());
             let reports = [&before[..], &forged].concat();
             assert_eq!(
-                follow(&mut course, &*frames(&reports)).await,
-                Err(OUT_OF_TURN.to_owned()),
+                follow(&mut sequence, &*frames(&reports)).await,
+                Err(UNEXPECTED.to_owned()),
                 "{forged:?}"
             );
-            assert_eq!(course.culprit, turn, "{forged:?}");
+            assert_eq!(sequence.culprit, position, "{forged:?}");
         }
     }
 
     #[tokio::test]
     async fn only_the_last_report_may_be_long_and_of_an_error_only_the_beginning_is_kept() {
         let candidates = candidates(&[("a", 1)]);
-        let mut course = Course::new(&candidates, Vec::new());
+        let mut sequence = LoadSequence::new(&candidates, Vec::new());
         let mut helpers = ready();
         helpers["helpers"] = json!([["h", "h.py", false, "x".repeat(SOURCE_REPORT)]]);
         let reports = [loading("a", 0), failed("a", 0, &"x".repeat(SOURCE_REPORT - 100)), helpers];
-        assert_eq!(follow(&mut course, &*frames(&reports)).await, Ok(()));
-        assert_eq!(course.report.failures[0].1.len(), 16 * 1024);
-        assert_eq!(course.report.helpers.len(), 1);
+        assert_eq!(follow(&mut sequence, &*frames(&reports)).await, Ok(()));
+        assert_eq!(sequence.report.failures[0].1.len(), 16 * 1024);
+        assert_eq!(sequence.report.helpers.len(), 1);
 
-        let mut course = Course::new(&candidates, Vec::new());
+        let mut sequence = LoadSequence::new(&candidates, Vec::new());
         let reports = [loading("a", 0), failed("a", 0, &"x".repeat(SOURCE_REPORT))];
-        assert_eq!(follow(&mut course, &*frames(&reports)).await, Err("a report is too long".into()));
+        assert_eq!(follow(&mut sequence, &*frames(&reports)).await, Err("a report is too long".into()));
     }
 
     #[tokio::test]
@@ -334,16 +335,16 @@ mod tests {
         let mut bytes = Vec::new();
         append(&mut bytes, 1, b"{}");
         let candidates = candidates(&[("a", 1)]);
-        let mut course = Course::new(&candidates, Vec::new());
-        let followed = follow(&mut course, &*bytes).await;
+        let mut sequence = LoadSequence::new(&candidates, Vec::new());
+        let followed = follow(&mut sequence, &*bytes).await;
         assert_eq!(followed, Err("it answered before it was asked".into()));
-        assert_eq!(course.culprit, None);
+        assert_eq!(sequence.culprit, None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_source_has_its_time_however_often_its_worker_writes() {
         let candidates = candidates(&[("a", 1), ("b", 1)]);
-        let mut course = Course::new(&candidates, Vec::new());
+        let mut sequence = LoadSequence::new(&candidates, Vec::new());
         let (mut worker, server) = tokio::io::duplex(1024);
         let writes = async {
             sleep(LOAD - Duration::from_secs(1)).await;
@@ -356,24 +357,24 @@ mod tests {
         };
         let start = after(Duration::ZERO);
         let followed = tokio::select! {
-            followed = follow(&mut course, server) => followed,
+            followed = follow(&mut sequence, server) => followed,
             () = writes => unreachable!(),
         };
         assert_eq!(followed, Err("it took longer than 30 s, which is its LoadTimeout".to_owned()));
         let took = after(Duration::ZERO) - start;
         assert!(took < LOAD * 2 + Duration::from_secs(1), "{took:?}");
-        assert_eq!(course.culprit, Some(Turn { module: 0, attempt: 0 }));
+        assert_eq!(sequence.culprit, Some(Position { module: 0, attempt: 0 }));
     }
 
     #[test]
     fn a_source_is_left_out_with_its_module_when_there_is_no_other() {
         let mut candidates = candidates(&[("a", 1), ("b", 2)]);
-        assert_eq!(leave_out(&mut candidates, Turn { module: 1, attempt: 0 }), Some("b".into()));
+        assert_eq!(remove_source(&mut candidates, Position { module: 1, attempt: 0 }), Some("b".into()));
         assert_eq!(candidates[1].sources, [Arc::<str>::from("1")]);
-        assert_eq!(leave_out(&mut candidates, Turn { module: 0, attempt: 0 }), Some("a".into()));
+        assert_eq!(remove_source(&mut candidates, Position { module: 0, attempt: 0 }), Some("a".into()));
         assert_eq!(sources(&candidates), 1);
         for (module, attempt) in [(0, 1), (1, 0)] {
-            assert_eq!(leave_out(&mut candidates, Turn { module, attempt }), None);
+            assert_eq!(remove_source(&mut candidates, Position { module, attempt }), None);
         }
         assert_eq!(sources(&candidates), 1);
     }

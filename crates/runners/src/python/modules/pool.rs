@@ -58,13 +58,13 @@ impl Pool {
         &self,
         module: &Arc<str>,
         job: Job,
-        question: Arc<Vec<u8>>,
+        frame: Arc<Vec<u8>>,
     ) -> Result<Outcome<Value>, RunError> {
         let permit = self.queue_permits.clone().try_acquire_owned().map_err(|_| RunError::Busy)?;
         let (reply, outcome) = Reply::new(job);
         let call = Call {
             module: module.clone(),
-            question,
+            frame,
             reply,
             queue_permit: Some(permit),
             expires: None,
@@ -131,7 +131,7 @@ struct PoolWorker {
 }
 
 impl PoolWorker {
-    /// Whether it may have one more call of this kind. Nothing is put behind a slow ordinary call.
+    /// Whether it may have one more call of this kind. No call waits in a worker for a slow ordinary one.
     fn has_room(&self, kind: usize, most: usize) -> bool {
         let load = self.load.get(kind).copied().unwrap_or(most);
         load < most && (kind != ORDINARY || self.slow == 0)
@@ -236,7 +236,7 @@ impl Dispatcher {
         }
     }
 
-    /// Gives waiting calls to the workers with the least to do.
+    /// Assigns waiting calls to the workers with the fewest calls.
     fn assign(&mut self) {
         for (kind, (queue, most)) in self.waiting.iter_mut().zip([IN_FLIGHT, IN_FLIGHT_ASYNC]).enumerate() {
             while let Some(mut call) = queue.pop_front() {
@@ -265,7 +265,7 @@ impl Dispatcher {
     }
 }
 
-/// Keeps one worker of a generation running until the generation has been replaced, and so is gone.
+/// Keeps one worker of a generation running, until the generation has been replaced.
 async fn supervise(context: Arc<PoolContext>, generation: Weak<Generation>, mut ready: Option<Process>) {
     let mut failures = 0;
     loop {

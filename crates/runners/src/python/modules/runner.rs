@@ -29,8 +29,8 @@ impl Runner for PythonRunner {
             let args = std::mem::take(&mut job.input).into_args();
             let parts = (&*self.module, limits.max_output, limits.timeout.as_secs_f64(), args);
             // A value of ours cannot fail to become JSON; if it did, the worker would end and the call with it.
-            let question = serde_json::to_vec(&parts).unwrap_or_default();
-            let outcome = self.pool.submit(&self.module, job, Arc::new(question))?;
+            let frame = serde_json::to_vec(&parts).unwrap_or_default();
+            let outcome = self.pool.submit(&self.module, job, Arc::new(frame))?;
             received(outcome).await.map(Output::Value)
         })
     }

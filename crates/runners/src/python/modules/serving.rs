@@ -138,7 +138,7 @@ impl<F: Fn(bool, bool)> Exchange for WorkerCalls<F> {
     fn push(&mut self, call: Call) {
         self.number += 1;
         let limits = call.reply.job.limits;
-        self.queue.append(self.number, &[], &call.question);
+        self.queue.append(self.number, &[], &call.frame);
         if self.generation.module(&call.module).is_some_and(|module| module.asynchronous) {
             let deadline = after(limits.timeout.saturating_add(GRACE));
             self.asynchronous.insert(self.number, (call, deadline));

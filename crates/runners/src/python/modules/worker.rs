@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::config::PythonConfig;
-use super::loading::{Candidate, Course, Helper, LoadReport, leave_out, sources};
+use super::loading::{Candidate, Helper, LoadReport, LoadSequence, remove_source, sources};
 use crate::python::process::Process;
 use crate::python::process::exchange::after;
 
@@ -40,17 +40,17 @@ pub(super) async fn start(
     loop {
         let launched = launch(config).await;
         let mut worker = launched.map_err(|error| format!("{python} cannot be started: {error}"))?;
-        let mut course = Course::new(&candidates, failures.clone());
+        let mut sequence = LoadSequence::new(&candidates, failures.clone());
         let folders = folders.iter().map(|folder| folder.to_string_lossy()).collect();
         let command = LoadCommand { folders, helpers, modules: &candidates };
-        let error = match worker.load(&command, limit, &mut course).await {
-            Ok(()) => return Ok((worker, course.report)),
+        let error = match worker.load(&command, limit, &mut sequence).await {
+            Ok(()) => return Ok((worker, sequence.report)),
             Err(error) => error,
         };
-        let culprit = course.culprit;
+        let culprit = sequence.culprit;
         let how = worker.end().await;
         // A start that leaves nothing out would fail again and again.
-        let Some(module) = culprit.and_then(|turn| leave_out(&mut candidates, turn)) else {
+        let Some(module) = culprit.and_then(|position| remove_source(&mut candidates, position)) else {
             return Err(format!("{python} runs no worker: {error} ({how})"));
         };
         failures.push((module, format!("{error} while it was loading ({how})")));

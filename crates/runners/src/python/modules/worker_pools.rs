@@ -31,7 +31,7 @@ pub(crate) struct WorkerPools {
 pub(crate) struct WorkerPool {
     config: Arc<PythonConfig>,
     pool: Pool,
-    wanted: Mutex<Target>,
+    wanted: Mutex<WantedModules>,
     /// What was loaded last; held while something loads.
     loaded: tokio::sync::Mutex<Vec<Listed>>,
     current: ArcSwap<Current>,
@@ -39,7 +39,7 @@ pub(crate) struct WorkerPool {
 
 /// What a pool is to run.
 #[derive(Debug, Default)]
-struct Target {
+struct WantedModules {
     listed: Vec<Listed>,
     /// Whether a file has changed since it loaded last.
     changed: bool,
@@ -93,7 +93,7 @@ impl WorkerPools {
     }
 
     /// Tells each pool what it is to run; `changed` says that a file has changed. Each has to carry that out.
-    pub(crate) fn orders(
+    pub(crate) fn set_modules(
         &self,
         mut wanted: BTreeMap<Demands, Vec<Listed>>,
         changed: bool,
@@ -101,19 +101,19 @@ impl WorkerPools {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         for demands in wanted.keys() {
             if !pools.contains_key(demands) {
-                pools.insert(demands.clone(), Arc::new(self.open(demands.clone())));
+                pools.insert(demands.clone(), Arc::new(self.create(demands.clone())));
             }
         }
-        let order = |(demands, pool): (&Demands, &Arc<WorkerPool>)| {
+        let pending = |(demands, pool): (&Demands, &Arc<WorkerPool>)| {
             let mut now = pool.wanted.lock().unwrap_or_else(PoisonError::into_inner);
             now.listed = wanted.remove(demands).unwrap_or_default();
             now.changed |= changed;
             PendingLoad(pool.clone())
         };
-        pools.iter().map(order).collect()
+        pools.iter().map(pending).collect()
     }
 
-    fn open(&self, demands: Demands) -> WorkerPool {
+    fn create(&self, demands: Demands) -> WorkerPool {
         let config = Arc::new(PythonConfig {
             python: self.python.clone(),
             workers: self.workers,
@@ -128,7 +128,7 @@ impl WorkerPools {
 
 impl PendingLoad {
     /// Does it: loads what is wanted now, which may be newer than when it was ordered.
-    pub(crate) async fn carry_out(self) {
+    pub(crate) async fn run(self) {
         let Self(pool) = self;
         let mut before = pool.loaded.lock().await;
         let (listed, changed) = {

@@ -36,7 +36,7 @@ pub(crate) struct Plugins {
 /// One file.
 #[derive(Default)]
 struct FileState {
-    /// Held while it loads, so that orders to load it are carried out one by one.
+    /// Held while the file loads, so that it loads once at a time.
     load_lock: Arc<tokio::sync::Mutex<()>>,
     /// True while it loads for the first time.
     expected: bool,
@@ -82,12 +82,12 @@ impl Plugins {
     }
 
     /// Whether there is anything to load.
-    pub(crate) fn are_wanted(&self) -> bool {
+    pub(crate) fn is_configured(&self) -> bool {
         self.spec().is_some()
     }
 
     /// Notes the files that are about to load for the first time.
-    pub(crate) fn expect(&self) {
+    pub(crate) fn announce(&self) {
         let files = self.spec().and_then(|spec| file::find(&spec.folder).ok()).unwrap_or_default();
         self.files().extend(
             files.into_iter().map(|path| (path, FileState { expected: true, ..FileState::default() })),

@@ -69,23 +69,23 @@ impl PluginRunner {
             client_ip: job.caller.address.to_string(),
             subpath,
         };
-        let mut waiting = Waiting { sender: &self.sender, answered: false };
+        let mut guard = AbandonGuard { sender: &self.sender, answered: false };
         let (reply, outcome) = Reply::new(job);
-        let call = Call { question: invocation.into_question(), reply };
+        let call = Call { frame: invocation.into_frame(), reply };
         self.sender.send(Message::Call(call.into())).map_err(|_| stopped())?;
         let outcome = received(outcome).await;
-        waiting.answered = true;
+        guard.answered = true;
         outcome
     }
 }
 
 /// Waits for an answer; tells the supervisor when the caller gives up.
-struct Waiting<'a> {
+struct AbandonGuard<'a> {
     sender: &'a HostSender,
     answered: bool,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for AbandonGuard<'_> {
     fn drop(&mut self) {
         if !self.answered {
             // Fails when the host has ended, and the call with it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use msp_core::{Job, RunError};
 use tokio::time::Instant;
 
-use super::wire::{Answer, OVERHEAD, Question, understand};
+use super::wire::{Answer, CallFrame, OVERHEAD, understand};
 use crate::python::process::exchange::{Exchange, Failure, Fault, after};
 use crate::python::process::frame::CONTROL;
 use crate::python::process::write_queue::WriteQueue;
@@ -20,7 +20,7 @@ const MOST_CANCELLED: usize = 1024;
 
 /// One call on its way to a host.
 pub(super) struct Call {
-    pub(super) question: Question,
+    pub(super) frame: CallFrame,
     pub(super) reply: Reply<Answer>,
 }
 
@@ -32,11 +32,11 @@ pub(super) enum Message {
     Abandoned,
 }
 
-/// A call that was told to end.
+/// A call that its host was told to end.
 struct Cancelled {
-    /// When its host has hung.
+    /// When its host counts as hung.
     until: Instant,
-    /// Of a caller who has gone: its slot stays taken, so that going and coming again starts no more than staying does.
+    /// The slot of a caller who has gone stays taken, so that who calls again and again starts no more than its limit.
     _slot: Option<Job>,
 }
 
@@ -69,7 +69,7 @@ impl HostCalls {
         while !self.queue.is_full()
             && let Some((number, (call, _))) = self.pending.range_mut(self.queued + 1..).next()
         {
-            let Question { head, body } = std::mem::take(&mut call.question);
+            let CallFrame { head, body } = std::mem::take(&mut call.frame);
             self.queue.append(*number, &head, &body);
             self.queued = *number;
         }

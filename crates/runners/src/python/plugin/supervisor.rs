@@ -67,12 +67,14 @@ impl Supervisor {
         mut calls: UnboundedReceiver<Message>,
         mut stop: watch::Receiver<bool>,
     ) {
-        let (mut host, mut failures, mut waiting) = (Some(first), 0, Waiting::new());
+        let (mut host, mut failures, mut waiting) = (Some(first), 0, WaitingCalls::new());
         loop {
             let mut running = match host.take() {
                 Some(running) => running,
                 None => {
-                    match wait_with(&mut calls, &mut waiting, &mut stop, self.start_again(failures)).await {
+                    match hold_calls_during(&mut calls, &mut waiting, &mut stop, self.start_again(failures))
+                        .await
+                    {
                         None => return,
                         Some(Ok(running)) => running,
                         Some(Err(error)) => {
@@ -126,12 +128,12 @@ impl Supervisor {
 }
 
 /// Calls that wait for a host, each until a moment of its own.
-type Waiting = VecDeque<(Call, Instant)>;
+type WaitingCalls = VecDeque<(Call, Instant)>;
 
 /// Lets calls wait until the work is done, each for a while; none when no call can come any more.
-async fn wait_with<T>(
+async fn hold_calls_during<T>(
     calls: &mut UnboundedReceiver<Message>,
-    waiting: &mut Waiting,
+    waiting: &mut WaitingCalls,
     stop: &mut watch::Receiver<bool>,
     work: impl Future<Output = T>,
 ) -> Option<T> {

@@ -26,7 +26,7 @@ pub(super) struct Invocation {
 
 /// The body of a call's frame.
 #[derive(Default)]
-pub(super) struct Question {
+pub(super) struct CallFrame {
     /// Length of the head, and the head.
     pub(super) head: Vec<u8>,
     /// The request's body.
@@ -46,8 +46,8 @@ struct Head<'a> {
 }
 
 impl Invocation {
-    /// The call as it travels. To be had before it stands in line: it may take long, and others are behind it.
-    pub(super) fn into_question(self) -> Question {
+    /// The call as it travels. Made before the call is sent to the supervisor: it may take long, and others wait there.
+    pub(super) fn into_frame(self) -> CallFrame {
         let request = self.request.as_ref().map(|request| Head {
             method: &request.method,
             path: &request.path,
@@ -65,7 +65,10 @@ impl Invocation {
         if let Some(place) = head.first_chunk_mut() {
             *place = length.to_be_bytes();
         }
-        Question { head, body: Arc::new(self.request.map(|request| request.body.into()).unwrap_or_default()) }
+        CallFrame {
+            head,
+            body: Arc::new(self.request.map(|request| request.body.into()).unwrap_or_default()),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::frame::header;
 /// What is copied together for one write, in bytes; anything longer is a part of its own. Less than a socket holds.
 const PART: usize = 64 * 1024;
 
-/// Frames in their order.
+/// Frames in the order in which they are written.
 #[derive(Debug, Default)]
 pub(in crate::python) struct WriteQueue {
     parts: VecDeque<Arc<Vec<u8>>>,
@@ -60,7 +60,7 @@ impl WriteQueue {
         self.next().len() > 16 * PART
     }
 
-    /// Goes on behind this many bytes of [`Self::next`].
+    /// Takes this many bytes of [`Self::next`] off the queue.
     pub(in crate::python) fn wrote(&mut self, count: usize) {
         self.written += count;
         self.left = self.left.saturating_sub(count);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::guest::Guest;
-use super::window::{Errno, Window, records};
+use super::memory_view::{Errno, MemoryView, records};
 use super::{Fault, Halt, Outcome, STDERR, STDIN, now};
 
 /// Bytes of one subscription and of one event.
@@ -20,7 +20,7 @@ enum Awaited {
 
 /// Writes the events first and lets the module sleep until they have come true.
 pub(super) fn poll_oneoff(
-    window: &mut Window<'_>,
+    memory_view: &mut MemoryView<'_>,
     guest: &mut Guest,
     subscriptions: u32,
     events: u32,
@@ -28,7 +28,7 @@ pub(super) fn poll_oneoff(
     ready: u32,
 ) -> Outcome {
     let awaited = records(subscriptions, count, SUBSCRIPTION)?
-        .map(|at| read(window.array(at)?, guest))
+        .map(|at| read(memory_view.array(at)?, guest))
         .collect::<Result<Vec<_>, Errno>>()?;
     let wait = awaited.iter().map(|(_, _, awaited)| match awaited {
         Awaited::Time(nanoseconds) => *nanoseconds,
@@ -44,26 +44,26 @@ pub(super) fn poll_oneoff(
         };
         let [low, high, ..] = errno.to_le_bytes();
         let at = events.saturating_add(EVENT * happened);
-        window.write(at, &[0; 32])?;
-        window.write(at, &userdata)?;
-        window.write(at.saturating_add(8), &[low, high, kind])?;
+        memory_view.write(at, &[0; 32])?;
+        memory_view.write(at, &userdata)?;
+        memory_view.write(at.saturating_add(8), &[low, high, kind])?;
         happened += 1;
     }
-    window.write_u32(ready, happened)?;
+    memory_view.write_u32(ready, happened)?;
     if wait == 0 { Ok(()) } else { Err(Fault::Halt(Halt::Sleep(Duration::from_nanos(wait)))) }
 }
 
 /// The mark a subscription's event carries, its kind, and what it is for.
 fn read(bytes: [u8; 48], guest: &Guest) -> Result<([u8; 8], u8, Awaited), Errno> {
-    let mut window = bytes;
-    let window = Window::new(&mut window);
-    let number = |at| Ok(u32::from_le_bytes(window.array(at)?));
-    let [kind] = window.array(8)?;
+    let mut memory_view = bytes;
+    let memory_view = MemoryView::new(&mut memory_view);
+    let number = |at| Ok(u32::from_le_bytes(memory_view.array(at)?));
+    let [kind] = memory_view.array(8)?;
     let awaited = match kind {
         0 => {
-            let time = u64::from_le_bytes(window.array(24)?);
+            let time = u64::from_le_bytes(memory_view.array(24)?);
             let now = now(guest, number(16)?)?;
-            let [flags, _] = window.array(40)?;
+            let [flags, _] = memory_view.array(40)?;
             let is_moment = flags & 1 == 1;
             Awaited::Time(if is_moment { time.saturating_sub(now) } else { time })
         }
@@ -72,7 +72,7 @@ fn read(bytes: [u8; 48], guest: &Guest) -> Result<([u8; 8], u8, Awaited), Errno>
         1 | 2 => Awaited::Stream(Err(Errno::BadDescriptor)),
         _ => return Err(Errno::Invalid),
     };
-    Ok((window.array(0)?, kind, awaited))
+    Ok((memory_view.array(0)?, kind, awaited))
 }
 
 #[cfg(test)]
@@ -85,13 +85,13 @@ mod tests {
     use super::*;
 
     /// Kind, descriptor or clock, time and flags of a subscription, marked by its place.
-    type Wanted = (u8, u32, u64, u8);
+    type Subscription = (u8, u32, u64, u8);
 
     const AT: u32 = 8;
     const EVENTS: u32 = 512;
 
     /// What came of it, and mark, error and kind of each event.
-    fn poll(wanted: &[Wanted]) -> (Outcome, Vec<(u8, u8, u8)>) {
+    fn poll(wanted: &[Subscription]) -> (Outcome, Vec<(u8, u8, u8)>) {
         let mut bytes = vec![0; 1024];
         for (index, (kind, id, time, flags)) in wanted.iter().enumerate() {
             let one = &mut bytes[8 + 48 * index..];
@@ -104,7 +104,7 @@ mod tests {
         let memory = Memory::new(Arc::default(), 0, 0).unwrap();
         let mut guest = Guest::new("f", Vec::new(), 0, memory, Arc::new(ManualClock::at(100)));
         let count = u32::try_from(wanted.len()).unwrap();
-        let outcome = poll_oneoff(&mut Window::new(&mut bytes), &mut guest, AT, EVENTS, count, 0);
+        let outcome = poll_oneoff(&mut MemoryView::new(&mut bytes), &mut guest, AT, EVENTS, count, 0);
         let events = bytes[512..].chunks(32).take(usize::from(bytes[0]));
         (outcome, events.map(|event| (event[0], event[8], event[10])).collect())
     }

@@ -21,11 +21,11 @@ fn dispatcher(modules: &[(&str, bool)]) -> Dispatcher {
 fn call(module: &str) -> (Call, Outcome<Value>) {
     let job = crate::test_job(FunctionLimits::default());
     let (reply, outcome) = Reply::new(job);
-    let question = Arc::default();
+    let frame = Arc::default();
     (
         Call {
             module: module.into(),
-            question,
+            frame,
             reply,
             queue_permit: None,
             expires: None,

@@ -22,8 +22,8 @@ fn call(length: usize, timeout: Duration) -> (Call, Outcome) {
     let limits = FunctionLimits { timeout, ..FunctionLimits::default() };
     let job = crate::test_job(limits);
     let (reply, outcome) = Reply::new(job);
-    let question = Question { head: vec![0; 4], body: Arc::new(vec![7; length]) };
-    (Call { question, reply }, outcome)
+    let frame = CallFrame { head: vec![0; 4], body: Arc::new(vec![7; length]) };
+    (Call { frame, reply }, outcome)
 }
 
 /// Takes this many bytes of each write, is never full, and remembers where they lay.

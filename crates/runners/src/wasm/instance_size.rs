@@ -1,4 +1,4 @@
-//! How much an instance of a module takes beside its memory and tables.
+//! The size of a module's instance beside its memory and tables.
 
 /// Bytes of one function, global, export and the like, with what finds it again.
 const ENTITY: usize = 192;
@@ -11,9 +11,9 @@ const HEADER: usize = 8;
 /// sections begin with. None when it is no sequence of sections, which no module that compiles is.
 ///
 /// The interpreter does not tell, and its own limits would refuse large programs.
-pub(super) fn weight(module: &[u8]) -> Option<usize> {
+pub(super) fn instance_size(module: &[u8]) -> Option<usize> {
     let mut rest = module.get(HEADER..)?;
-    let mut weight = 0usize;
+    let mut size = 0usize;
     while let Some((id, after)) = rest.split_first() {
         let (length, after) = number(after)?;
         let (section, after) = after.split_at_checked(length)?;
@@ -26,9 +26,9 @@ pub(super) fn weight(module: &[u8]) -> Option<usize> {
             9 => number(section)?.0.saturating_mul(ENTITY).saturating_add(length.saturating_mul(ELEMENT)),
             _ => 0,
         };
-        weight = weight.saturating_add(own);
+        size = size.saturating_add(own);
     }
-    Some(weight)
+    Some(size)
 }
 
 /// A number as WebAssembly writes it, seven bits in a byte, and what follows.
@@ -47,29 +47,29 @@ fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
 mod tests {
     use super::*;
 
-    fn weighed(text: &str) -> usize {
-        weight(&wat::parse_str(text).unwrap()).unwrap()
+    fn size_of(text: &str) -> usize {
+        instance_size(&wat::parse_str(text).unwrap()).unwrap()
     }
 
     #[test]
     fn what_an_instance_has_of_its_own_counts_and_what_it_shares_does_not() {
-        assert_eq!(weighed("(module)"), 0);
-        assert_eq!(weighed("(module (func) (func) (global i32 (i32.const 1)))"), 3 * ENTITY);
-        let exports = weighed(r#"(module (func (export "a-name")) (func))"#);
+        assert_eq!(size_of("(module)"), 0);
+        assert_eq!(size_of("(module (func) (func) (global i32 (i32.const 1)))"), 3 * ENTITY);
+        let exports = size_of(r#"(module (func (export "a-name")) (func))"#);
         assert!((3 * ENTITY + 6..3 * ENTITY + 20).contains(&exports), "{exports}");
         let code =
             format!("(module (func {}) (memory 1) (data \"{}\"))", "nop ".repeat(999), "x".repeat(999));
-        assert_eq!(weighed(&code), 3 * ENTITY);
-        let elements = weighed(&format!("(module (func $f) (elem func {}))", "$f ".repeat(999)));
+        assert_eq!(size_of(&code), 3 * ENTITY);
+        let elements = size_of(&format!("(module (func $f) (elem func {}))", "$f ".repeat(999)));
         assert!(elements > 2 * ENTITY + 999 * ELEMENT, "{elements}");
-        let many = weighed(&format!("(module {})", "(func)".repeat(300)));
+        let many = size_of(&format!("(module {})", "(func)".repeat(300)));
         assert_eq!(many, 300 * ENTITY);
     }
 
     #[test]
     fn what_is_no_module_has_no_weight() {
         for bytes in [&b""[..], b"\0asm", b"\0asm\x01\0\0\0\x03", b"\0asm\x01\0\0\0\x03\x05\x01"] {
-            assert_eq!(weight(bytes), None, "{bytes:?}");
+            assert_eq!(instance_size(bytes), None, "{bytes:?}");
         }
         assert_eq!(number(&[0xff; 9]), None);
         assert_eq!(number(&[0x80, 0x80, 0x80, 0x80, 0x01, 7]), Some((1 << 28, &[7][..])));

@@ -1,4 +1,4 @@
-//! A module's memory, as host functions see it.
+//! A module's memory as host functions see it: each access is checked and counted.
 
 use std::cell::Cell;
 
@@ -38,13 +38,13 @@ const ACCESS: u64 = 25;
 const COPIED: usize = 16;
 
 /// The bytes of a module's memory; each access is checked, and counted as fuel.
-pub(super) struct Window<'a> {
+pub(super) struct MemoryView<'a> {
     bytes: &'a mut [u8],
     /// So far.
     fuel: Cell<u64>,
 }
 
-impl<'a> Window<'a> {
+impl<'a> MemoryView<'a> {
     pub(super) const fn new(bytes: &'a mut [u8]) -> Self {
         Self { bytes, fuel: Cell::new(0) }
     }
@@ -130,15 +130,15 @@ mod tests {
     #[test]
     fn nothing_outside_of_memory_is_read_or_written() {
         let mut memory = [0; 16];
-        let mut window = Window::new(&mut memory);
-        assert_eq!(window.write_u64(8, u64::MAX), Ok(()));
-        assert_eq!(window.bytes(12, 4), Ok(&[0xff; 4][..]));
+        let mut memory_view = MemoryView::new(&mut memory);
+        assert_eq!(memory_view.write_u64(8, u64::MAX), Ok(()));
+        assert_eq!(memory_view.bytes(12, 4), Ok(&[0xff; 4][..]));
         for at in [9, 16, 17, u32::MAX] {
-            assert_eq!(window.write_u64(at, 0), Err(Errno::Fault), "{at}");
-            assert_eq!(window.array::<8>(at), Err(Errno::Fault), "{at}");
+            assert_eq!(memory_view.write_u64(at, 0), Err(Errno::Fault), "{at}");
+            assert_eq!(memory_view.array::<8>(at), Err(Errno::Fault), "{at}");
         }
-        assert_eq!(window.bytes(1, u32::MAX), Err(Errno::Fault));
-        assert_eq!(window.bytes(16, 0), Ok(&[][..]));
+        assert_eq!(memory_view.bytes(1, u32::MAX), Err(Errno::Fault));
+        assert_eq!(memory_view.bytes(16, 0), Ok(&[][..]));
     }
 
     #[test]
@@ -146,10 +146,10 @@ mod tests {
         let mut memory = [0; 16];
         memory[0] = 3;
         memory[12] = 5;
-        let window = Window::new(&mut memory);
-        assert_eq!(window.vectors(0, 2), Ok(vec![(3, 0), (0, 5)]));
-        assert_eq!(window.vectors(0, 3), Err(Errno::Fault));
-        assert_eq!(window.vectors(0, MANY + 1), Err(Errno::Invalid));
-        assert_eq!(window.vectors(u32::MAX - 4, 2), Err(Errno::Fault));
+        let memory_view = MemoryView::new(&mut memory);
+        assert_eq!(memory_view.vectors(0, 2), Ok(vec![(3, 0), (0, 5)]));
+        assert_eq!(memory_view.vectors(0, 3), Err(Errno::Fault));
+        assert_eq!(memory_view.vectors(0, MANY + 1), Err(Errno::Invalid));
+        assert_eq!(memory_view.vectors(u32::MAX - 4, 2), Err(Errno::Fault));
     }
 }

@@ -1,4 +1,4 @@
-//! What functions of a killed server have left running.
+//! Processes of functions that a killed server has left running.
 
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
@@ -13,34 +13,34 @@ use crate::children::processes;
 /// How often they are looked for: what forks while it is being ended is found the next time.
 const ROUNDS: usize = 10;
 /// How long the end of one is waited for, once it was killed.
-const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+const EXIT_WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 
 /// Ends the processes whose home or temporary files lie in this folder, and waits until they are gone; how many they
 /// were. Whoever holds the lock of the registry knows that none of them is a running server's.
-pub(super) fn end(scratch: &Path, user: Option<WorkerUser>) -> usize {
+pub(super) fn kill_all(scratch: &Path, user: Option<WorkerUser>) -> usize {
     let mut ended = BTreeSet::new();
     for _ in 0..ROUNDS {
-        let left: Vec<_> =
-            processes().map(|process| process.id).filter(|id| is_left(*id, scratch, user)).collect();
-        if left.is_empty() {
+        let stale: Vec<_> =
+            processes().map(|process| process.id).filter(|id| is_stale(*id, scratch, user)).collect();
+        if stale.is_empty() {
             break;
         }
-        ended.extend(left.iter().map(|id| id.as_raw_nonzero()));
-        for killed in left.into_iter().filter_map(|id| kill(id, scratch, user)) {
-            let _gone_or_not = poll(&mut [PollFd::new(&killed, PollFlags::IN)], Some(&PATIENCE));
+        ended.extend(stale.iter().map(|id| id.as_raw_nonzero()));
+        for killed in stale.into_iter().filter_map(|id| kill_one(id, scratch, user)) {
+            let _gone_or_not = poll(&mut [PollFd::new(&killed, PollFlags::IN)], Some(&EXIT_WAIT));
         }
     }
     ended.len()
 }
 
 /// Its number may be another's by now: so it is looked at again once it is held.
-fn kill(id: Pid, scratch: &Path, user: Option<WorkerUser>) -> Option<OwnedFd> {
+fn kill_one(id: Pid, scratch: &Path, user: Option<WorkerUser>) -> Option<OwnedFd> {
     let held = pidfd_open(id, PidfdFlags::empty()).ok()?;
-    (is_left(id, scratch, user) && pidfd_send_signal(&held, Signal::KILL).is_ok()).then_some(held)
+    (is_stale(id, scratch, user) && pidfd_send_signal(&held, Signal::KILL).is_ok()).then_some(held)
 }
 
 /// Nobody but the users of functions is believed; a zombie has no environment.
-fn is_left(id: Pid, scratch: &Path, user: Option<WorkerUser>) -> bool {
+fn is_stale(id: Pid, scratch: &Path, user: Option<WorkerUser>) -> bool {
     let folder = Path::new("/proc").join(id.as_raw_nonzero().to_string());
     let ours = user.map_or_else(|| geteuid().as_raw(), |user| user.uid);
     let status = std::fs::read_to_string(folder.join("status")).unwrap_or_default();

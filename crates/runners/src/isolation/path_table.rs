@@ -1,4 +1,4 @@
-//! Where the paths of the settings lead.
+//! The paths of the settings, resolved: what they lead to behind links.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -6,73 +6,73 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Exposed;
-use super::files::settled;
+use super::files::resolved;
 
 /// The paths of the settings, without links. A link of the operator's is followed again at each reload, that of a folder
 /// of the search path whenever files are looked at. No link is followed when a process starts, and none ever again that
 /// stands where a function may write: it leads where it led.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct PathTable {
     search_path: Vec<PathBuf>,
     private: Vec<PathBuf>,
-    now: Mutex<Now>,
+    current: Mutex<Resolution>,
     /// Held while links are followed, which may take long where a mount hangs; nothing else waits for it.
     following: Mutex<()>,
 }
 
-/// Where they lead now.
+/// What the paths lead to now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Now {
+struct Resolution {
     folders: Arc<[PathBuf]>,
     /// What no function may reach.
     private: Vec<PathBuf>,
-    /// What functions were given.
-    given: HashMap<PathBuf, Given>,
-    /// How often one of these has come to lead elsewhere.
-    moves: u64,
+    /// The paths that functions may reach by their settings.
+    granted: HashMap<PathBuf, GrantedPath>,
+    /// How often one of these has changed.
+    changes: u64,
     /// Why the search path stays as it was, although it leads elsewhere.
     refused: Option<Exposed>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Given {
-    leads: PathBuf,
+struct GrantedPath {
+    target: PathBuf,
     /// Whether some function may change what is there.
     writable: bool,
 }
 
-impl Places {
+impl PathTable {
     /// They need not exist yet.
     pub(super) fn new(search_path: Vec<PathBuf>, private: Vec<PathBuf>) -> Self {
-        let now = Now {
-            folders: search_path.iter().map(|path| settled(path)).collect(),
-            private: private.iter().map(|path| settled(path)).collect(),
-            ..Now::default()
+        let current = Resolution {
+            folders: search_path.iter().map(|path| resolved(path)).collect(),
+            private: private.iter().map(|path| resolved(path)).collect(),
+            ..Resolution::default()
         };
-        Self { search_path, private, now: Mutex::new(now), following: Mutex::default() }
+        Self { search_path, private, current: Mutex::new(current), following: Mutex::default() }
     }
 
     /// The folders of the search path.
     pub(super) fn folders(&self) -> Arc<[PathBuf]> {
-        self.now().folders.clone()
+        self.current().folders.clone()
     }
 
     /// Where a path led when it was first asked for since the last reload.
-    pub(super) fn given(&self, path: &Path, writable: bool) -> PathBuf {
-        if let Some(known) = self.now().given.get_mut(path) {
+    pub(super) fn granted(&self, path: &Path, writable: bool) -> PathBuf {
+        if let Some(known) = self.current().granted.get_mut(path) {
             known.writable |= writable;
-            return known.leads.clone();
+            return known.target.clone();
         }
-        let leads = settled(path);
-        let mut now = self.now();
-        let known = now.given.entry(path.to_owned()).or_insert(Given { leads, writable });
+        let target = resolved(path);
+        let mut current = self.current();
+        let known = current.granted.entry(path.to_owned()).or_insert(GrantedPath { target, writable });
         known.writable |= writable;
-        known.leads.clone()
+        known.target.clone()
     }
 
     /// The first of the paths, which have no links, that holds a private one, or lies in one.
     pub(super) fn exposed<'a>(&self, paths: impl IntoIterator<Item = &'a PathBuf>) -> Option<Exposed> {
-        self.now().exposed(paths)
+        self.current().exposed(paths)
     }
 
     /// Follows the links of the search path again, and of all paths at a reload. What is not there at the moment stays
@@ -81,20 +81,20 @@ impl Places {
     pub(super) fn follow(&self, reload: bool) -> u64 {
         let _alone = self.following.lock().unwrap_or_else(PoisonError::into_inner);
         let again = |path: &Path, before: &Path| path.canonicalize().unwrap_or_else(|_| before.to_owned());
-        let before = self.now().clone();
+        let before = self.current().clone();
         let mut next = before.clone();
         if reload {
             next.private =
                 self.private.iter().zip(&before.private).map(|(path, was)| again(path, was)).collect();
             let writable: Vec<_> = before
-                .given
+                .granted
                 .values()
-                .filter(|given| given.writable)
-                .map(|given| given.leads.as_path())
+                .filter(|granted| granted.writable)
+                .map(|granted| granted.target.as_path())
                 .collect();
-            for (path, given) in &mut next.given {
+            for (path, granted) in &mut next.granted {
                 if !passes_through(path, &writable) {
-                    given.leads = again(path, &given.leads);
+                    granted.target = again(path, &granted.target);
                 }
             }
         }
@@ -107,18 +107,18 @@ impl Places {
             }
             next.folders = before.folders.clone();
         }
-        let mut now = self.now();
-        next.moves += u64::from(next.folders != before.folders || next.given != before.given);
+        let mut current = self.current();
+        next.changes += u64::from(next.folders != before.folders || next.granted != before.granted);
         // What was asked for meanwhile has been looked at just now.
-        for (path, given) in &now.given {
-            next.given.entry(path.clone()).or_insert_with(|| given.clone()).writable |= given.writable;
+        for (path, granted) in &current.granted {
+            next.granted.entry(path.clone()).or_insert_with(|| granted.clone()).writable |= granted.writable;
         }
-        *now = next;
-        now.moves
+        *current = next;
+        current.changes
     }
 
-    fn now(&self) -> MutexGuard<'_, Now> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    fn current(&self) -> MutexGuard<'_, Resolution> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -148,7 +148,7 @@ fn passes_through(path: &Path, folders: &[&Path]) -> bool {
     false
 }
 
-impl Now {
+impl Resolution {
     fn exposed<'a>(&self, paths: impl IntoIterator<Item = &'a PathBuf>) -> Option<Exposed> {
         paths.into_iter().find_map(|path| {
             let private =
@@ -177,22 +177,22 @@ mod tests {
             fs::rename(at("next"), at("now")).unwrap();
         };
         to("one");
-        let places = Places::new(vec![at("now")], vec![at("keys")]);
-        assert_eq!((&*places.folders(), places.given(&at("now"), false)), (&[at("one")][..], at("one")));
-        assert_eq!(places.follow(true), 0);
+        let paths = PathTable::new(vec![at("now")], vec![at("keys")]);
+        assert_eq!((&*paths.folders(), paths.granted(&at("now"), false)), (&[at("one")][..], at("one")));
+        assert_eq!(paths.follow(true), 0);
         to("two");
-        assert_eq!(places.follow(false), 1);
-        assert_eq!((&*places.folders(), places.given(&at("now"), false)), (&[at("two")][..], at("one")));
-        assert_eq!(places.follow(true), 2);
-        assert_eq!(places.given(&at("now"), false), at("two"));
+        assert_eq!(paths.follow(false), 1);
+        assert_eq!((&*paths.folders(), paths.granted(&at("now"), false)), (&[at("two")][..], at("one")));
+        assert_eq!(paths.follow(true), 2);
+        assert_eq!(paths.granted(&at("now"), false), at("two"));
         // Between two releases, and where no function may read.
         for target in ["nowhere", "keys"] {
             to(target);
-            assert_eq!(places.follow(false), 2);
-            assert_eq!(&*places.folders(), [at("two")]);
+            assert_eq!(paths.follow(false), 2);
+            assert_eq!(&*paths.folders(), [at("two")]);
         }
-        let given = places.given(&at("keys"), false);
-        assert!(places.exposed([&given]).is_some());
+        let granted = paths.granted(&at("keys"), false);
+        assert!(paths.exposed([&granted]).is_some());
     }
 
     #[test]
@@ -206,10 +206,10 @@ mod tests {
         // The operator's link, whose way leads through the function's folder.
         symlink("data/current", at("through")).unwrap();
         symlink("data/one", at("beside")).unwrap();
-        let places = Places::new(Vec::new(), Vec::new());
-        places.given(&at("data"), true);
+        let paths = PathTable::new(Vec::new(), Vec::new());
+        paths.granted(&at("data"), true);
         for name in ["data/current", "through", "beside"] {
-            assert_eq!(places.given(&at(name), false), at("data/one"), "{name}");
+            assert_eq!(paths.granted(&at(name), false), at("data/one"), "{name}");
         }
         for (link, target) in [("data/current", "../secret"), ("data/one", "../secret")] {
             fs::rename(at(link), at("data/moved-away")).unwrap();
@@ -217,9 +217,9 @@ mod tests {
             fs::remove_file(at("data/moved-away"))
                 .or_else(|_| fs::remove_dir(at("data/moved-away")))
                 .unwrap();
-            assert_eq!(places.follow(true), 0);
+            assert_eq!(paths.follow(true), 0);
             for name in ["data/current", "through", "beside"] {
-                assert_eq!(places.given(&at(name), false), at("data/one"), "{name}");
+                assert_eq!(paths.granted(&at(name), false), at("data/one"), "{name}");
             }
         }
     }
