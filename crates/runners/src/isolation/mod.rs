@@ -252,7 +252,7 @@ pub(crate) struct Confinement {
 
 impl Confinement {
     /// The same for processes that become the parents of orphans among what they start, and end them.
-    pub(crate) fn as_subreaper(mut self) -> Self {
+    pub(crate) fn with_subreaper(mut self) -> Self {
         self.plan.subreaper = true;
         self
     }

@@ -59,6 +59,6 @@ impl PythonConfig {
         let interpreter = self.python.interpreter().await?;
         let Demands { memory, confinement, .. } = &self.demands;
         let confinement = self.isolation.confinement(*memory, confinement, &interpreter.roots);
-        Ok((interpreter, confinement.map_err(|exposed| exposed.to_string())?.as_subreaper()))
+        Ok((interpreter, confinement.map_err(|exposed| exposed.to_string())?.with_subreaper()))
     }
 }

@@ -11,8 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::python::answer::{description, message};
-use crate::python::process::exchange::Fault;
-use crate::python::process::load::{Progress, Reports};
+use crate::python::process::{Fault, Progress, Reports};
 
 /// The longest report on one source, in bytes: more than the worker's own need, however much JSON escapes.
 const SOURCE_REPORT: usize = 128 * 1024;

@@ -7,7 +7,6 @@
 //!
 //! Functions with the same [`Demands`] share a pool of workers; each other set has a pool of its own.
 
-mod call;
 mod config;
 mod generation;
 mod loading;

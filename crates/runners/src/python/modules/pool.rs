@@ -11,13 +11,10 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::call::Call;
 use super::config::PythonConfig;
 use super::generation::Generation;
-use super::serving::serve;
-use crate::python::process::Process;
-use crate::python::process::exchange::after;
-use crate::python::process::restart::pause;
+use super::serving::{Call, serve};
+use crate::python::process::{Process, after, pause};
 use crate::reply::{Outcome, Reply};
 use crate::tasks::{Tasks, stopped};
 

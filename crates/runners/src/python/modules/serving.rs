@@ -6,19 +6,34 @@ use std::time::Duration;
 
 use msp_core::{FunctionLimits, RunError};
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
-use super::call::Call;
 use super::generation::Generation;
 use crate::python::answer::{MESSAGE, json, message};
-use crate::python::process::Process;
-use crate::python::process::exchange::{Exchange, Failure, Fault, after};
-use crate::python::process::frame::CONTROL;
-use crate::python::process::write_queue::WriteQueue;
+use crate::python::process::{CONTROL, Exchange, Failure, Fault, Process, WriteQueue, after};
+use crate::reply::Reply;
 
 /// How much longer than its limit an asynchronous call may take to end once it has been cancelled.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// One call on its way through a pool.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) module: Arc<str>,
+    /// The body of the frame that its worker is sent.
+    pub(super) frame: Arc<Vec<u8>>,
+    pub(super) reply: Reply<Value>,
+    /// Counts it among the calls that wait for a worker, until one has it.
+    pub(super) queue_permit: Option<OwnedSemaphorePermit>,
+    /// When it has waited too long for a worker.
+    pub(super) expires: Option<Instant>,
+    /// How many workers died before it could start.
+    pub(super) lost_workers: u8,
+    /// True when its function is known to take long, so that nothing should wait behind it.
+    pub(super) slow: bool,
+}
 
 /// How a worker's service ended.
 #[derive(Debug)]

@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use super::config::PythonConfig;
 use super::loading::{Candidate, Helper, LoadReport, LoadSequence, remove_source, sources};
-use crate::python::process::Process;
-use crate::python::process::exchange::after;
+use crate::python::process::{Process, after};
 
 const PROGRAM: &str = concat!(include_str!("reaper.py"), include_str!("worker.py"));
 
@@ -31,7 +30,6 @@ pub(super) async fn start(
     helpers: &[Helper],
 ) -> Result<(Process, LoadReport), String> {
     let python = config.python.named().display();
-    let folders = config.isolation.folders();
     let mut failures = Vec::new();
     // Even when every source blocks its worker there is as much time again, for starts and for what loads well.
     let count = u32::try_from(sources(&candidates)).unwrap_or(u32::MAX);
@@ -41,6 +39,7 @@ pub(super) async fn start(
         let launched = launch(config).await;
         let mut worker = launched.map_err(|error| format!("{python} cannot be started: {error}"))?;
         let mut sequence = LoadSequence::new(&candidates, failures.clone());
+        let folders = config.isolation.folders();
         let folders = folders.iter().map(|folder| folder.to_string_lossy()).collect();
         let command = LoadCommand { folders, helpers, modules: &candidates };
         let error = match worker.load(&command, limit, &mut sequence).await {

@@ -1,7 +1,6 @@
 //! The process of one plugin file, from its start until its plugins are there.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use msp_core::{Argument, PluginsSpec};
@@ -16,9 +15,7 @@ use crate::isolation::Isolation;
 use crate::manifest::Tallies;
 use crate::python::answer::message;
 use crate::python::interpreter::Python;
-use crate::python::process::Process;
-use crate::python::process::exchange::Fault;
-use crate::python::process::load::{Progress, Reports};
+use crate::python::process::{Fault, Process, Progress, Reports};
 use crate::tasks::Tasks;
 
 const PROGRAM: &str = include_str!("host.py");
@@ -45,7 +42,7 @@ pub(crate) struct HostContext {
 
 /// What a host is sent first: the file to load, and what its plugins are given.
 #[derive(Serialize)]
-pub(super) struct LoadCommand {
+struct LoadCommand {
     name: String,
     file: String,
     folder: String,
@@ -57,7 +54,7 @@ pub(super) struct LoadCommand {
 }
 
 impl LoadCommand {
-    pub(super) fn new(file: &PluginFile, spec: &PluginsSpec) -> Self {
+    fn new(file: &PluginFile, spec: &PluginsSpec) -> Self {
         Self {
             name: file.stem.clone(),
             file: file.path.to_string_lossy().into_owned(),
@@ -135,19 +132,18 @@ impl Reports for HostReport {
 pub(super) async fn start(
     context: &HostContext,
     file: &PluginFile,
-    command: &LoadCommand,
-    folder: &Path,
+    spec: &PluginsSpec,
 ) -> Result<(Process, LoadReport), String> {
     let interpreter = context.python.interpreter().await?;
     let mut roots = interpreter.roots.clone();
-    roots.push(folder.to_owned());
+    roots.push(spec.folder.clone());
     let confinement = context.isolation.confinement(file.memory, &file.confinement, &roots);
     let confinement = confinement.map_err(|exposed| exposed.to_string())?;
     let name = format!("plugin {}", file.stem);
-    let mut host = Process::start(&interpreter, PROGRAM, &name, folder, &confinement)
+    let mut host = Process::start(&interpreter, PROGRAM, &name, &spec.folder, &confinement)
         .map_err(|error| format!("{} cannot be started: {error}", context.python.named().display()))?;
     let mut reported = HostReport::default();
-    let loaded = host.load(command, file.limits.load_timeout, &mut reported).await;
+    let loaded = host.load(&LoadCommand::new(file, spec), file.limits.load_timeout, &mut reported).await;
     match loaded.and_then(|()| reported.0.ok_or_else(|| HostReport::ENDED.to_owned())) {
         Ok(mut report) => {
             for failed in &mut report.failed {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::accept::{accept, refusal, route};
 use super::file::{self, PluginFile};
-use super::host::{HostContext, LoadCommand, PluginReport, start};
+use super::host::{HostContext, PluginReport, start};
 use super::runner::function;
 use super::supervisor::{HostEnded, supervise};
 use crate::python::process::Process;
@@ -94,7 +94,7 @@ pub(super) async fn load(
     let (path, given) = (path.to_owned(), spec.clone());
     let reading = tokio::task::spawn_blocking(move || PluginFile::read(&path, &given));
     let file = reading.await.map_err(|error| error.to_string())??;
-    let (host, report) = start(context, &file, &LoadCommand::new(&file, spec), &spec.folder).await?;
+    let (host, report) = start(context, &file, spec).await?;
     if report.plugins.is_empty() {
         host.end().await;
         let failures = report.failed.iter().map(|failed| match failed.class.as_str() {

@@ -8,9 +8,7 @@ use msp_core::{Job, RunError};
 use tokio::time::Instant;
 
 use super::wire::{Answer, CallFrame, OVERHEAD, understand};
-use crate::python::process::exchange::{Exchange, Failure, Fault, after};
-use crate::python::process::frame::CONTROL;
-use crate::python::process::write_queue::WriteQueue;
+use crate::python::process::{CONTROL, Exchange, Failure, Fault, WriteQueue, after};
 use crate::reply::Reply;
 
 /// How long a call may take to end once it has been cancelled; then its host has hung.

@@ -10,11 +10,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::file::PluginFile;
-use super::host::{HostContext, LoadCommand, PluginReport, start};
+use super::host::{HostContext, PluginReport, start};
 use super::serving::{Call, HostCalls, Message};
-use crate::python::process::Process;
-use crate::python::process::exchange::{Failure, after, no_calls};
-use crate::python::process::restart::pause;
+use crate::python::process::{Failure, Process, after, no_calls, pause};
 
 /// How long plugins may take to end.
 const SHUTDOWN: Duration = Duration::from_secs(3);
@@ -116,8 +114,7 @@ impl Supervisor {
     /// Starts the same source again; a file that has changed meanwhile is for a reload to take up.
     async fn start_again(&self, failures: u32) -> Result<Process, String> {
         sleep(pause(failures)).await;
-        let command = LoadCommand::new(&self.file, &self.spec);
-        let (host, report) = start(&self.context, &self.file, &command, &self.spec.folder).await?;
+        let (host, report) = start(&self.context, &self.file, &self.spec).await?;
         if names(&report.plugins) == self.plugins {
             return Ok(host);
         }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::Process;
 use super::exchange::{Exchange, Failure, Fault, after, no_calls};
 use super::frame::CONTROL;
+use super::python_process::Process;
 use super::write_queue::WriteQueue;
 
 /// The reports that a process makes while it loads.
