@@ -5,6 +5,7 @@
 //! and keeps it up to date while files and modules.ini change. All processes start in one place, in a group
 //! of their own, confined, and with an environment that tells them nothing about the server.
 
+mod bounded_file;
 mod builtin;
 mod children;
 mod discovery;

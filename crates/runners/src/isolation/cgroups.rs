@@ -16,10 +16,10 @@ use super::processes::PROCESS_ALLOWANCE;
 /// The group of the server itself: the kernel wants processes in leaves alone.
 const SERVER: &str = "msp-server";
 /// What a process takes beside the memory that its function may have: programs, libraries, files that it reads.
-const MEMORY_OVERHEAD: u64 = 64 * 1024 * 1024;
+const OVERHEAD: u64 = 64 * 1024 * 1024;
 /// How often an ended group is tried to be removed, and how long a change in it is waited for each time.
 const TRIES: u32 = 20;
-const CHANGE_WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+const WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// The control group that this process was given to make others in: by systemd's `Delegate=`, or in a container whose
 /// tree is writable.
@@ -121,7 +121,7 @@ impl Cgroups {
         make(&path)?;
         let group = Cgroup { path };
         write(&group.path, "pids.max", &PROCESS_ALLOWANCE.to_string())?;
-        write(&group.path, "memory.max", &memory.saturating_add(MEMORY_OVERHEAD).to_string())?;
+        write(&group.path, "memory.max", &memory.saturating_add(OVERHEAD).to_string())?;
         // What remains of it when one of its processes was ended is of no use.
         write(&group.path, "memory.oom.group", "1")?;
         Ok(group)
@@ -148,8 +148,7 @@ impl Drop for Cgroup {
         for _ in 0..TRIES {
             match (fs::remove_dir(&self.path), &events) {
                 (Err(error), Ok(events)) if error.kind() == io::ErrorKind::ResourceBusy => {
-                    let _changed_or_not =
-                        poll(&mut [PollFd::new(events, PollFlags::PRI)], Some(&CHANGE_WAIT));
+                    let _changed_or_not = poll(&mut [PollFd::new(events, PollFlags::PRI)], Some(&WAIT));
                 }
                 _ => return,
             }

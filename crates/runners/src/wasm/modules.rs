@@ -1,8 +1,7 @@
 //! Modules that have compiled.
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use msp_core::clock::Clock;
@@ -14,6 +13,7 @@ use wasmi::{CompilationMode, Config, Engine, Error, Func, Linker, Module, Store}
 use super::guest::{DEFAULT, Guest, Memory};
 use super::instance_size::instance_size;
 use super::wasi;
+use crate::bounded_file;
 use crate::output::escaped;
 
 /// The largest module file, in bytes.
@@ -116,7 +116,7 @@ fn compile(
     if let Some(same) = same.filter(|same| same.stamp == stamp && same.path == path) {
         return Ok(same);
     }
-    let bytes = read(&path).map_err(|error| failed(&error.to_string()))?;
+    let bytes = bounded_file::read(&path, LARGEST).map_err(|error| failed(&error.to_string()))?;
     let engine = engine();
     let module = Module::new(&engine, &bytes).map_err(|error| failed(&error.to_string()))?;
     let reserved = instance_size(&bytes)
@@ -164,13 +164,4 @@ fn engine() -> Engine {
         .set_max_recursion_depth(DEPTH)
         .set_max_stack_height(STACK);
     Engine::new(&config)
-}
-
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > LARGEST) {
-        return Err(std::io::Error::other(format!("larger than {LARGEST} bytes")));
-    }
-    Ok(bytes)
 }

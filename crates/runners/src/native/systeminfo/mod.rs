@@ -128,12 +128,7 @@ impl SystemInfo {
         Some(Self { machine: machine.clone(), view })
     }
 
-    async fn part_of(
-        &self,
-        job: Job,
-        args: Option<&Value>,
-        subpath: Option<String>,
-    ) -> Result<Value, Refused> {
+    async fn show(&self, job: Job, args: Option<&Value>, subpath: Option<String>) -> Result<Value, Refused> {
         let (part, key) = match self.view {
             Some(view) => (Some(view), text(args, "key")?),
             None => (requested_part(args, subpath)?, None),
@@ -164,7 +159,7 @@ impl Runner for SystemInfo {
             let Input { args, request } = std::mem::take(&mut job.input);
             let is_request = request.is_some();
             let subpath = request.and_then(|request| request.subpath);
-            match self.part_of(job, args.as_ref(), subpath).await {
+            match self.show(job, args.as_ref(), subpath).await {
                 Ok(value) => Ok(Output::Value(value)),
                 Err(refused) if is_request => refused.into_response().map(Output::Response),
                 Err(refused) => Err(refused.into_error()),

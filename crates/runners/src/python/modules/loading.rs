@@ -111,7 +111,7 @@ pub(super) struct Position {
 }
 
 /// The reports of one worker on its candidates, each checked against the one that is due.
-pub(super) struct LoadSequence<'a> {
+pub(super) struct ModuleLoads<'a> {
     candidates: &'a [Candidate],
     /// The source that is next, or loads; behind the last module when only the last report is missing.
     position: Position,
@@ -122,7 +122,7 @@ pub(super) struct LoadSequence<'a> {
     pub(super) report: LoadReport,
 }
 
-impl<'a> LoadSequence<'a> {
+impl<'a> ModuleLoads<'a> {
     /// Begins with the first source; the failures are those of workers before this one.
     pub(super) fn new(candidates: &'a [Candidate], failures: Vec<(String, String)>) -> Self {
         Self {
@@ -160,12 +160,12 @@ impl<'a> LoadSequence<'a> {
             Report::Loaded { loaded, attempt, asynchronous, description }
                 if self.started && attempt == self.position.attempt =>
             {
-                let source = source(&loaded).ok_or(UNEXPECTED)?;
+                let source = source(&loaded).ok_or(NOT_DUE)?;
                 let description = self::description(&description);
                 self.report.loaded.insert(loaded, LoadedModule { source, asynchronous, description });
                 Ok(self.advance(false))
             }
-            _ => Err(UNEXPECTED),
+            _ => Err(NOT_DUE),
         }
     }
 
@@ -183,7 +183,7 @@ impl<'a> LoadSequence<'a> {
     }
 }
 
-impl Reports for LoadSequence<'_> {
+impl Reports for ModuleLoads<'_> {
     const TIMEOUT_KEY: &'static str = "LoadTimeout";
     const ENDED: &'static str = "the worker ended";
     const TOO_LONG: &'static str = "a report is too long";
@@ -199,7 +199,7 @@ impl Reports for LoadSequence<'_> {
     }
 }
 
-const UNEXPECTED: &str = "it sent a report that was not due";
+const NOT_DUE: &str = "it sent a report that was not due";
 
 #[cfg(test)]
 mod tests {
@@ -251,8 +251,8 @@ mod tests {
         bytes
     }
 
-    async fn follow(sequence: &mut LoadSequence<'_>, worker: impl AsyncRead + Unpin) -> Result<(), String> {
-        let mut load = Load::new(Vec::new(), LOAD, sequence);
+    async fn follow(loads: &mut ModuleLoads<'_>, worker: impl AsyncRead + Unpin) -> Result<(), String> {
+        let mut load = Load::new(Vec::new(), LOAD, loads);
         let mut input = ReadBuffer::default();
         let never = std::future::pending();
         let followed = run(worker, sink(), &mut input, never, &mut load, &mut no_calls()).await;
@@ -262,7 +262,7 @@ mod tests {
     #[tokio::test]
     async fn each_source_is_tried_until_one_of_its_module_loads() {
         let candidates = candidates(&[("a", 2), ("b", 3), ("c", 1)]);
-        let mut sequence = LoadSequence::new(&candidates, Vec::new());
+        let mut loads = ModuleLoads::new(&candidates, Vec::new());
         let reports = [
             loading("a", 0),
             loaded("a", 0),
@@ -274,11 +274,11 @@ mod tests {
             failed("c", 0, "only"),
             ready(),
         ];
-        assert_eq!(follow(&mut sequence, &*frames(&reports)).await, Ok(()));
+        assert_eq!(follow(&mut loads, &*frames(&reports)).await, Ok(()));
         let loaded: Vec<_> =
-            sequence.report.loaded.iter().map(|(name, sound)| (&**name, &*sound.source)).collect();
+            loads.report.loaded.iter().map(|(name, sound)| (&**name, &*sound.source)).collect();
         assert_eq!(loaded, [("a", "0"), ("b", "1")]);
-        let failures: Vec<_> = sequence.report.first_failures().into_iter().collect();
+        let failures: Vec<_> = loads.report.first_failures().into_iter().collect();
         assert_eq!(failures, [("b", "first"), ("c", "only")]);
     }
 
@@ -302,31 +302,27 @@ mod tests {
             vec![loaded("b", 0), loaded("b", 0)],
             vec![ready()],
         ] {
-            let mut sequence = LoadSequence::new(&candidates, Vec::new());
+            let mut loads = ModuleLoads::new(&candidates, Vec::new());
             let reports = [&before[..], &forged].concat();
-            assert_eq!(
-                follow(&mut sequence, &*frames(&reports)).await,
-                Err(UNEXPECTED.to_owned()),
-                "{forged:?}"
-            );
-            assert_eq!(sequence.culprit, position, "{forged:?}");
+            assert_eq!(follow(&mut loads, &*frames(&reports)).await, Err(NOT_DUE.to_owned()), "{forged:?}");
+            assert_eq!(loads.culprit, position, "{forged:?}");
         }
     }
 
     #[tokio::test]
     async fn only_the_last_report_may_be_long_and_of_an_error_only_the_beginning_is_kept() {
         let candidates = candidates(&[("a", 1)]);
-        let mut sequence = LoadSequence::new(&candidates, Vec::new());
+        let mut loads = ModuleLoads::new(&candidates, Vec::new());
         let mut helpers = ready();
         helpers["helpers"] = json!([["h", "h.py", false, "x".repeat(SOURCE_REPORT)]]);
         let reports = [loading("a", 0), failed("a", 0, &"x".repeat(SOURCE_REPORT - 100)), helpers];
-        assert_eq!(follow(&mut sequence, &*frames(&reports)).await, Ok(()));
-        assert_eq!(sequence.report.failures[0].1.len(), 16 * 1024);
-        assert_eq!(sequence.report.helpers.len(), 1);
+        assert_eq!(follow(&mut loads, &*frames(&reports)).await, Ok(()));
+        assert_eq!(loads.report.failures[0].1.len(), 16 * 1024);
+        assert_eq!(loads.report.helpers.len(), 1);
 
-        let mut sequence = LoadSequence::new(&candidates, Vec::new());
+        let mut loads = ModuleLoads::new(&candidates, Vec::new());
         let reports = [loading("a", 0), failed("a", 0, &"x".repeat(SOURCE_REPORT))];
-        assert_eq!(follow(&mut sequence, &*frames(&reports)).await, Err("a report is too long".into()));
+        assert_eq!(follow(&mut loads, &*frames(&reports)).await, Err("a report is too long".into()));
     }
 
     #[tokio::test]
@@ -334,16 +330,16 @@ mod tests {
         let mut bytes = Vec::new();
         append(&mut bytes, 1, b"{}");
         let candidates = candidates(&[("a", 1)]);
-        let mut sequence = LoadSequence::new(&candidates, Vec::new());
-        let followed = follow(&mut sequence, &*bytes).await;
+        let mut loads = ModuleLoads::new(&candidates, Vec::new());
+        let followed = follow(&mut loads, &*bytes).await;
         assert_eq!(followed, Err("it answered before it was asked".into()));
-        assert_eq!(sequence.culprit, None);
+        assert_eq!(loads.culprit, None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_source_has_its_time_however_often_its_worker_writes() {
         let candidates = candidates(&[("a", 1), ("b", 1)]);
-        let mut sequence = LoadSequence::new(&candidates, Vec::new());
+        let mut loads = ModuleLoads::new(&candidates, Vec::new());
         let (mut worker, server) = tokio::io::duplex(1024);
         let writes = async {
             sleep(LOAD - Duration::from_secs(1)).await;
@@ -356,13 +352,13 @@ mod tests {
         };
         let start = after(Duration::ZERO);
         let followed = tokio::select! {
-            followed = follow(&mut sequence, server) => followed,
+            followed = follow(&mut loads, server) => followed,
             () = writes => unreachable!(),
         };
         assert_eq!(followed, Err("it took longer than 30 s, which is its LoadTimeout".to_owned()));
         let took = after(Duration::ZERO) - start;
         assert!(took < LOAD * 2 + Duration::from_secs(1), "{took:?}");
-        assert_eq!(sequence.culprit, Some(Position { module: 0, attempt: 0 }));
+        assert_eq!(loads.culprit, Some(Position { module: 0, attempt: 0 }));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::config::PythonConfig;
-use super::loading::{Candidate, Helper, LoadReport, LoadSequence, remove_source, sources};
+use super::loading::{Candidate, Helper, LoadReport, ModuleLoads, remove_source, sources};
 use crate::python::process::{Process, after};
 
 const PROGRAM: &str = concat!(include_str!("reaper.py"), include_str!("worker.py"));
@@ -38,15 +38,15 @@ pub(super) async fn start(
     loop {
         let launched = launch(config).await;
         let mut worker = launched.map_err(|error| format!("{python} cannot be started: {error}"))?;
-        let mut sequence = LoadSequence::new(&candidates, failures.clone());
+        let mut loads = ModuleLoads::new(&candidates, failures.clone());
         let folders = config.isolation.folders();
         let folders = folders.iter().map(|folder| folder.to_string_lossy()).collect();
         let command = LoadCommand { folders, helpers, modules: &candidates };
-        let error = match worker.load(&command, limit, &mut sequence).await {
-            Ok(()) => return Ok((worker, sequence.report)),
+        let error = match worker.load(&command, limit, &mut loads).await {
+            Ok(()) => return Ok((worker, loads.report)),
             Err(error) => error,
         };
-        let culprit = sequence.culprit;
+        let culprit = loads.culprit;
         let how = worker.end().await;
         // A start that leaves nothing out would fail again and again.
         let Some(module) = culprit.and_then(|position| remove_source(&mut candidates, position)) else {

@@ -1,6 +1,5 @@
 //! One plugin file as it is: its source, its parameters, its limits.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use msp_core::{Access, ConfinementPath, ConfinementSpec, FunctionLimits, Plugins
 use msp_protocol::envelope::whole_numbers_fit;
 use serde_json::{Map, Value};
 
+use crate::bounded_file;
 use crate::python::source::read;
 
 /// The most files of a folder that are looked at.
@@ -152,12 +152,7 @@ fn members(path: &Path) -> Result<Map<String, Value>, String> {
     if !path.is_file() {
         return Err("it is no file".to_owned());
     }
-    let mut text = Vec::new();
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
-    file.take(LARGEST_JSON + 1).read_to_end(&mut text).map_err(|error| error.to_string())?;
-    if u64::try_from(text.len()).is_ok_and(|length| length > LARGEST_JSON) {
-        return Err(format!("larger than {LARGEST_JSON} bytes"));
-    }
+    let text = bounded_file::read(path, LARGEST_JSON).map_err(|error| error.to_string())?;
     let members = serde_json::from_slice(&text).map_err(|error| format!("no JSON object: {error}"))?;
     match whole_numbers_fit(&text) {
         true => Ok(members),

@@ -70,9 +70,7 @@ impl Supervisor {
             let mut running = match host.take() {
                 Some(running) => running,
                 None => {
-                    match hold_calls_during(&mut calls, &mut waiting, &mut stop, self.start_again(failures))
-                        .await
-                    {
+                    match hold_calls(&mut calls, &mut waiting, &mut stop, self.start_again(failures)).await {
                         None => return,
                         Some(Ok(running)) => running,
                         Some(Err(error)) => {
@@ -128,7 +126,7 @@ impl Supervisor {
 type WaitingCalls = VecDeque<(Call, Instant)>;
 
 /// Lets calls wait until the work is done, each for a while; none when no call can come any more.
-async fn hold_calls_during<T>(
+async fn hold_calls<T>(
     calls: &mut UnboundedReceiver<Message>,
     waiting: &mut WaitingCalls,
     stop: &mut watch::Receiver<bool>,

@@ -65,10 +65,8 @@ impl Invocation {
         if let Some(place) = head.first_chunk_mut() {
             *place = length.to_be_bytes();
         }
-        CallFrame {
-            head,
-            body: Arc::new(self.request.map(|request| request.body.into()).unwrap_or_default()),
-        }
+        let body = self.request.map(|request| request.body.into()).unwrap_or_default();
+        CallFrame { head, body: Arc::new(body) }
     }
 }
 
