@@ -19,6 +19,7 @@ mod reply;
 mod report;
 mod runners;
 mod spawn;
+mod tallies;
 mod tasks;
 mod wasm;
 

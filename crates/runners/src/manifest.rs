@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use msp_core::{Catalogue, Function, ModuleSpec, Origin, Runner, RunnerKind, Tally, Trouble};
+use msp_core::{Catalogue, Function, ModuleSpec, Origin, Runner, RunnerKind, Trouble};
 use msp_protocol::FunctionName;
 use tokio::sync::Semaphore;
 
@@ -13,6 +13,7 @@ use crate::executable::Executable;
 use crate::isolation::{Confinement, Isolation};
 use crate::native::Natives;
 use crate::python::{Demands, Listed, WorkerPools};
+use crate::tallies::Tallies;
 use crate::tasks::Tasks;
 use crate::wasm::{self, Modules, WasmContext, WasmRunner};
 
@@ -205,15 +206,4 @@ impl Assembled {
 /// What a function of modules.ini is made of, for the operator.
 pub(crate) fn source(spec: &ModuleSpec) -> Arc<str> {
     format!("modules.ini: {}", spec.module).into()
-}
-
-/// The tallies of all functions that there ever were, by name.
-#[derive(Debug, Default)]
-pub(crate) struct Tallies(Mutex<BTreeMap<FunctionName, Arc<Tally>>>);
-
-impl Tallies {
-    /// That of this one, whatever it was made of before.
-    pub(crate) fn of(&self, name: &FunctionName) -> Arc<Tally> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default().clone()
-    }
 }

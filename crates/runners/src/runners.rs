@@ -18,10 +18,11 @@ use self::inner::Inner;
 use crate::builtin::{self, CurrentCatalogue};
 use crate::children;
 use crate::isolation::{Isolation, IsolationConfig, IsolationError, IsolationReport, resolved};
-use crate::manifest::{SharedParts, Tallies};
+use crate::manifest::SharedParts;
 use crate::native::Natives;
 use crate::python::{Changed, HostContext, Plugins, Python, StopSignal, WorkerPools};
 use crate::report;
+use crate::tallies::Tallies;
 use crate::tasks::Tasks;
 use crate::wasm::WasmContext;
 

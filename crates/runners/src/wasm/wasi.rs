@@ -121,29 +121,29 @@ macro_rules! host {
     ($linker:ident, $name:literal, ($($parameter:ident: $kind:ty),*), $work:expr) => {
         $linker.func_wrap(WASI, $name, |mut caller: Caller<'_, Guest>, $($parameter: $kind),*| {
             let work: fn(&mut MemoryView<'_>, &mut Guest, $($kind),*) -> Outcome = $work;
-            host(&mut caller, |memory_view, guest| work(memory_view, guest, $($parameter),*))
+            host(&mut caller, |view, guest| work(view, guest, $($parameter),*))
         })?
     };
 }
 
 fn define(linker: &mut Linker<Guest>) -> Result<(), Error> {
     host!(linker, "args_get", (list: u32, text: u32), args_get);
-    host!(linker, "args_sizes_get", (count: u32, size: u32), |memory_view, guest, count, size| {
-        memory_view.write_u32(count, 1)?;
-        Ok(memory_view.write_u32(size, MemoryView::length(&guest.name).saturating_add(1))?)
+    host!(linker, "args_sizes_get", (count: u32, size: u32), |view, guest, count, size| {
+        view.write_u32(count, 1)?;
+        Ok(view.write_u32(size, MemoryView::length(&guest.name).saturating_add(1))?)
     });
-    host!(linker, "clock_res_get", (clock: u32, at: u32), |memory_view, guest, clock, at| {
+    host!(linker, "clock_res_get", (clock: u32, at: u32), |view, guest, clock, at| {
         now(guest, clock)?;
-        Ok(memory_view.write_u64(at, 1)?)
+        Ok(view.write_u64(at, 1)?)
     });
-    host!(linker, "clock_time_get", (clock: u32, _precision: u64, at: u32), |memory_view, guest, clock, _, at| {
+    host!(linker, "clock_time_get", (clock: u32, _precision: u64, at: u32), |view, guest, clock, _, at| {
         let now = now(guest, clock)?;
-        Ok(memory_view.write_u64(at, now)?)
+        Ok(view.write_u64(at, now)?)
     });
     host!(linker, "environ_get", (_list: u32, _text: u32), |_, _, _, _| Ok(()));
-    host!(linker, "environ_sizes_get", (count: u32, size: u32), |memory_view, _, count, size| {
-        memory_view.write_u32(count, 0)?;
-        Ok(memory_view.write_u32(size, 0)?)
+    host!(linker, "environ_sizes_get", (count: u32, size: u32), |view, _, count, size| {
+        view.write_u32(count, 0)?;
+        Ok(view.write_u32(size, 0)?)
     });
     host!(linker, "fd_close", (fd: u32), |_, _, fd| stream(fd));
     host!(linker, "fd_fdstat_get", (fd: u32, at: u32), fd_fdstat_get);
@@ -159,7 +159,7 @@ fn define(linker: &mut Linker<Guest>) -> Result<(), Error> {
     })?;
     linker.func_wrap(WASI, "random_get", |mut caller: Caller<'_, Guest>, at: u32, length: u32| {
         spend(&mut caller, u64::from(length.min(CHUNK)) * 2)?;
-        host(&mut caller, |memory_view, _| random_get(memory_view, at, length))
+        host(&mut caller, |view, _| random_get(view, at, length))
     })?;
     Ok(())
 }
@@ -172,9 +172,9 @@ fn host(
     let (outcome, fuel) = match caller.get_export("memory").and_then(Extern::into_memory) {
         Some(memory) => {
             let (bytes, guest) = memory.data_and_store_mut(&mut *caller);
-            let mut memory_view = MemoryView::new(bytes);
-            let outcome = work(&mut memory_view, guest);
-            (outcome, memory_view.fuel())
+            let mut view = MemoryView::new(bytes);
+            let outcome = work(&mut view, guest);
+            (outcome, view.fuel())
         }
         None => (Err(Errno::Fault.into()), 0),
     };
@@ -201,10 +201,10 @@ fn no_seek(fd: u32) -> Outcome {
     Err(Errno::Pipe.into())
 }
 
-fn args_get(memory_view: &mut MemoryView<'_>, guest: &mut Guest, list: u32, text: u32) -> Outcome {
-    memory_view.write_u32(list, text)?;
-    memory_view.write(text, guest.name.as_bytes())?;
-    Ok(memory_view.write(text.saturating_add(MemoryView::length(&guest.name)), &[0])?)
+fn args_get(view: &mut MemoryView<'_>, guest: &mut Guest, list: u32, text: u32) -> Outcome {
+    view.write_u32(list, text)?;
+    view.write(text, guest.name.as_bytes())?;
+    Ok(view.write(text.saturating_add(MemoryView::length(&guest.name)), &[0])?)
 }
 
 /// Nanoseconds of the realtime or the monotonic clock.
@@ -217,19 +217,19 @@ fn now(guest: &Guest, clock: u32) -> Result<u64, Errno> {
     Ok(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
 }
 
-fn fd_fdstat_get(memory_view: &mut MemoryView<'_>, _: &mut Guest, fd: u32, at: u32) -> Outcome {
+fn fd_fdstat_get(view: &mut MemoryView<'_>, _: &mut Guest, fd: u32, at: u32) -> Outcome {
     const READ: u64 = 1 << 1;
     const WRITE: u64 = 1 << 6;
     const POLL: u64 = 1 << 27;
     stream(fd)?;
     // Type 0 is unknown: neither a file nor a terminal.
-    memory_view.write(at, &[0; 24])?;
+    view.write(at, &[0; 24])?;
     let rights = POLL | if fd == STDIN { READ } else { WRITE };
-    Ok(memory_view.write_u64(at.saturating_add(8), rights)?)
+    Ok(view.write_u64(at.saturating_add(8), rights)?)
 }
 
 fn fd_read(
-    memory_view: &mut MemoryView<'_>,
+    view: &mut MemoryView<'_>,
     guest: &mut Guest,
     fd: u32,
     list: u32,
@@ -240,28 +240,28 @@ fn fd_read(
         return Err(Errno::BadDescriptor.into());
     }
     let mut taken = guest.taken;
-    for (at, length) in memory_view.vectors(list, count)? {
+    for (at, length) in view.vectors(list, count)? {
         let rest = guest.input.get(taken..).unwrap_or_default();
         let room = usize::try_from(length).unwrap_or(usize::MAX);
         let part = rest.get(..room).unwrap_or(rest);
-        memory_view.write(at, part)?;
+        view.write(at, part)?;
         taken += part.len();
     }
     let length = u32::try_from(taken - guest.taken).unwrap_or(u32::MAX);
-    memory_view.write_u32(read, length)?;
+    view.write_u32(read, length)?;
     guest.taken = taken;
     Ok(())
 }
 
 fn fd_write(
-    memory_view: &mut MemoryView<'_>,
+    view: &mut MemoryView<'_>,
     guest: &mut Guest,
     fd: u32,
     list: u32,
     count: u32,
     written: u32,
 ) -> Outcome {
-    let vectors = memory_view.vectors(list, count)?;
+    let vectors = view.vectors(list, count)?;
     let all = vectors.iter().fold(0u64, |sum, (_, length)| sum + u64::from(*length));
     match fd {
         STDOUT => {
@@ -270,19 +270,19 @@ fn fd_write(
                 return Err(Fault::Halt(Halt::Full));
             }
             for (at, length) in vectors {
-                guest.answer.extend_from_slice(memory_view.bytes(at, length)?);
+                guest.answer.extend_from_slice(view.bytes(at, length)?);
             }
             // Less than the room, so less than four gigabytes: a list of vectors lies in 32-bit memory.
-            Ok(memory_view.write_u32(written, u32::try_from(all).unwrap_or(u32::MAX))?)
+            Ok(view.write_u32(written, u32::try_from(all).unwrap_or(u32::MAX))?)
         }
         STDERR => {
             let (mut printed, mut left) = (Vec::new(), CHUNK);
             for (at, length) in vectors {
                 let part = length.min(left);
-                printed.extend_from_slice(memory_view.bytes(at, part)?);
+                printed.extend_from_slice(view.bytes(at, part)?);
                 left -= part;
             }
-            memory_view.write_u32(written, CHUNK - left)?;
+            view.write_u32(written, CHUNK - left)?;
             guest.printed = printed;
             Err(Fault::Halt(Halt::Print))
         }
@@ -290,11 +290,11 @@ fn fd_write(
     }
 }
 
-fn random_get(memory_view: &mut MemoryView<'_>, at: u32, length: u32) -> Outcome {
+fn random_get(view: &mut MemoryView<'_>, at: u32, length: u32) -> Outcome {
     if length > CHUNK {
         return Err(Errno::Invalid.into());
     }
-    let mut rest = memory_view.bytes_mut(at, length)?;
+    let mut rest = view.bytes_mut(at, length)?;
     while !rest.is_empty() {
         let drawn = rustix::rand::getrandom(&mut *rest, rustix::rand::GetRandomFlags::empty());
         let drawn = drawn.map_err(|_| Errno::Io)?;

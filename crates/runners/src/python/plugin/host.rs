@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 use super::file::PluginFile;
 use super::stop_signal::StopSignal;
 use crate::isolation::Isolation;
-use crate::manifest::Tallies;
 use crate::python::answer::message;
 use crate::python::interpreter::Python;
 use crate::python::process::{Fault, Process, Progress, Reports};
+use crate::tallies::Tallies;
 use crate::tasks::Tasks;
 
 const PROGRAM: &str = include_str!("host.py");

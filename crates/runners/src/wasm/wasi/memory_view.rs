@@ -130,15 +130,15 @@ mod tests {
     #[test]
     fn nothing_outside_of_memory_is_read_or_written() {
         let mut memory = [0; 16];
-        let mut memory_view = MemoryView::new(&mut memory);
-        assert_eq!(memory_view.write_u64(8, u64::MAX), Ok(()));
-        assert_eq!(memory_view.bytes(12, 4), Ok(&[0xff; 4][..]));
+        let mut view = MemoryView::new(&mut memory);
+        assert_eq!(view.write_u64(8, u64::MAX), Ok(()));
+        assert_eq!(view.bytes(12, 4), Ok(&[0xff; 4][..]));
         for at in [9, 16, 17, u32::MAX] {
-            assert_eq!(memory_view.write_u64(at, 0), Err(Errno::Fault), "{at}");
-            assert_eq!(memory_view.array::<8>(at), Err(Errno::Fault), "{at}");
+            assert_eq!(view.write_u64(at, 0), Err(Errno::Fault), "{at}");
+            assert_eq!(view.array::<8>(at), Err(Errno::Fault), "{at}");
         }
-        assert_eq!(memory_view.bytes(1, u32::MAX), Err(Errno::Fault));
-        assert_eq!(memory_view.bytes(16, 0), Ok(&[][..]));
+        assert_eq!(view.bytes(1, u32::MAX), Err(Errno::Fault));
+        assert_eq!(view.bytes(16, 0), Ok(&[][..]));
     }
 
     #[test]
@@ -146,10 +146,10 @@ mod tests {
         let mut memory = [0; 16];
         memory[0] = 3;
         memory[12] = 5;
-        let memory_view = MemoryView::new(&mut memory);
-        assert_eq!(memory_view.vectors(0, 2), Ok(vec![(3, 0), (0, 5)]));
-        assert_eq!(memory_view.vectors(0, 3), Err(Errno::Fault));
-        assert_eq!(memory_view.vectors(0, MANY + 1), Err(Errno::Invalid));
-        assert_eq!(memory_view.vectors(u32::MAX - 4, 2), Err(Errno::Fault));
+        let view = MemoryView::new(&mut memory);
+        assert_eq!(view.vectors(0, 2), Ok(vec![(3, 0), (0, 5)]));
+        assert_eq!(view.vectors(0, 3), Err(Errno::Fault));
+        assert_eq!(view.vectors(0, MANY + 1), Err(Errno::Invalid));
+        assert_eq!(view.vectors(u32::MAX - 4, 2), Err(Errno::Fault));
     }
 }

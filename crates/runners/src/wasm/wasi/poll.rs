@@ -20,7 +20,7 @@ enum Awaited {
 
 /// Writes the events first and lets the module sleep until they have come true.
 pub(super) fn poll_oneoff(
-    memory_view: &mut MemoryView<'_>,
+    view: &mut MemoryView<'_>,
     guest: &mut Guest,
     subscriptions: u32,
     events: u32,
@@ -28,7 +28,7 @@ pub(super) fn poll_oneoff(
     ready: u32,
 ) -> Outcome {
     let awaited = records(subscriptions, count, SUBSCRIPTION)?
-        .map(|at| read(memory_view.array(at)?, guest))
+        .map(|at| read(view.array(at)?, guest))
         .collect::<Result<Vec<_>, Errno>>()?;
     let wait = awaited.iter().map(|(_, _, awaited)| match awaited {
         Awaited::Time(nanoseconds) => *nanoseconds,
@@ -44,26 +44,26 @@ pub(super) fn poll_oneoff(
         };
         let [low, high, ..] = errno.to_le_bytes();
         let at = events.saturating_add(EVENT * happened);
-        memory_view.write(at, &[0; 32])?;
-        memory_view.write(at, &userdata)?;
-        memory_view.write(at.saturating_add(8), &[low, high, kind])?;
+        view.write(at, &[0; 32])?;
+        view.write(at, &userdata)?;
+        view.write(at.saturating_add(8), &[low, high, kind])?;
         happened += 1;
     }
-    memory_view.write_u32(ready, happened)?;
+    view.write_u32(ready, happened)?;
     if wait == 0 { Ok(()) } else { Err(Fault::Halt(Halt::Sleep(Duration::from_nanos(wait)))) }
 }
 
 /// The mark a subscription's event carries, its kind, and what it is for.
 fn read(bytes: [u8; 48], guest: &Guest) -> Result<([u8; 8], u8, Awaited), Errno> {
-    let mut memory_view = bytes;
-    let memory_view = MemoryView::new(&mut memory_view);
-    let number = |at| Ok(u32::from_le_bytes(memory_view.array(at)?));
-    let [kind] = memory_view.array(8)?;
+    let mut view = bytes;
+    let view = MemoryView::new(&mut view);
+    let number = |at| Ok(u32::from_le_bytes(view.array(at)?));
+    let [kind] = view.array(8)?;
     let awaited = match kind {
         0 => {
-            let time = u64::from_le_bytes(memory_view.array(24)?);
+            let time = u64::from_le_bytes(view.array(24)?);
             let now = now(guest, number(16)?)?;
-            let [flags, _] = memory_view.array(40)?;
+            let [flags, _] = view.array(40)?;
             let is_moment = flags & 1 == 1;
             Awaited::Time(if is_moment { time.saturating_sub(now) } else { time })
         }
@@ -72,7 +72,7 @@ fn read(bytes: [u8; 48], guest: &Guest) -> Result<([u8; 8], u8, Awaited), Errno>
         1 | 2 => Awaited::Stream(Err(Errno::BadDescriptor)),
         _ => return Err(Errno::Invalid),
     };
-    Ok((memory_view.array(0)?, kind, awaited))
+    Ok((view.array(0)?, kind, awaited))
 }
 
 #[cfg(test)]
