@@ -127,28 +127,6 @@ mod tests {
     }
 
     #[test]
-    fn share_point_21_a_known_address_returns_after_its_ttl_and_others_do_not_disturb_it() {
-        let (mut sightings, key) = (Addresses::new(TTL), Digest::of(b"key"));
-
-        assert_eq!(sightings.sight(address(1), &key, at(0)), Sighting::New);
-        assert_eq!(sightings.sight(address(2), &key, at(0)), Sighting::New);
-        assert_eq!(sightings.sight(address(1), &key, at(300)), Sighting::Known);
-        assert_eq!(sightings.sight(address(1), &key, at(601)), Sighting::Returned);
-        assert_eq!(sightings.sight(address(1), &key, at(602)), Sighting::Known);
-        assert_eq!(sightings.sight(address(2), &key, at(700)), Sighting::Returned);
-    }
-
-    #[test]
-    fn an_address_unseen_for_a_day_is_forgotten() {
-        let (mut sightings, key) = (Addresses::new(TTL), Digest::of(b"key"));
-        sightings.sight(address(1), &key, at(0));
-        sightings.sight(address(2), &key, at(86_401));
-
-        assert!(sightings.seen_from(address(1)).is_empty());
-        assert_eq!(sightings.sight(address(1), &key, at(86_402)), Sighting::New);
-    }
-
-    #[test]
     fn a_longer_ttl_keeps_addresses_longer_and_a_changed_one_counts_at_once() {
         let (mut sightings, key) = (Addresses::new(at(200_000)), Digest::of(b"key"));
         sightings.sight(address(1), &key, at(0));
@@ -172,17 +150,5 @@ mod tests {
         assert_eq!((sightings.addresses.len(), sightings.longest_unseen.len()), (100_000, 100_000));
         assert!(sightings.seen_from(address(1)).is_empty());
         assert_eq!(sightings.sight(address(0), &key, at(2)), Sighting::Known);
-    }
-
-    #[test]
-    fn an_address_is_known_by_its_last_eight_keys_the_last_one_first() {
-        let mut sightings = Addresses::new(TTL);
-        let key = |n: u8| Digest::of(&[n]);
-        for n in [0, 1, 2, 3, 4, 5, 6, 7, 8, 3] {
-            sightings.sight("::ffff:10.0.0.1".parse().unwrap(), &key(n), at(0));
-        }
-
-        assert_eq!(sightings.seen_from(address(1)), [3, 8, 7, 6, 5, 4, 2, 1].map(key));
-        assert!(sightings.seen_from(address(2)).is_empty());
     }
 }

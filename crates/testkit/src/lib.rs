@@ -14,6 +14,7 @@ mod caller;
 mod program;
 mod requests;
 mod server;
+pub mod suites;
 
 pub use caller::{Answered, Caller};
 pub use program::{Program, ProgramFolder, now, program_path, stdout};

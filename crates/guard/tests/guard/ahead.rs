@@ -2,7 +2,9 @@
 
 use msp_core::{Rejection, Replay as _};
 
-use crate::support::{START, World, Writes, classic, envelope, item, key};
+use msp_testkit::suites::{START, classic, envelope, item, key};
+
+use crate::support::{World, Writes};
 
 fn too_new(now: u64, tell: bool) -> Result<(), Rejection> {
     Err(Rejection::TooNew { not_before: now, tell })

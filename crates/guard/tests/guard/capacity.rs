@@ -3,7 +3,9 @@
 use msp_core::{Rejection, Replay as _};
 use msp_guard::MemoryGuardConfig;
 
-use crate::support::{START, World, classic, envelope, key};
+use msp_testkit::suites::{START, classic, envelope, key};
+
+use crate::support::World;
 
 fn small(max_entries: usize, caller_share: f64) -> MemoryGuardConfig {
     MemoryGuardConfig { max_entries, caller_share, ..MemoryGuardConfig::default() }

@@ -3,7 +3,9 @@
 use msp_core::{Rejection, Replay as _};
 use msp_guard::MemoryGuardConfig;
 
-use crate::support::{START, World, Writes, envelope, key};
+use msp_testkit::suites::{START, envelope, key};
+
+use crate::support::{World, Writes};
 
 #[tokio::test]
 async fn a_request_above_a_mark_that_cannot_be_written_is_refused_and_accepted_once_it_can() {

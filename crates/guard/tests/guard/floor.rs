@@ -2,7 +2,9 @@
 
 use msp_core::{Rejection, Replay as _};
 
-use crate::support::{START, World};
+use msp_testkit::suites::START;
+
+use crate::support::World;
 
 #[tokio::test]
 async fn what_is_forgotten_lies_below_the_floor_when_the_clock_goes_back() {

@@ -7,7 +7,9 @@ use msp_core::clock::Clock;
 use msp_core::{Rejection, Replay as _};
 use proptest::prelude::*;
 
-use crate::support::{World, Writes, classic, envelope};
+use msp_testkit::suites::{classic, envelope};
+
+use crate::support::{World, Writes};
 
 #[derive(Debug, Clone)]
 enum Step {

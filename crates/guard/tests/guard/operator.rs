@@ -2,7 +2,9 @@
 
 use msp_core::{KeptAhead, Rejection, Replay as _, StoredMarks};
 
-use crate::support::{START, World, Writes, envelope, item, key};
+use msp_testkit::suites::{START, envelope, item, key};
+
+use crate::support::{World, Writes};
 
 #[tokio::test]
 async fn a_reset_lowers_floor_and_mark_to_the_clock() {

@@ -2,7 +2,9 @@
 
 use msp_core::{Rejection, Replay as _};
 
-use crate::support::{START, World, envelope};
+use msp_testkit::suites::{START, envelope};
+
+use crate::support::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_racing_copies_exactly_one_is_accepted() {

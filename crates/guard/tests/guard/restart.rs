@@ -5,7 +5,9 @@ use std::time::Duration;
 use msp_core::clock::Clock;
 use msp_core::{Rejection, Replay as _};
 
-use crate::support::{START, World, envelope, key};
+use msp_testkit::suites::{START, envelope, key};
+
+use crate::support::World;
 
 #[tokio::test]
 async fn a_new_registry_has_no_floor() {

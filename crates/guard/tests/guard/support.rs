@@ -5,15 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use msp_core::clock::ManualClock;
-use msp_core::{
-    Admission, BoxFuture, Item, KeptAhead, Marks, RegistryError, Rejection, Replay as _, StoredMarks,
-};
+use msp_core::{BoxFuture, Guard, KeptAhead, Marks, RegistryError, Rejection, Replay as _, StoredMarks};
 use msp_guard::{MemoryGuard, MemoryGuardConfig};
 use msp_protocol::{Digest, UnixSecond};
+use msp_testkit::suites::{GuardLimits, GuardStand, START, envelope};
 use tokio::sync::watch;
-
-/// The second at which every test begins.
-pub(crate) const START: UnixSecond = 1_800_000_000;
 
 /// How the registry takes writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,22 +190,21 @@ impl World {
     }
 }
 
-/// A request with one item.
-pub(crate) fn envelope(client: u8, n: u64, ts: UnixSecond) -> Admission {
-    Admission { client: key(client), items: vec![item(n)], ts }
-}
+impl GuardStand for World {
+    async fn start(limits: GuardLimits) -> Self {
+        let GuardLimits { request_ttl, address_ttl, max_entries, caller_share } = limits;
+        Self::with(MemoryGuardConfig { request_ttl, address_ttl, max_entries, caller_share }).await
+    }
 
-/// A request with four items, `4 n` to `4 n + 3`.
-pub(crate) fn classic(client: u8, n: u64, ts: UnixSecond) -> Admission {
-    Admission { client: key(client), items: (0..4).map(|part| item(4 * n + part)).collect(), ts }
-}
+    fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
 
-pub(crate) fn key(client: u8) -> Digest {
-    Digest::from_stored([client; 32])
-}
+    fn guard(&self) -> Guard {
+        Guard::of(self.guard.clone())
+    }
 
-pub(crate) fn item(n: u64) -> Item {
-    let mut item = [0; 24];
-    item[..8].copy_from_slice(&n.to_le_bytes());
-    item
+    async fn crash(&mut self) {
+        World::crash(self).await;
+    }
 }
