@@ -3,8 +3,8 @@
 use std::fmt;
 use std::pin::Pin;
 
-use bytes::Bytes;
-use futures_util::Stream;
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt as _};
 use serde_json::{Map, Value};
 
 /// The content of a request or a response.
@@ -25,10 +25,47 @@ impl Body {
         }
     }
 
+    /// All of it, at most so many bytes; for who cannot take it piece by piece.
+    ///
+    /// # Errors
+    /// [`BodyError`], as soon as it is clear that it will not come or is too large.
+    pub async fn whole(self, limit: usize) -> Result<Bytes, BodyError> {
+        let mut pieces = match self {
+            Self::Bytes(bytes) if bytes.len() > limit => return Err(BodyError::TooLarge(limit)),
+            Self::Bytes(bytes) => return Ok(bytes),
+            Self::Stream(pieces) => pieces,
+        };
+        let mut whole = BytesMut::new();
+        while let Some(piece) = pieces.next().await.transpose()? {
+            if piece.len() > limit - whole.len() {
+                return Err(BodyError::TooLarge(limit));
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.freeze())
+    }
+
     /// True when it is known to hold nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == Some(0)
+    }
+}
+
+/// Why a body cannot be had as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The rest of it will not come.
+    #[error("the body ended too early: {0}")]
+    Torn(#[from] std::io::Error),
+    /// It is larger than so many bytes.
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::Bytes(bytes)
     }
 }
 
@@ -96,7 +133,7 @@ pub struct Request {
     /// True when the request came through TLS.
     pub secure: bool,
     /// The body.
-    pub body: Bytes,
+    pub body: Body,
 }
 
 /// What a run gives.
@@ -199,6 +236,10 @@ fn is_value(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::FutureExt as _;
     use serde_json::json;
 
     use super::*;
@@ -223,6 +264,40 @@ mod tests {
         }
         assert_eq!(unfit(200, "", ""), bad("header "));
         assert_eq!(unfit(200, "a\r\nb", ""), bad("header a\\r\\nb"));
+    }
+
+    /// What comes of a body in these pieces, and how many of them were asked for.
+    fn whole(pieces: Vec<std::io::Result<&'static str>>, limit: usize) -> (Result<String, String>, usize) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = asked.clone();
+        let pieces = pieces.into_iter().map(move |piece| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            piece.map(|text| Bytes::from_static(text.as_bytes()))
+        });
+        let body = Body::Stream(Box::pin(futures_util::stream::iter(pieces)));
+        assert_eq!((body.len(), body.is_empty()), (None, false));
+        let whole = body.whole(limit).now_or_never().expect("all is there");
+        let text = whole.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
+        (text.map_err(|error| error.to_string()), asked.load(Ordering::Relaxed))
+    }
+
+    #[test]
+    fn a_body_in_pieces_is_had_as_a_whole_up_to_the_limit() {
+        let torn = || Err(std::io::Error::other("reset"));
+        let too_large = |limit| Err(format!("the body is larger than {limit} bytes"));
+        assert_eq!(whole(vec![], 0), (Ok(String::new()), 0));
+        assert_eq!(whole(vec![Ok("a"), Ok(""), Ok("bc")], 3), (Ok("abc".to_owned()), 3));
+        assert_eq!(
+            whole(vec![Ok("a"), Ok("bc"), Ok("d")], 2),
+            (too_large(2), 2),
+            "the rest is not waited for"
+        );
+        let ended = Err("the body ended too early: reset".to_owned());
+        assert_eq!(whole(vec![Ok("a"), torn(), Ok("b")], 9), (ended, 2));
+        let bytes = |limit| Body::from(Bytes::from_static(b"abc")).whole(limit).now_or_never().unwrap();
+        assert_eq!(bytes(3).unwrap(), "abc");
+        assert_eq!(bytes(2).unwrap_err().to_string(), "the body is larger than 2 bytes");
+        assert!(Body::default().is_empty());
     }
 
     #[test]

@@ -34,7 +34,7 @@ mod tally;
 
 pub use access::{Access, Origin, Route};
 pub use access_line::ACCESS_LOG;
-pub use body::{Body, Input, JsonStatus, Output, Request, Response, Unfit, json_size};
+pub use body::{Body, BodyError, Input, JsonStatus, Output, Request, Response, Unfit, json_size};
 pub use caller::{Caller, Door, RequestId, RequestIds};
 pub use calls::{CallRefusal, Calls, Functions, Replies, Trouble as LoadTrouble, run, successes};
 pub use catalogue::{Argument, Catalogue, Function, ModuleSpec, RunnerKind, Trouble};

@@ -123,7 +123,7 @@ impl ReadRequest {
             host: incoming.door.listening.host(request, &incoming.peer),
             prefix: incoming.peer.path_prefix().to_owned(),
             secure: incoming.door.listening.is_secure(&incoming.peer),
-            body: self.body,
+            body: self.body.into(),
         }
     }
 

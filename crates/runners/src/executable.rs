@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::FusedFuture;
-use msp_core::{BoxFuture, Job, Output, RunError, Runner};
+use msp_core::{BoxFuture, FunctionLimits, Job, Output, RunError, Runner};
 use msp_protocol::FunctionName;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -57,7 +57,8 @@ impl Runner for Executable {
         let (mut reply, outcome) = Reply::new(job);
         self.tasks.spawn(async move {
             let gone = reply.sender.closed();
-            let outcome = run_once(function.as_str(), &path, &confinement, args, &reply.job, gone).await;
+            let outcome =
+                run_once(function.as_str(), &path, &confinement, args, &reply.job.limits, gone).await;
             reply.finish(outcome.map(Output::Value));
         });
         Box::pin(received(outcome))
@@ -69,7 +70,7 @@ async fn run_once(
     path: &Path,
     confinement: &Confinement,
     args: Option<Value>,
-    job: &Job,
+    limits: &FunctionLimits,
     gone: impl Future<Output = ()>,
 ) -> Result<Value, RunError> {
     let failed = |what: &str| RunError::Failed(format!("{}: {what}", path.display()));
@@ -88,7 +89,7 @@ async fn run_once(
     let mut feed = pin!(feed(stdin, args).fuse());
     let (mut log, mut gone) = (pin!(log_lines(function, stderr).fuse()), pin!(gone));
     let outcome = {
-        let mut run = pin!(timeout(job.limits.timeout, read_answer(&group, stdout, job.limits.max_output)));
+        let mut run = pin!(timeout(limits.timeout, read_answer(&group, stdout, limits.max_output)));
         loop {
             tokio::select! {
                 outcome = &mut run => break outcome.unwrap_or(Err(RunError::Timeout)),

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use futures_util::future::join;
 use msp_core::clock::Clock;
-use msp_core::{BoxFuture, Input, Job, Output, RunError, Runner};
+use msp_core::{BoxFuture, FunctionLimits, Input, Job, Output, RunError, Runner};
 use msp_protocol::FunctionName;
 use serde_json::Value;
 use tokio::io::{AsyncWrite, AsyncWriteExt, duplex};
@@ -85,7 +85,7 @@ impl Runner for WasmRunner {
         let (mut reply, outcome) = Reply::new(job);
         self.context.tasks.spawn(async move {
             let outcome = tokio::select! {
-                outcome = run_once(function.as_str(), module, &context, input, &reply.job) => outcome,
+                outcome = run_once(function.as_str(), module, &context, input, &reply.job.limits) => outcome,
                 // The module ends with its slice.
                 () = reply.sender.closed() => return,
             };
@@ -100,17 +100,16 @@ async fn run_once(
     module: Arc<Compiled>,
     context: &WasmContext,
     input: Input,
-    job: &Job,
+    limits: &FunctionLimits,
 ) -> Result<Value, RunError> {
-    let thread = timeout(job.limits.timeout, context.thread()).await.map_err(|_| RunError::Busy)??;
+    let thread = timeout(limits.timeout, context.thread()).await.map_err(|_| RunError::Busy)??;
     let input = input.into_args().map(|args| args.to_string().into_bytes()).unwrap_or_default();
-    let reserved =
-        [input.len(), job.limits.max_output].into_iter().fold(module.reserved, usize::saturating_add);
-    let memory = Memory::new(context.budget.clone(), memory(&job.limits), reserved).ok_or(RunError::Busy)?;
-    let guest = Guest::new(function, input, job.limits.max_output, memory, context.clock.clone());
+    let reserved = [input.len(), limits.max_output].into_iter().fold(module.reserved, usize::saturating_add);
+    let memory = Memory::new(context.budget.clone(), memory(limits), reserved).ok_or(RunError::Busy)?;
+    let guest = Guest::new(function, input, limits.max_output, memory, context.clock.clone());
     let path = module.path.clone();
     let (unread, print) = duplex(PRINTED);
-    let work = run_slices(Run::new(module, guest), thread, context, job, print);
+    let work = run_slices(Run::new(module, guest), thread, context, limits, print);
     let (outcome, ()) = join(work, log_lines(function, unread)).await;
     let failed = |what: &str| RunError::Failed(format!("{}: {what}", path.display()));
     match outcome {
@@ -127,11 +126,11 @@ async fn run_slices(
     mut run: Box<Run>,
     mut thread: OwnedSemaphorePermit,
     context: &WasmContext,
-    job: &Job,
+    limits: &FunctionLimits,
     mut print: impl AsyncWrite + Unpin,
 ) -> Result<Vec<u8>, RunError> {
     // The timer says when, so that tests which stop the timer stop this as well.
-    let deadline = sleep(job.limits.timeout).deadline();
+    let deadline = sleep(limits.timeout).deadline();
     loop {
         let slice = spawn_blocking(move || {
             let step = run.step();

@@ -1,13 +1,17 @@
 //! One plugin as a function.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use msp_core::{
-    BoxFuture, Function, Input, Job, Origin, Output, Request, Route, RunError, Runner, RunnerKind, Tally,
+    Body, BoxFuture, Function, Input, Job, Origin, Output, Request, Route, RunError, Runner, RunnerKind,
+    Tally,
 };
 use msp_protocol::FunctionName;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::file::PluginFile;
 use super::host::PluginReport;
@@ -61,11 +65,19 @@ impl PluginRunner {
         request: Option<Box<Request>>,
     ) -> Result<Answer, RunError> {
         let values = values(args)?;
+        let (request, body) = match request {
+            Some(mut request) => {
+                let body = whole(std::mem::take(&mut request.body), job.limits.timeout).await?;
+                (Some(request), body)
+            }
+            None => (None, Bytes::new()),
+        };
         let invocation = Invocation {
             plugin: self.plugin,
             max_output: job.limits.max_output,
             values,
             request,
+            body,
             client_ip: job.caller.address.to_string(),
             subpath,
         };
@@ -112,10 +124,56 @@ impl Runner for PluginRunner {
     }
 }
 
+/// The largest body that a host can be sent, in bytes: as much as `[Limits] Body` may allow.
+const LARGEST_BODY: usize = 64 * 1024 * 1024;
+
+/// All of a request's body, which a host gets before its plugin is called. It may take as long to come as the call after it.
+///
+/// # Errors
+/// [`RunError::BadArguments`] when the rest will not come or it is too large, [`RunError::Timeout`] when it takes too long.
+async fn whole(body: Body, limit: Duration) -> Result<Bytes, RunError> {
+    match body {
+        Body::Bytes(bytes) => Ok(bytes),
+        Body::Stream(_) => {
+            let whole = timeout(limit, body.whole(LARGEST_BODY)).await;
+            whole
+                .map_err(|_elapsed| RunError::Timeout)?
+                .map_err(|error| RunError::BadArguments(error.to_string()))
+        }
+    }
+}
+
 fn values(args: Option<Value>) -> Result<Map<String, Value>, RunError> {
     match args {
         None => Ok(Map::new()),
         Some(Value::Object(values)) => Ok(values),
         Some(_) => Err(RunError::BadArguments("the arguments must be a JSON object".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{StreamExt as _, stream};
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A body of which each piece comes after a second.
+    fn slow(pieces: Vec<std::io::Result<Bytes>>) -> Body {
+        Body::Stream(Box::pin(stream::iter(pieces).then(|piece| async {
+            tokio::time::sleep(SECOND).await;
+            piece
+        })))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_in_pieces_is_waited_for_as_long_as_the_call_may_take() {
+        let pieces = || vec![Ok(Bytes::from_static(b"ab")), Ok(Bytes::from_static(b"c"))];
+        assert_eq!(whole(slow(pieces()), 3 * SECOND).await, Ok(Bytes::from_static(b"abc")));
+        assert_eq!(whole(slow(pieces()), SECOND).await, Err(RunError::Timeout));
+        let torn = vec![Ok(Bytes::new()), Err(std::io::Error::other("reset"))];
+        let why = "the body ended too early: reset".to_owned();
+        assert_eq!(whole(slow(torn), 3 * SECOND).await, Err(RunError::BadArguments(why)));
     }
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use msp_core::{Body, Request, Response, RunError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -20,6 +21,8 @@ pub(super) struct Invocation {
     pub(super) values: Map<String, Value>,
     /// None for a call that came through another door.
     pub(super) request: Option<Box<Request>>,
+    /// Its body.
+    pub(super) body: Bytes,
     pub(super) client_ip: String,
     pub(super) subpath: Option<String>,
 }
@@ -65,8 +68,7 @@ impl Invocation {
         if let Some(place) = head.first_chunk_mut() {
             *place = length.to_be_bytes();
         }
-        let body = self.request.map(|request| request.body.into()).unwrap_or_default();
-        CallFrame { head, body: Arc::new(body) }
+        CallFrame { head, body: Arc::new(self.body.into()) }
     }
 }
 
