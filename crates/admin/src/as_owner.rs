@@ -22,9 +22,9 @@ use zeroize::Zeroizing;
 use crate::error::AdminError;
 use crate::users::{self, Groups};
 
-/// What goes along, as JSON in memory.
+/// What a process that root started as the owner of a folder gets from it; as JSON in memory on the way.
 #[derive(Serialize, Deserialize)]
-struct Luggage {
+struct Inherited {
     /// Who root was, for the audit.
     actor: String,
     /// Whether standard input is the file that the command line names.
@@ -33,14 +33,8 @@ struct Luggage {
     texts: Vec<(PathBuf, Option<Zeroizing<String>>)>,
 }
 
-/// What this process is, when root started it to be the owner of a folder.
-#[derive(Debug)]
-struct Arrived {
-    actor: String,
-    has_file: bool,
-}
-
-static ARRIVED: OnceLock<Arrived> = OnceLock::new();
+/// What this process got from root, but for the texts; empty where root did not start it as another user.
+static INHERITED: OnceLock<Inherited> = OnceLock::new();
 
 /// The first thing a program does: nobody may look into it; what root sends along is taken. Gives the command line
 /// without the argument that tells of it.
@@ -67,11 +61,10 @@ pub(crate) fn begin() -> Result<Vec<OsString>, AdminError> {
     let gid = rustix::process::getegid();
     rustix::thread::set_thread_res_gid(gid, gid, gid).map_err(|error| failed(error.into()))?;
     let path = PathBuf::from(format!("/proc/self/fd/{descriptor}"));
-    let text = msp_keyfile::read_text(&path, MAX_LUGGAGE)?;
-    let Luggage { actor, has_file, texts } =
-        serde_json::from_str(&text).map_err(|error| failed(error.into()))?;
-    msp_keyfile::take_texts(texts.into_iter().collect());
-    let _once = ARRIVED.set(Arrived { actor, has_file });
+    let text = msp_keyfile::read_text(&path, MAX_INHERITED)?;
+    let mut inherited: Inherited = serde_json::from_str(&text).map_err(|error| failed(error.into()))?;
+    msp_keyfile::take_texts(std::mem::take(&mut inherited.texts).into_iter().collect());
+    let _once = INHERITED.set(inherited);
     Ok(arguments)
 }
 
@@ -80,14 +73,14 @@ pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Who it was before it became the owner, for the audit.
-pub(crate) fn actor() -> Option<&'static str> {
-    ARRIVED.get().map(|arrived| arrived.actor.as_str())
+/// Who gave the command, for the audit: this process's user, or root where root became that user.
+pub(crate) fn actor() -> String {
+    INHERITED.get().map_or_else(users::actor, |inherited| inherited.actor.clone())
 }
 
 /// The file that the command line names: opened by root, or now.
 pub(crate) fn file(open: impl FnOnce() -> Result<File, AdminError>) -> Result<File, AdminError> {
-    if ARRIVED.get().is_some_and(|arrived| arrived.has_file) {
+    if INHERITED.get().is_some_and(|inherited| inherited.has_file) {
         let file = io::stdin().as_fd().try_clone_to_owned();
         return file.map(File::from).map_err(|cause| AdminError::io("take over a file from root", cause));
     }
@@ -107,12 +100,12 @@ pub(crate) fn work_as_owner(folders: &[&Path], file: Option<&File>) -> Result<()
     let texts = msp_keyfile::kept_texts();
     let Some((folder, uid, gid)) = foreign_owner(folders)? else { return Ok(()) };
     let failed = |cause| AdminError::BecomeOwner { folder: folder.to_owned(), uid, cause };
-    let luggage = pack(texts, file.is_some()).map_err(failed)?;
-    let mut command = again(&luggage, file).map_err(failed)?;
+    let inherited = pack(texts, file.is_some()).map_err(failed)?;
+    let mut command = same_program(&inherited, file).map_err(failed)?;
     let (user, groups) = (Uid::from_raw(uid), users::groups(uid, gid));
     // The ids are those of one thread, and what it starts inherits them; this one stays root and waits.
     let ended = std::thread::scope(|scope| {
-        let started = scope.spawn(move || become_it(user, &groups).and_then(|()| command.status()));
+        let started = scope.spawn(move || take_ids(user, &groups).and_then(|()| command.status()));
         started.join().unwrap_or_else(|_| Err(io::Error::other("the thread died")))
     });
     let code = ended.map_err(failed)?.code().and_then(|code| u8::try_from(code).ok());
@@ -139,8 +132,8 @@ fn foreign_owner<'a>(folders: &[&'a Path]) -> Result<Option<(&'a Path, u32, u32)
 
 /// Puts what goes along into memory that the next program inherits.
 fn pack(texts: Texts, has_file: bool) -> io::Result<File> {
-    let luggage = Luggage { actor: crate::context::actor(), has_file, texts: texts.into_iter().collect() };
-    let json = Zeroizing::new(serde_json::to_vec(&luggage)?);
+    let inherited = Inherited { actor: users::actor(), has_file, texts: texts.into_iter().collect() };
+    let json = Zeroizing::new(serde_json::to_vec(&inherited)?);
     let mut file = File::from(rustix::fs::memfd_create("msp-admin", rustix::fs::MemfdFlags::empty())?);
     file.write_all(&json)?;
     file.rewind()?;
@@ -149,20 +142,20 @@ fn pack(texts: Texts, has_file: bool) -> io::Result<File> {
 
 /// This program with its arguments, and the one that tells it of what goes along.
 #[expect(clippy::disallowed_methods, reason = "the same program again, which is no function of anybody's")]
-fn again(luggage: &File, file: Option<&File>) -> io::Result<Command> {
+fn same_program(inherited: &File, file: Option<&File>) -> io::Result<Command> {
     use std::os::unix::process::CommandExt as _;
     let mut arguments = std::env::args_os();
     let mut command = Command::new("/proc/self/exe");
     command.arg0(arguments.next().unwrap_or_default());
-    command.arg(format!("{MARK}{}", luggage.as_raw_fd())).args(arguments);
+    command.arg(format!("{MARK}{}", inherited.as_raw_fd())).args(arguments);
     if let Some(file) = file {
         command.stdin(Stdio::from(file.try_clone()?));
     }
     Ok(command)
 }
 
-/// Makes this thread the user's; its real group is left until the program that it starts has become undumpable.
-fn become_it(user: Uid, groups: &Groups) -> io::Result<()> {
+/// Gives this thread the ids of the user; its real group is left until the program that it starts has become undumpable.
+fn take_ids(user: Uid, groups: &Groups) -> io::Result<()> {
     rustix::thread::set_thread_groups(&groups.others)?;
     rustix::thread::set_thread_res_gid(None::<Gid>, groups.own, groups.own)?;
     rustix::thread::set_thread_res_uid(user, user, user)?;
@@ -173,4 +166,4 @@ fn become_it(user: Uid, groups: &Groups) -> io::Result<()> {
 const MARK: &str = "--from-root=";
 
 /// More than a configuration and a register of the largest size, as JSON, in bytes.
-const MAX_LUGGAGE: usize = 512 * 1024 * 1024;
+const MAX_INHERITED: usize = 512 * 1024 * 1024;

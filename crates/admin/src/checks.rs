@@ -11,9 +11,9 @@ use msp_registry::SqlRegistry;
 use msp_settings::Settings;
 use serde::Serialize;
 
-use crate::cli::Common;
 use crate::context::Context;
 use crate::error::AdminError;
+use crate::options::GlobalOptions;
 use crate::output::{Cell, Tone};
 use crate::server_program;
 
@@ -89,9 +89,9 @@ pub(crate) fn verdict(checks: &[Check]) -> Result<(), AdminError> {
 }
 
 /// Adds what the server's own program finds wrong and is not among them yet.
-pub(crate) fn add_findings(checks: &mut Vec<Check>, common: &Common) {
+pub(crate) fn add_findings(checks: &mut Vec<Check>, options: &GlobalOptions) {
     let name = "start";
-    let found = match server_program::check(common) {
+    let found = match server_program::check(options) {
         Ok((program, findings)) if findings.is_empty() => {
             vec![Check::ok(name, format!("{} loads all that it is to serve", program.display()))]
         }

@@ -1,9 +1,8 @@
 //! The command lines: what may be written, the words that explain it, and the way from there to a command.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::as_owner;
 use crate::commands::{
@@ -12,13 +11,14 @@ use crate::commands::{
 };
 use crate::context::Context;
 use crate::error::AdminError;
+use crate::options::GlobalOptions;
 use crate::output;
 
 /// Runs `msp-admin`.
 #[must_use]
 pub fn msp_admin() -> ExitCode {
     match parse::<Cli>(USAGE) {
-        Ok(cli) => run(cli.common, cli.command),
+        Ok(cli) => run(cli.global, cli.command),
         Err(code) => code,
     }
 }
@@ -27,7 +27,7 @@ pub fn msp_admin() -> ExitCode {
 #[must_use]
 pub fn gen_key() -> ExitCode {
     match parse::<GenKeyCli>(USAGE) {
-        Ok(cli) => run(Common::default(), Command::GenKey(cli.options)),
+        Ok(cli) => run(GlobalOptions::default(), Command::GenKey(cli.options)),
         Err(code) => code,
     }
 }
@@ -36,7 +36,7 @@ pub fn gen_key() -> ExitCode {
 #[must_use]
 pub fn appendclient() -> ExitCode {
     match parse::<AppendClientCli>(APPENDCLIENT_USAGE) {
-        Ok(cli) => run(cli.common, Command::AppendClient(cli.options)),
+        Ok(cli) => run(cli.global, Command::AppendClient(cli.options)),
         Err(code) => code,
     }
 }
@@ -45,7 +45,7 @@ pub fn appendclient() -> ExitCode {
 #[must_use]
 pub fn purgeclients() -> ExitCode {
     match parse::<PurgeClientsCli>(USAGE) {
-        Ok(cli) => run(cli.common, Command::PurgeClients(cli.options)),
+        Ok(cli) => run(cli.global, Command::PurgeClients(cli.options)),
         Err(code) => code,
     }
 }
@@ -65,12 +65,12 @@ fn parse<P: Parser>(usage: u8) -> Result<P, ExitCode> {
     })
 }
 
-fn run(common: Common, command: Command) -> ExitCode {
+fn run(global: GlobalOptions, command: Command) -> ExitCode {
     let done = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|cause| AdminError::io("start", cause))
-        .and_then(|runtime| runtime.block_on(command.run(common)));
+        .and_then(|runtime| runtime.block_on(command.run(global)));
     done.map_or_else(|error| told(&error), |()| ExitCode::SUCCESS)
 }
 
@@ -87,7 +87,7 @@ fn told(error: &AdminError) -> ExitCode {
 #[command(name = "msp-admin", version, disable_help_subcommand = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(flatten)]
-    common: Common,
+    global: GlobalOptions,
 
     #[command(subcommand)]
     command: Command,
@@ -106,7 +106,7 @@ struct GenKeyCli {
 #[command(name = "appendclient", version, after_help = client::add::EXAMPLES)]
 struct AppendClientCli {
     #[command(flatten)]
-    common: Common,
+    global: GlobalOptions,
 
     #[command(flatten)]
     options: client::Add,
@@ -117,31 +117,10 @@ struct AppendClientCli {
 #[command(name = "purgeclients", version, after_help = client::purge::EXAMPLES)]
 struct PurgeClientsCli {
     #[command(flatten)]
-    common: Common,
+    global: GlobalOptions,
 
     #[command(flatten)]
     options: client::Purge,
-}
-
-/// What every command takes.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct Common {
-    /// Read this config.ini (else MSP_CONFIG_PATH, else config/config.ini if there is one)
-    #[arg(long, value_name = "FILE", global = true)]
-    pub(crate) config: Option<PathBuf>,
-
-    /// Read this modules.ini (else MSP_MODCONF_PATH, else config/modules.ini if there is one)
-    #[arg(long, value_name = "FILE", global = true)]
-    pub(crate) modules: Option<PathBuf>,
-
-    /// Print results as JSON
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-
-    /// The server's `--plugins-config`, which only some commands take.
-    #[arg(skip)]
-    pub(crate) plugins_config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -188,9 +167,9 @@ impl Command {
         }
     }
 
-    async fn run(self, common: Common) -> Result<(), AdminError> {
+    async fn run(self, global: GlobalOptions) -> Result<(), AdminError> {
         self.read_named()?;
-        let context = |url: Option<&str>| Context::load(&common, url, None);
+        let context = |url: Option<&str>| Context::load(&global, url, None);
         match self {
             Self::ApiKey(command) => {
                 let context = context(None)?;
@@ -201,15 +180,15 @@ impl Command {
                 context.change(options.run(&context)).await
             }
             Self::Audit(options) => options.run(&context(None)?).await,
-            Self::Backup(options) => options.run(&common).await,
+            Self::Backup(options) => options.run(&global).await,
             Self::Bans(options) => options.run(&context(None)?),
-            Self::CheckConfig(options) => options.run(&common),
+            Self::CheckConfig(options) => options.run(&global),
             Self::Client(command) => {
                 let context = context(command.url())?;
                 context.change(command.run(&context)).await
             }
-            Self::Completions(options) => options.run(),
-            Self::Doctor(options) => options.run(&common).await,
+            Self::Completions(options) => options.run(definitions()),
+            Self::Doctor(options) => options.run(&global).await,
             Self::Floor(command) => command.run(&context(None)?).await,
             Self::Functions(options) => options.run(&context(None)?),
             Self::GenKey(options) => options.run(),
@@ -217,20 +196,15 @@ impl Command {
                 let context = context(None)?;
                 context.change(options.run(&context)).await
             }
-            Self::Man(options) => options.run(),
+            Self::Man(options) => options.run(Cli::command(), definitions()),
             Self::PurgeClients(options) => {
                 let context = context(None)?;
                 context.change(options.run(&context)).await
             }
-            Self::Restore(options) => options.run(&common).await,
+            Self::Restore(options) => options.run(&global).await,
             Self::Why(options) => options.run(&context(None)?),
         }
     }
-}
-
-/// Reads how many lines are wanted.
-pub(crate) fn count(text: &str) -> Result<usize, &'static str> {
-    text.parse().ok().filter(|count| (1..=10_000).contains(count)).ok_or("a number from 1 to 10000 is right")
 }
 
 /// The exit code for a wrong command line.

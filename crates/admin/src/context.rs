@@ -10,14 +10,13 @@ use msp_core::registry_file;
 use msp_keyfile::ServerKeys;
 use msp_protocol::PublicKey;
 use msp_registry::SqlRegistry;
-use msp_settings::{Settings, SettingsError, Sources};
+use msp_settings::Settings;
 
 use crate::as_owner;
-use crate::cli::Common;
 use crate::control::Control;
 use crate::error::AdminError;
+use crate::options::GlobalOptions;
 use crate::output::Output;
-use crate::users;
 
 /// Everything around one command.
 #[derive(Debug)]
@@ -30,12 +29,16 @@ pub(crate) struct Context {
 impl Context {
     /// Reads the configuration, and goes on as the owner of the folders that it names; `url` stands for
     /// `[Server] PublicUrl`, `file` is what the command line names and what goes along.
-    pub(crate) fn load(common: &Common, url: Option<&str>, file: Option<&File>) -> Result<Self, AdminError> {
-        let settings = settings(common, url)?;
+    pub(crate) fn load(
+        options: &GlobalOptions,
+        url: Option<&str>,
+        file: Option<&File>,
+    ) -> Result<Self, AdminError> {
+        let settings = options.settings(url)?;
         let registry = registry_file(&settings.registry.url).and_then(Path::parent);
         let folders = [Some(&*settings.server.keypath), Some(&*settings.clients.keypath), registry];
         as_owner::work_as_owner(&folders.into_iter().flatten().collect::<Vec<_>>(), file)?;
-        Ok(Self { settings, clock: Arc::new(SystemClock::start()), output: Output::new(common.json) })
+        Ok(Self { settings, clock: Arc::new(SystemClock::start()), output: Output::new(options.json) })
     }
 
     /// Opens the registry, which must exist.
@@ -68,6 +71,11 @@ impl Context {
         Ok(())
     }
 
+    /// Who gave the command, for the audit.
+    pub(crate) fn actor(&self) -> String {
+        as_owner::actor()
+    }
+
     /// The running server, if one runs.
     pub(crate) fn server(&self) -> Control {
         Control::new(&self.settings.server.keypath)
@@ -81,23 +89,4 @@ impl Context {
             ServerKeys::Missing => Err(AdminError::ServerKeysMissing(folder.clone())),
         }
     }
-}
-
-/// Reads the configuration as the server would.
-pub(crate) fn settings(common: &Common, url: Option<&str>) -> Result<Settings, SettingsError> {
-    let overrides = url.map(|url| ("server.publicurl".to_owned(), url.to_owned()));
-    let (config, modules) = (common.config.clone(), common.modules.clone());
-    let plugins = common.plugins_config.clone();
-    let sources = Sources::from_process(config, modules, plugins, overrides.into_iter().collect());
-    Settings::load(&sources)
-}
-
-/// Who does it, for the audit: `admin:` and the name of this process's user, or its number.
-pub(crate) fn actor() -> String {
-    if let Some(root) = as_owner::actor() {
-        return root.to_owned();
-    }
-    let uid = rustix::process::getuid().as_raw();
-    let name = users::name(uid);
-    name.map_or_else(|| format!("admin:{uid}"), |name| format!("admin:{name}"))
 }

@@ -14,6 +14,7 @@ mod control;
 mod error;
 mod hand_over;
 mod log_search;
+mod options;
 mod output;
 mod prompt;
 mod server_program;

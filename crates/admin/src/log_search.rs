@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use msp_keyfile::KeyFileError;
 
-/// What is looked for.
+/// Which lines of the log are searched for.
 #[derive(Debug)]
-pub(crate) enum Wanted {
+pub(crate) enum Filter {
     /// Refusals of this address, and the counts of those that were not logged.
     Address(IpAddr),
     /// All refusals.
@@ -23,14 +23,14 @@ pub(crate) enum Wanted {
 ///
 /// # Errors
 /// What reading says; a missing `latest.log` is an error, a missing rotated file the end.
-pub(crate) fn newest(folder: &Path, wanted: &Wanted, last: usize) -> io::Result<Vec<String>> {
-    let mut found = newest_of(BufReader::new(open(&folder.join(LATEST))?), wanted, last)?;
+pub(crate) fn newest(folder: &Path, filter: &Filter, last: usize) -> io::Result<Vec<String>> {
+    let mut found = newest_of(BufReader::new(open(&folder.join(LATEST))?), filter, last)?;
     for number in 1.. {
         if found.len() >= last {
             break;
         }
         match open(&rotated(folder, number)) {
-            Ok(file) => found.extend(newest_of(BufReader::new(file), wanted, last - found.len())?),
+            Ok(file) => found.extend(newest_of(BufReader::new(file), filter, last - found.len())?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => break,
             Err(error) => return Err(error),
         }
@@ -51,13 +51,13 @@ fn rotated(folder: &Path, number: u32) -> PathBuf {
 }
 
 /// The last lines of one file that fit, the last one first.
-fn newest_of(mut log: impl BufRead, wanted: &Wanted, last: usize) -> io::Result<Vec<String>> {
+fn newest_of(mut log: impl BufRead, filter: &Filter, last: usize) -> io::Result<Vec<String>> {
     let mut found = VecDeque::new();
     let mut line = Vec::new();
     while log.read_until(b'\n', &mut line)? > 0 {
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
-        if wanted.fits(text) {
+        if filter.fits(text) {
             if found.len() == last {
                 found.pop_front();
             }
@@ -68,7 +68,7 @@ fn newest_of(mut log: impl BufRead, wanted: &Wanted, last: usize) -> io::Result<
     Ok(found.into_iter().rev().collect())
 }
 
-impl Wanted {
+impl Filter {
     fn fits(&self, line: &str) -> bool {
         match self {
             Self::Address(address) => {
@@ -116,29 +116,29 @@ mod tests {
 {\"message\":\"refused: a replay\",\"req\":\"0000000000000003\",\"address\":\"2001:db8::1\"}
 ";
 
-    fn found(wanted: &Wanted, last: usize) -> Vec<usize> {
+    fn found(filter: &Filter, last: usize) -> Vec<usize> {
         let lines: Vec<_> = LOG.lines().collect();
-        let found = newest_of(LOG.as_bytes(), wanted, last).unwrap();
+        let found = newest_of(LOG.as_bytes(), filter, last).unwrap();
         found.iter().map(|line| lines.iter().position(|other| other == line).unwrap()).collect()
     }
 
     #[test]
     fn an_address_is_found_as_a_whole_and_only_where_something_was_refused() {
-        assert_eq!(found(&Wanted::Address("192.0.2.1".parse().unwrap()), 10), [3, 0]);
-        assert_eq!(found(&Wanted::Address("2001:db8::1".parse().unwrap()), 10), [4]);
-        assert!(found(&Wanted::Address("2001:db8::".parse().unwrap()), 10).is_empty());
+        assert_eq!(found(&Filter::Address("192.0.2.1".parse().unwrap()), 10), [3, 0]);
+        assert_eq!(found(&Filter::Address("2001:db8::1".parse().unwrap()), 10), [4]);
+        assert!(found(&Filter::Address("2001:db8::".parse().unwrap()), 10).is_empty());
     }
 
     #[test]
     fn the_newest_come_first_and_no_more_than_asked_for() {
-        assert_eq!(found(&Wanted::Any, 2), [4, 3]);
-        assert_eq!(found(&Wanted::Any, 10), [4, 3, 2, 0]);
+        assert_eq!(found(&Filter::Any, 2), [4, 3]);
+        assert_eq!(found(&Filter::Any, 10), [4, 3, 2, 0]);
     }
 
     #[test]
     fn an_id_is_found_in_text_and_in_json() {
-        assert_eq!(found(&Wanted::Id("0000000000000002".into()), 10), [2]);
-        assert_eq!(found(&Wanted::Id("0000000000000003".into()), 10), [4]);
-        assert!(found(&Wanted::Id("000000000000000".into()), 10).is_empty());
+        assert_eq!(found(&Filter::Id("0000000000000002".into()), 10), [2]);
+        assert_eq!(found(&Filter::Id("0000000000000003".into()), 10), [4]);
+        assert!(found(&Filter::Id("000000000000000".into()), 10).is_empty());
     }
 }

@@ -5,8 +5,8 @@ use std::process::Stdio;
 
 use msp_core::Finding;
 
-use crate::cli::Common;
 use crate::error::AdminError;
+use crate::options::GlobalOptions;
 
 /// The program's name.
 const NAME: &str = "msp-server";
@@ -15,7 +15,7 @@ const NAME: &str = "msp-server";
 ///
 /// # Errors
 /// [`AdminError::NoServerProgram`] when there is none, or [`AdminError::Check`] when it gives no list of findings.
-pub(crate) fn check(common: &Common) -> Result<(PathBuf, Vec<Finding>), AdminError> {
+pub(crate) fn check(options: &GlobalOptions) -> Result<(PathBuf, Vec<Finding>), AdminError> {
     let program = find()?;
     let failed = |why: String| AdminError::Check { program: program.clone(), why };
     #[expect(
@@ -25,9 +25,9 @@ pub(crate) fn check(common: &Common) -> Result<(PathBuf, Vec<Finding>), AdminErr
     let mut command = std::process::Command::new(&program);
     command.args(["--check-config", "--json"]).stdin(Stdio::null());
     let files = [
-        ("--config", &common.config),
-        ("--modules", &common.modules),
-        ("--plugins-config", &common.plugins_config),
+        ("--config", &options.config),
+        ("--modules", &options.modules),
+        ("--plugins-config", &options.plugins_config),
     ];
     for (option, file) in files {
         if let Some(file) = file {

@@ -12,8 +12,14 @@ pub(crate) struct Groups {
 }
 
 /// The name of a user in passwd(5), if it has one there.
-pub(crate) fn name(uid: u32) -> Option<String> {
+fn name(uid: u32) -> Option<String> {
     user(&read("/etc/passwd"), uid).map(|(name, _)| name.to_owned())
+}
+
+/// This process's user as the audit has it: `admin:` and the user's name, or number.
+pub(crate) fn actor() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    name(uid).map_or_else(|| format!("admin:{uid}"), |name| format!("admin:{name}"))
 }
 
 /// The groups of a user; one that passwd(5) does not know, such as systemd's dynamic ones, has that of its folder.

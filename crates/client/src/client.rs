@@ -8,7 +8,7 @@ use std::time::Duration;
 use msp_protocol::envelope::{FailureCode, PairKeys, RequestParts, Rid};
 use msp_protocol::sealing::BoxKey;
 use msp_protocol::{
-    DecodeError, ErrorCode, FunctionName, OsRng, PrivateKey, PublicKey, Secret, UnixSecond, classic,
+    Body, DecodeError, ErrorCode, FunctionName, OsRng, PrivateKey, PublicKey, Secret, UnixSecond, classic,
 };
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -143,7 +143,7 @@ impl Client {
             return Err(ClientError::ClassicFailed { address, function });
         }
         self.check_status(&reply)?;
-        if classic::is_reflection(&body, &reply.body) {
+        if Body::is_reflection(&body, &reply.body) {
             return Err(self.not_authentic(DecodeError::Sealed));
         }
         classic::open_reply(key, &reply.body).map_err(|cause| self.not_authentic(cause))

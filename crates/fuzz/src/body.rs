@@ -1,6 +1,6 @@
 //! The body of a `POST /v1`, told apart and decoded, and what a client makes of any answer.
 
-use msp_protocol::classic::{is_reflection, open_reply};
+use msp_protocol::classic::open_reply;
 use msp_protocol::encoding::{decode_lenient, decode_url, encode_standard, encode_url};
 use msp_protocol::envelope::Rid;
 use msp_protocol::{Body, DecodeError};
@@ -38,7 +38,7 @@ pub(crate) fn check(data: &[u8]) {
             let [first, ..] = request.nonces();
             let reply =
                 |nonce: &[u8]| format!(r#"{{"value":"{}"}}"#, encode_url(&[nonce, &[0; 16]].concat()));
-            assert!(is_reflection(text, reply(&first).as_bytes()), "{nonce:?}");
+            assert!(Body::is_reflection(text, reply(&first).as_bytes()), "{nonce:?}");
         }
     }
     assert!(bounded(data, || open_reply(&BOX, data)).is_err(), "nobody sealed this");

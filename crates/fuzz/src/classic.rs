@@ -1,7 +1,7 @@
 //! The classic shape behind its boxes: any four plaintexts under a good key, and any answer.
 
 use msp_protocol::checksum::{crc32, least_bytes};
-use msp_protocol::classic::{Request, is_reflection, open_reply, seal_reply_from};
+use msp_protocol::classic::{Request, open_reply, seal_reply_from};
 use msp_protocol::encoding::{encode_standard, encode_url};
 use msp_protocol::sealing::{TAG, TRIED};
 use msp_protocol::{Body, DecodeError, Digest, FunctionName};
@@ -98,7 +98,7 @@ fn check_reply(request: &str, plain: &[u8]) {
     for (nonce, is_reflected) in [([10; 24], true), ([20; 24], false)] {
         let value = encode_url(&[nonce.as_slice(), &BOX.seal(&nonce, plain)].concat());
         let reply = format!("{{\"value\":\"{value}\"}}\n");
-        assert_eq!(is_reflection(request, reply.as_bytes()), is_reflected);
+        assert_eq!(Body::is_reflection(request, reply.as_bytes()), is_reflected);
         let text = bounded(reply.as_bytes(), || open_reply(&BOX, reply.as_bytes()));
         assert_eq!(text.as_deref().ok(), std::str::from_utf8(plain).ok());
         if let Ok(text) = text {

@@ -14,6 +14,7 @@ mod replay;
 mod replay_rules;
 mod sightings;
 mod told_once;
+mod work;
 
 pub use config::MemoryGuardConfig;
 pub use memory::MemoryGuard;

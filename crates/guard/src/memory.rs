@@ -15,9 +15,10 @@ use tokio::sync::{mpsc, oneshot};
 use crate::MemoryGuardConfig;
 use crate::failures::ByKind;
 use crate::lock::lock;
-use crate::mark_writer::{Debt, Intervention, MarkWriter, QueuedWrite, Work};
+use crate::mark_writer::{MarkWriter, QueuedWrite};
 use crate::replay_rules::ReplayRules;
 use crate::sightings::Addresses;
+use crate::work::{Debt, Intervention, Work};
 
 /// What is short-lived, in this process.
 ///

@@ -6,9 +6,9 @@ use msp_protocol::UnixSecond;
 
 use crate::MemoryGuardConfig;
 use crate::clients::{Client, Clients};
-use crate::mark_writer::{Debt, Work};
 use crate::replay::{ClientId, Print, Printer, Prints, ReplayTable};
 use crate::told_once::ToldOnce;
+use crate::work::{Debt, Work};
 
 mod marks;
 

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 use msp_protocol::{KeyError, SecretError};
 use rustix::io::Errno;
 
-use crate::place::NoFile;
-
 /// Which half of a key pair a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Half {
@@ -133,6 +131,11 @@ pub enum KeyFileError {
     },
 }
 
+/// A thing that is no regular file, by its kind, on its way through an [`io::Error`].
+#[derive(Debug, thiserror::Error)]
+#[error("a {0}, not a file")]
+pub(crate) struct NotAFile(pub(crate) &'static str);
+
 impl KeyFileError {
     /// What is wrong, without the file's name and the advice: for lists that name the file themselves.
     #[must_use]
@@ -150,7 +153,7 @@ impl KeyFileError {
     /// Sorts an error of the operating system into the variants.
     pub(crate) fn io(path: &Path, action: &'static str, cause: io::Error) -> Self {
         let path = path.to_owned();
-        if let Some(NoFile(what)) = cause.get_ref().and_then(|cause| cause.downcast_ref()) {
+        if let Some(NotAFile(what)) = cause.get_ref().and_then(|cause| cause.downcast_ref()) {
             return Self::NotAFile { path, what };
         }
         match cause.kind() {

@@ -15,7 +15,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
-use crate::error::KeyFileError;
+use crate::error::{KeyFileError, NotAFile};
 use crate::handed;
 
 /// A name in a folder that is held open.
@@ -181,13 +181,8 @@ pub(crate) fn regular(found: &Stat) -> io::Result<()> {
         FileType::Socket => "socket",
         _ => "device",
     };
-    Err(io::Error::other(NoFile(what)))
+    Err(io::Error::other(NotAFile(what)))
 }
-
-/// A thing that is no regular file, by its kind.
-#[derive(Debug, thiserror::Error)]
-#[error("a {0}, not a file")]
-pub(crate) struct NoFile(pub(crate) &'static str);
 
 /// True for a process that has, or had, more rights than whoever owns a folder it works in.
 fn is_careful() -> bool {

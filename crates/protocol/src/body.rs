@@ -5,9 +5,10 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::classic::{Request, Value};
+use crate::classic::{Request, Value, parse_reply};
 use crate::encoding;
 use crate::error::DecodeError;
+use crate::json_object::object;
 
 /// A body, told apart by its members.
 #[derive(Debug)]
@@ -68,6 +69,14 @@ impl Body {
             ts: value(members.ts)?,
             entry: value(members.entry)?,
         })))
+    }
+
+    /// True when a classic reply is one of the request's own values, sent back: one key serves both directions, so it
+    /// would open. `request` is the text that was sent.
+    #[must_use]
+    pub fn is_reflection(request: &str, reply: &[u8]) -> bool {
+        let Ok(Self::Classic(request)) = Self::parse(request.as_bytes()) else { return false };
+        parse_reply(reply).is_ok_and(|value| request.nonces().contains(&value.nonce))
     }
 }
 
@@ -132,15 +141,6 @@ impl<'de> Visitor<'de> for MemberVisitor {
         while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Member::NoText)
     }
-}
-
-/// Reads a JSON object; serde alone would take a list of its values for one too, and any bytes in what it ignores.
-pub(crate) fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, DecodeError> {
-    let json = std::str::from_utf8(json).map_err(|_| DecodeError::Json)?;
-    if !json.trim_ascii_start().starts_with('{') {
-        return Err(DecodeError::Json);
-    }
-    serde_json::from_str(json).map_err(|_| DecodeError::Json)
 }
 
 #[cfg(test)]

@@ -11,10 +11,10 @@ use subtle::{Choice, ConstantTimeEq as _};
 use zeroize::Zeroizing;
 
 use crate::UnixSecond;
-use crate::body::{Body, object};
 use crate::checksum::{crc32, from_bytes, least_bytes};
 use crate::encoding::{decode_lenient, encode_url, encode_url_onto};
 use crate::error::DecodeError;
+use crate::json_object::object;
 use crate::keys::{Digest, PrivateKey, Secret};
 use crate::names::FunctionName;
 use crate::sealing::{BoxKey, KeyedHash, NONCE, TAG, TRIED};
@@ -261,17 +261,10 @@ pub fn seal_reply_from(key: &BoxKey, nonce: [u8; NONCE], text: &str) -> String {
     ValueBody::sealed(key, &nonce, text.as_bytes())
 }
 
-fn parse_reply(body: &[u8]) -> Result<Value, DecodeError> {
+/// Reads the one value of an answer, still sealed.
+pub(crate) fn parse_reply(body: &[u8]) -> Result<Value, DecodeError> {
     let body: ValueBody = object(body)?;
     Value::parse(&body.value)
-}
-
-/// True when a reply is one of the request's own values, sent back: one key serves both directions, so it would open.
-#[must_use]
-pub fn is_reflection(request: &str, reply: &[u8]) -> bool {
-    let Ok(Body::Classic(request)) = Body::parse(request.as_bytes()) else { return false };
-    let reply = parse_reply(reply);
-    reply.is_ok_and(|value| request.nonces().contains(&value.nonce))
 }
 
 /// Opens an answer on the client's side.

@@ -4,8 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
-use crate::error::DecodeError;
-use crate::keys::KeyError;
+use crate::error::{DecodeError, KeyError};
 
 /// Encodes with the standard alphabet and padding: keys.
 #[must_use]

@@ -6,9 +6,9 @@ use crypto_box::aead::rand_core::CryptoRngCore;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::body::object;
 use crate::encoding::{decode_url, encode_url};
 use crate::error::DecodeError;
+use crate::json_object::object;
 use crate::keys::{PrivateKey, PublicKey, Secret};
 use crate::names::ClientName;
 use crate::sealing;

@@ -1,4 +1,4 @@
-//! The one table of error codes, and why a message could not be read.
+//! The one table of error codes, and why a message or a key could not be read.
 
 /// What a proven caller is told when its call brought no answer.
 ///
@@ -115,4 +115,22 @@ pub enum DecodeError {
     /// The version byte is not one of ours.
     #[error("an unknown version")]
     Version,
+}
+
+/// Why a key was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// Not standard padded base64.
+    #[error("not base64 (44 characters, standard alphabet, with padding)")]
+    Encoding,
+    /// Another number of bytes than 32.
+    #[error("{0} bytes instead of 32")]
+    Length(usize),
+    /// Every shared key made with this point would be zero.
+    #[error("a point of low order, which protects nothing")]
+    LowOrder,
+    /// The point has another, shorter encoding.
+    #[error("not the canonical encoding of a point")]
+    NotCanonical,
 }

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::checksum::crc32;
 use crate::encoding;
+use crate::error::KeyError;
 
 /// An X25519 public key that is canonical and not of low order.
 ///
@@ -299,24 +300,6 @@ impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Digest({self})")
     }
-}
-
-/// Why a key was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// Not standard padded base64.
-    #[error("not base64 (44 characters, standard alphabet, with padding)")]
-    Encoding,
-    /// Another number of bytes than 32.
-    #[error("{0} bytes instead of 32")]
-    Length(usize),
-    /// Every shared key made with this point would be zero.
-    #[error("a point of low order, which protects nothing")]
-    LowOrder,
-    /// The point has another, shorter encoding.
-    #[error("not the canonical encoding of a point")]
-    NotCanonical,
 }
 
 /// A text that is no client secret.

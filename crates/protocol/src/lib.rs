@@ -10,6 +10,7 @@ pub mod encoding;
 pub mod enrolment;
 pub mod envelope;
 mod error;
+mod json_object;
 mod keys;
 mod names;
 pub mod sealing;
@@ -19,8 +20,8 @@ pub use crypto_box::aead::{
     OsRng,
     rand_core::{CryptoRngCore, RngCore},
 };
-pub use error::{DecodeError, ErrorCode};
-pub use keys::{ApiKey, Digest, KeyError, PrivateKey, PublicKey, Secret, SecretError};
+pub use error::{DecodeError, ErrorCode, KeyError};
+pub use keys::{ApiKey, Digest, PrivateKey, PublicKey, Secret, SecretError};
 pub use names::{ClientName, FunctionName, NameError};
 
 /// A moment in whole seconds since 1970-01-01T00:00:00Z (Unix time).

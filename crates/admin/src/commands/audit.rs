@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use crate::cli;
 use crate::context::Context;
 use crate::error::AdminError;
+use crate::options;
 use crate::times;
 
 /// List what was done to the server, the newest first
@@ -12,7 +12,7 @@ use crate::times;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Audit {
     /// At most so many lines
-    #[arg(long, value_name = "N", default_value = "50", value_parser = cli::count)]
+    #[arg(long, value_name = "N", default_value = "50", value_parser = options::count)]
     last: usize,
 }
 

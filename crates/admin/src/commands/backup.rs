@@ -6,9 +6,9 @@ use clap::Args;
 use serde_json::json;
 
 use crate::as_owner;
-use crate::cli::Common;
 use crate::context::Context;
 use crate::error::AdminError;
+use crate::options::GlobalOptions;
 use crate::output::Waiting;
 
 /// Write a copy of the registry to a new file, while the server runs or not
@@ -20,7 +20,7 @@ pub(crate) struct Backup {
 }
 
 impl Backup {
-    pub(crate) async fn run(&self, common: &Common) -> Result<(), AdminError> {
+    pub(crate) async fn run(&self, options: &GlobalOptions) -> Result<(), AdminError> {
         let to = std::path::absolute(&self.file)
             .map_err(|cause| AdminError::io("find the current folder", cause))?;
         let mut made = false;
@@ -30,7 +30,7 @@ impl Backup {
                 made = true;
                 Ok(file)
             })?;
-            let context = Context::load(common, None, Some(&file))?;
+            let context = Context::load(options, None, Some(&file))?;
             let waiting = Waiting::on("writing the backup");
             context.registry().await?.backup(&mut file).await?;
             drop(waiting);

@@ -7,9 +7,9 @@ use msp_settings::Effective;
 use serde::Serialize;
 
 use crate::checks::{self, Check, Verdict};
-use crate::cli::Common;
 use crate::context::Context;
 use crate::error::AdminError;
+use crate::options::GlobalOptions;
 use crate::output::{self, Output};
 
 /// Load what a start of msp-server would load, and print a line for each problem
@@ -41,10 +41,10 @@ struct Setting {
 }
 
 impl CheckConfig {
-    pub(crate) fn run(&self, common: &Common) -> Result<(), AdminError> {
-        let common = Common { plugins_config: self.plugins_config.clone(), ..common.clone() };
+    pub(crate) fn run(&self, options: &GlobalOptions) -> Result<(), AdminError> {
+        let options = GlobalOptions { plugins_config: self.plugins_config.clone(), ..options.clone() };
         let mut report = Report { checks: Vec::new(), settings: Vec::new() };
-        match Context::load(&common, None, None) {
+        match Context::load(&options, None, None) {
             Ok(Context { settings, .. }) => {
                 report.checks = checks::warnings(&settings);
                 let shown = if self.show { settings.effective } else { Vec::new() };
@@ -55,8 +55,8 @@ impl CheckConfig {
             Err(AdminError::Settings(_)) => {}
             Err(error) => report.checks.push(Check::problem("configuration", error.to_string())),
         }
-        checks::add_findings(&mut report.checks, &common);
-        let output = Output::new(common.json);
+        checks::add_findings(&mut report.checks, &options);
+        let output = Output::new(options.json);
         output.result(&report, || report.text(output))?;
         checks::verdict(&report.checks)
     }

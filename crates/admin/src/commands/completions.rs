@@ -1,9 +1,8 @@
 //! `completions`: scripts for shells.
 
-use clap::Args;
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::cli;
 use crate::error::AdminError;
 use crate::output;
 
@@ -20,10 +19,11 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(&self) -> Result<(), AdminError> {
+    /// Makes the script of one of the `programs`.
+    pub(crate) fn run(&self, programs: [Command; 4]) -> Result<(), AdminError> {
         let mut script = Vec::new();
-        let wanted = |command: &clap::Command| command.get_name() == self.program;
-        for mut command in cli::definitions().into_iter().filter(wanted) {
+        let is_asked_for = |command: &Command| command.get_name() == self.program;
+        for mut command in programs.into_iter().filter(is_asked_for) {
             clap_complete::generate(self.shell, &mut command, &self.program, &mut script);
         }
         output::print(&String::from_utf8_lossy(&script))

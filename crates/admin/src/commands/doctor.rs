@@ -6,9 +6,9 @@ use msp_core::control::{FunctionRow, FunctionState, Reply, Request, Status};
 use msp_protocol::UnixSecond;
 
 use crate::checks::{self, Check, Verdict};
-use crate::cli::Common;
 use crate::context::Context;
 use crate::error::AdminError;
+use crate::options::GlobalOptions;
 use crate::output::Output;
 use crate::times;
 
@@ -18,16 +18,16 @@ use crate::times;
 pub(crate) struct Doctor {}
 
 impl Doctor {
-    pub(crate) async fn run(&self, common: &Common) -> Result<(), AdminError> {
-        let checks = match Context::load(common, None, None) {
+    pub(crate) async fn run(&self, options: &GlobalOptions) -> Result<(), AdminError> {
+        let checks = match Context::load(options, None, None) {
             Ok(context) => match checks::place(&context.settings) {
                 Some(elsewhere) => vec![elsewhere],
-                None => look(&context, common).await,
+                None => look(&context, options).await,
             },
             Err(error @ AdminError::RanAsOwner(_)) => return Err(error),
             Err(error) => vec![Check::problem("configuration", error.to_string())],
         };
-        let output = Output::new(common.json);
+        let output = Output::new(options.json);
         output.result(&checks, || {
             let rows = checks.iter().map(|check| {
                 [check.name.as_ref().into(), check.verdict.cell(), check.detail.as_str().into()]
@@ -38,13 +38,13 @@ impl Doctor {
     }
 }
 
-async fn look(context: &Context, common: &Common) -> Vec<Check> {
+async fn look(context: &Context, options: &GlobalOptions) -> Vec<Check> {
     let settings = &context.settings;
     let mut checks = checks::configuration(settings);
     checks.push(checks::server_keys(settings));
     let (registry, opened) = checks::registry(context).await;
     checks.push(registry);
-    checks::add_findings(&mut checks, common);
+    checks::add_findings(&mut checks, options);
     let now = context.clock.unix();
     match context.server().status() {
         Ok(Some(status)) => {

@@ -4,10 +4,9 @@ use clap::{Args, Subcommand};
 use msp_core::control::{Reply, Request};
 use msp_core::{Audit as _, AuditEvent, Marks as _};
 use msp_protocol::UnixSecond;
-use msp_registry::SqlRegistry;
 use serde::Serialize;
 
-use crate::context::{self, Context};
+use crate::context::Context;
 use crate::error::AdminError;
 use crate::prompt;
 use crate::times;
@@ -29,9 +28,9 @@ pub(crate) struct Reset {
     yes: bool,
 }
 
-/// Where the floor is; times are Unix seconds.
+/// Where the floor is; all times are Unix seconds.
 #[derive(Debug, Serialize)]
-struct Standing {
+struct FloorState {
     server_runs: bool,
     now: UnixSecond,
     floor: UnixSecond,
@@ -41,7 +40,7 @@ struct Standing {
 
 /// What a reset did.
 #[derive(Debug, Serialize)]
-struct Opened {
+struct ResetReport {
     reset: bool,
     /// The first and the last second that became replayable.
     replayable: Option<(UnixSecond, UnixSecond)>,
@@ -49,15 +48,15 @@ struct Opened {
 
 impl Floor {
     pub(crate) async fn run(&self, context: &Context) -> Result<(), AdminError> {
-        let standing = Standing::ask(context).await?;
+        let state = FloorState::ask(context).await?;
         match self {
-            Self::Show => context.output.result(&standing, || standing.text()),
-            Self::Reset(reset) => reset.run(context, &standing).await,
+            Self::Show => context.output.result(&state, || state.text()),
+            Self::Reset(reset) => reset.run(context, &state).await,
         }
     }
 }
 
-impl Standing {
+impl FloorState {
     /// Asks the server; when none runs, the registry says what the next start takes as floor.
     async fn ask(context: &Context) -> Result<Self, AdminError> {
         let server = context.server();
@@ -109,10 +108,10 @@ impl Standing {
 }
 
 impl Reset {
-    async fn run(&self, context: &Context, standing: &Standing) -> Result<(), AdminError> {
-        let (first, last) = (standing.now.saturating_add(1), standing.highest());
+    async fn run(&self, context: &Context, state: &FloorState) -> Result<(), AdminError> {
+        let (first, last) = (state.now.saturating_add(1), state.highest());
         if last < first {
-            return context.output.result(&Opened { reset: false, replayable: None }, || {
+            return context.output.result(&ResetReport { reset: false, replayable: None }, || {
                 "The floor is not ahead of the clock: nothing to do".to_owned()
             });
         }
@@ -125,31 +124,28 @@ impl Reset {
         if !self.yes && !prompt::confirm(context.output, &question)? {
             return Ok(());
         }
-        let request = Request::FloorReset { actor: context::actor() };
+        let request = Request::FloorReset { actor: context.actor() };
         if context.server().try_ask(&request)?.is_none() {
-            reset_directly(&context.registry().await?, standing, context.clock.unix()).await?;
+            reset_directly(context, state).await?;
         }
-        context.output.result(&Opened { reset: true, replayable: Some((first, last)) }, || {
+        context.output.result(&ResetReport { reset: true, replayable: Some((first, last)) }, || {
             format!("{opened}.\nThe floor is at the clock now")
         })
     }
 }
 
 /// Lowers the mark of the next start; no server may start in between.
-async fn reset_directly(
-    registry: &SqlRegistry,
-    standing: &Standing,
-    now: UnixSecond,
-) -> Result<(), AdminError> {
+async fn reset_directly(context: &Context, state: &FloorState) -> Result<(), AdminError> {
+    let registry = context.registry().await?;
     let _lock = registry.lock_for_server()?;
     let event = AuditEvent {
-        actor: context::actor(),
+        actor: context.actor(),
         action: "floor.reset",
         subject: String::new(),
-        detail: format!("floor {}, mark {}", standing.floor, standing.accepted_until),
+        detail: format!("floor {}, mark {}", state.floor, state.accepted_until),
     };
     registry.record(event).await?;
-    registry.set_accepted_until(now).await?;
+    registry.set_accepted_until(context.clock.unix()).await?;
     Ok(())
 }
 

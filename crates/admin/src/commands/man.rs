@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_mangen::Man as Page;
 
 use crate::as_owner;
-use crate::cli::{self, Cli};
 use crate::error::AdminError;
 use crate::output;
 
@@ -20,16 +19,15 @@ pub(crate) struct Man {
 }
 
 impl Man {
-    pub(crate) fn run(&self) -> Result<(), AdminError> {
+    /// Makes the page of `program`, or those of all `programs`.
+    pub(crate) fn run(&self, program: Command, programs: [Command; 4]) -> Result<(), AdminError> {
         let Some(folder) = &self.dir else {
             let mut page = Vec::new();
-            Page::new(Cli::command())
-                .render(&mut page)
-                .map_err(|cause| AdminError::io("make the page", cause))?;
+            Page::new(program).render(&mut page).map_err(|cause| AdminError::io("make the page", cause))?;
             return output::print(&String::from_utf8_lossy(&page));
         };
         as_owner::work_as_owner(&[folder], None)?;
-        for command in cli::definitions() {
+        for command in programs {
             clap_mangen::generate_to(command, folder).map_err(|cause| {
                 AdminError::io(format!("write manual pages into {}", folder.display()), cause)
             })?;

@@ -10,9 +10,9 @@ use msp_keyfile::PrivateFolder;
 use serde::Serialize;
 
 use crate::as_owner;
-use crate::cli::Common;
-use crate::context::{self, Context};
+use crate::context::Context;
 use crate::error::AdminError;
+use crate::options::GlobalOptions;
 use crate::output::{self, Output, Waiting};
 use crate::prompt;
 use crate::times;
@@ -38,20 +38,20 @@ struct Report<'a> {
 }
 
 impl Restore {
-    pub(crate) async fn run(&self, common: &Common) -> Result<(), AdminError> {
+    pub(crate) async fn run(&self, options: &GlobalOptions) -> Result<(), AdminError> {
         let from = std::path::absolute(&self.file)
             .map_err(|cause| AdminError::io("find the current folder", cause))?;
         let question = format!("Replace all clients, api keys and grants by those of {}?", from.display());
         let mut asked = true;
         let mut file = as_owner::file(|| {
             let file = msp_keyfile::open_named(&from)?;
-            asked = self.yes || prompt::confirm(Output::new(common.json), &question)?;
+            asked = self.yes || prompt::confirm(Output::new(options.json), &question)?;
             Ok(file)
         })?;
         if !asked {
             return Ok(());
         }
-        let context = Context::load(common, None, Some(&file))?;
+        let context = Context::load(options, None, Some(&file))?;
         let waiting = Waiting::on("restoring");
         let what = restore(&context, &mut file, &from).await?;
         drop(waiting);
@@ -69,7 +69,7 @@ async fn restore(context: &Context, file: &mut File, from: &Path) -> Result<Rest
     let folder = PrivateFolder::beside(beside)?;
     let copy = std::path::absolute(folder.path("copy")).map_err(failed)?;
     std::io::copy(file, &mut msp_keyfile::create_private(&copy)?).map_err(failed)?;
-    let (name, actor) = (from.display().to_string(), context::actor());
+    let (name, actor) = (from.display().to_string(), context.actor());
     let request = Request::Restore { from: copy.clone(), name: name.clone(), actor: actor.clone() };
     let server = context.server();
     match server.try_ask(&request)? {

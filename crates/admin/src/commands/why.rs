@@ -6,10 +6,10 @@ use clap::Args;
 use msp_core::control::{Refusal, Reply, Request};
 use serde_json::json;
 
-use crate::cli;
 use crate::context::Context;
 use crate::error::AdminError;
-use crate::log_search::{self, Wanted};
+use crate::log_search::{self, Filter};
+use crate::options;
 use crate::output;
 use crate::times;
 
@@ -22,7 +22,7 @@ pub(crate) struct Why {
     id: Option<String>,
 
     /// At most so many
-    #[arg(long, value_name = "N", default_value = "10", value_parser = cli::count)]
+    #[arg(long, value_name = "N", default_value = "10", value_parser = options::count)]
     last: usize,
 
     /// Only those from this address
@@ -49,12 +49,12 @@ impl Why {
     fn search_log(&self, context: &Context) -> Result<(), AdminError> {
         let folder = &context.settings.log.directory;
         output::note(&format!("No server runs: searching the log in {}", folder.display()));
-        let wanted = match (&self.id, self.address) {
-            (Some(id), _) => Wanted::Id(id.clone()),
-            (None, Some(address)) => Wanted::Address(address),
-            (None, None) => Wanted::Any,
+        let filter = match (&self.id, self.address) {
+            (Some(id), _) => Filter::Id(id.clone()),
+            (None, Some(address)) => Filter::Address(address),
+            (None, None) => Filter::Any,
         };
-        let lines = log_search::newest(folder, &wanted, self.last)
+        let lines = log_search::newest(folder, &filter, self.last)
             .map_err(|cause| AdminError::io(format!("read the log in {}", folder.display()), cause))?;
         if lines.is_empty() {
             return Err(self.nothing("the log has no"));

@@ -6,8 +6,8 @@ use msp_core::{Item, KeptAhead, StoredMarks};
 use msp_protocol::{Digest, UnixSecond};
 
 use super::{Client, ReplayRules, STEP};
-use crate::mark_writer::{Debt, Work};
 use crate::replay::ClientId;
+use crate::work::{Debt, Work};
 
 /// What is known here and not in the registry.
 #[derive(Debug)]

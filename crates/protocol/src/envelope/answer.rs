@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 
 use super::{PairKeys, Rid, json, padding};
 use crate::UnixSecond;
-use crate::body::object;
 use crate::classic::ValueBody;
 use crate::encoding::decode_url;
 use crate::error::{DecodeError, ErrorCode};
+use crate::json_object::object;
 use crate::sealing::{NONCE, TAG};
 
 /// The most levels of an answer, where the JSON reader itself stops.

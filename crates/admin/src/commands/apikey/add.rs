@@ -8,7 +8,7 @@ use msp_protocol::{ApiKey, ClientName, OsRng, UnixSecond};
 use serde::Serialize;
 
 use crate::caller::GrantOptions;
-use crate::context::{self, Context};
+use crate::context::Context;
 use crate::error::AdminError;
 use crate::output;
 use crate::times;
@@ -49,7 +49,7 @@ impl Add {
             expires: self.expires.map(|span| context.clock.unix().saturating_add(span.as_secs())),
             allow_query: self.allow_query,
         };
-        context.registry_or_new().await?.add_api_key(&new, &context::actor()).await?;
+        context.registry_or_new().await?.add_api_key(&new, &context.actor()).await?;
         if context.output.json() {
             let json = Json { name: &self.name, api_key: key.dangerously_as_str(), expires: new.expires };
             return context.output.result(&json, String::new);

@@ -4,7 +4,7 @@ use clap::Args;
 use msp_protocol::ClientName;
 use serde_json::json;
 
-use crate::context::{self, Context};
+use crate::context::Context;
 use crate::error::AdminError;
 use crate::prompt;
 
@@ -28,7 +28,7 @@ impl Revoke {
             return Ok(());
         }
         registry
-            .revoke_api_key(&self.name, &context::actor())
+            .revoke_api_key(&self.name, &context.actor())
             .await
             .map_err(AdminError::of_api_key(&self.name))?;
         context

@@ -7,7 +7,7 @@ use msp_core::{NewClient, RegistryError};
 use msp_protocol::{ClientName, OsRng, PublicKey, Secret};
 
 use crate::caller::GrantOptions;
-use crate::context::{self, Context};
+use crate::context::Context;
 use crate::error::AdminError;
 use crate::hand_over::HandOver;
 use crate::output;
@@ -50,7 +50,7 @@ impl Add {
 
     async fn register(&self, context: &Context, key: PublicKey, secret: &Secret) -> Result<(), AdminError> {
         let registry = context.registry_or_new().await?;
-        let actor = context::actor();
+        let actor = context.actor();
         let mut client = NewClient {
             key,
             secret: secret.digest(),

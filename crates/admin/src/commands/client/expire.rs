@@ -6,7 +6,7 @@ use clap::Args;
 use msp_protocol::{ClientName, UnixSecond};
 use serde_json::json;
 
-use crate::context::{self, Context};
+use crate::context::Context;
 use crate::error::AdminError;
 use crate::times;
 
@@ -43,7 +43,7 @@ impl Expire {
         let expires = self.when.at.or_else(|| self.when.r#in.map(after));
         let registry = context.registry().await?;
         registry
-            .set_expiry(&self.name, expires, &context::actor())
+            .set_expiry(&self.name, expires, &context.actor())
             .await
             .map_err(AdminError::of_client(&self.name))?;
         context.output.result(&json!({ "name": self.name, "expires": expires }), || {

@@ -6,7 +6,7 @@ use msp_protocol::ClientName;
 use serde_json::json;
 
 use crate::caller::GrantOptions;
-use crate::context::{self, Context};
+use crate::context::Context;
 use crate::error::AdminError;
 
 /// Set what a linked client may call, in place of what it could call before
@@ -32,7 +32,7 @@ impl Grant {
         }
         let registry = context.registry().await?;
         registry
-            .set_grants(&self.name, &grants, &context::actor())
+            .set_grants(&self.name, &grants, &context.actor())
             .await
             .map_err(AdminError::of_client(&self.name))?;
         context.output.result(&json!({ "name": self.name }), || format!("{}: grants set", self.name))

@@ -6,7 +6,7 @@ use clap::Args;
 use msp_core::{Credentials as _, Link, Snapshot};
 use serde::Serialize;
 
-use crate::context::{self, Context};
+use crate::context::Context;
 use crate::error::AdminError;
 use crate::output;
 use crate::prompt;
@@ -68,7 +68,7 @@ impl Purge {
                 msp_keyfile::set_aside(&report.files, folder)?;
             }
             if let Some(registry) = &registry {
-                registry.purge(&context::actor()).await?;
+                registry.purge(&context.actor()).await?;
             }
         }
         context.output.result(&report, || report.text(self.dry_run))?;

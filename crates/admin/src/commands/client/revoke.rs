@@ -8,7 +8,7 @@ use msp_protocol::{ClientName, Secret};
 use msp_registry::Selector;
 use serde::Serialize;
 
-use crate::context::{self, Context};
+use crate::context::Context;
 use crate::error::AdminError;
 use crate::prompt;
 
@@ -47,7 +47,7 @@ impl Revoke {
         let selector = self.selector()?;
         let registry = context.registry().await?;
         let revoked =
-            registry.revoke(&selector, &context::actor()).await.map_err(|error| match &self.what.name {
+            registry.revoke(&selector, &context.actor()).await.map_err(|error| match &self.what.name {
                 Some(name) => AdminError::of_client(name)(error),
                 None => error.into(),
             })?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use msp_protocol::{ClientName, OsRng, Secret};
 
-use crate::context::{self, Context};
+use crate::context::Context;
 use crate::error::AdminError;
 use crate::hand_over::HandOver;
 use crate::output;
@@ -33,7 +33,7 @@ impl Rotate {
         let secret = Secret::generate(&mut OsRng);
         let registry = context.registry().await?;
         let client = registry
-            .rotate(&self.name, &secret.digest(), self.overlap, &context::actor())
+            .rotate(&self.name, &secret.digest(), self.overlap, &context.actor())
             .await
             .map_err(AdminError::of_client(&self.name))?;
         HandOver { server, client: client.key, secret: &secret, name: Some(&self.name) }.print(context)?;

@@ -4,7 +4,7 @@ use clap::Args;
 use msp_protocol::ClientName;
 use serde_json::json;
 
-use crate::context::{self, Context};
+use crate::context::Context;
 use crate::error::AdminError;
 
 #[derive(Debug, Args)]
@@ -18,7 +18,7 @@ impl Switch {
     pub(crate) async fn run(&self, context: &Context, disabled: bool) -> Result<(), AdminError> {
         let registry = context.registry().await?;
         registry
-            .set_disabled(&self.name, disabled, &context::actor())
+            .set_disabled(&self.name, disabled, &context.actor())
             .await
             .map_err(AdminError::of_client(&self.name))?;
         let state = if disabled { "disabled" } else { "enabled" };

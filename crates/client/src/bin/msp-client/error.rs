@@ -6,9 +6,6 @@ use std::process::ExitCode;
 use msp_client::ClientError;
 use msp_keyfile::KeyFileError;
 use msp_protocol::DecodeError;
-use serde_json::json;
-
-use crate::output;
 
 /// Why a command ended without its result; each message is one line.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +66,7 @@ impl CliError {
     }
 
     /// What a script tells it by: the server's code, or that of its kind.
-    fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         match self {
             Self::Client(ClientError::Answer { code, .. }) => return code.to_string(),
             Self::Client(ClientError::Connect { .. }) => "not_connected",
@@ -81,19 +78,5 @@ impl CliError {
             _ => "local",
         }
         .to_owned()
-    }
-
-    /// Prints the message, for a script as JSON; those that scripts know from the original gen_key stand alone on their
-    /// line.
-    pub(crate) fn print(&self, json: bool) {
-        match self {
-            _ if json => {
-                let error = json!({"error": {"code": self.code(), "message": self.to_string()}});
-                output::note(&error.to_string());
-            }
-            Self::Logged => {}
-            Self::KeyNotFound(_) | Self::WrongKeyType(_) => output::note(&self.to_string()),
-            _ => output::note(&format!("error: {self}")),
-        }
     }
 }

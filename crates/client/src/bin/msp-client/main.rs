@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error.print(json);
+            output::print_error(&error, json);
             if is_demo { ExitCode::FAILURE } else { error.exit_code() }
         }
     }

@@ -8,7 +8,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::ProgressBar;
 use msp_client::FunctionInfo;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::CliError;
 
@@ -78,6 +78,20 @@ pub(crate) async fn while_waiting<T>(something: impl Future<Output = T>) -> T {
 pub(crate) fn note(text: &str) {
     let shown = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { ' ' } else { c };
     let _ = writeln!(io::stderr().lock(), "{}", text.chars().map(shown).collect::<String>());
+}
+
+/// Prints on standard error why a command ended, for a script as JSON; messages that scripts know from the original
+/// gen_key stand alone on their line.
+pub(crate) fn print_error(error: &CliError, json: bool) {
+    match error {
+        error if json => {
+            let error = json!({"error": {"code": error.code(), "message": error.to_string()}});
+            note(&error.to_string());
+        }
+        CliError::Logged => {}
+        CliError::KeyNotFound(_) | CliError::WrongKeyType(_) => note(&error.to_string()),
+        error => note(&format!("error: {error}")),
+    }
 }
 
 /// Says that others may read a file with a secret.
