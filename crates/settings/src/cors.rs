@@ -2,8 +2,8 @@
 
 use crate::error::SettingsError;
 use crate::key::Setting;
+use crate::keys;
 use crate::layers::Layers;
-use crate::table as keys;
 use crate::web_origin::{WebOrigin, host_name};
 
 /// `[cors]`, when it is enabled.
@@ -23,43 +23,40 @@ impl CorsSettings {
     /// What can match no request is left out and told.
     pub(crate) fn read(layers: &Layers, warnings: &mut Vec<String>) -> Result<Option<Self>, SettingsError> {
         let enabled = layers.get(&keys::CORS_ENABLED);
-        if !enabled.switch()? {
+        if !enabled.value()? {
             return Ok(None);
         }
         let (origin_url, acl) = (layers.get(&keys::ORIGIN_URL), layers.get(&keys::ACL));
-        let any_origin = origin_url.list().any(|word| word == "*");
+        let any_origin = origin_url.value()?.iter().any(|word| word == "*");
         let cors = Self {
-            origins: keep(&origin_url, origin, "no origin such as https://app.example.net", warnings),
+            origins: keep(&origin_url, origin, "no origin such as https://app.example.net", warnings)?,
             any_origin,
-            acl: keep(&acl, host, "no host name such as example.net", warnings),
-            require_origin: layers.get(&keys::REQUIRE_ORIGIN).switch()?,
+            acl: keep(&acl, host, "no host name such as example.net", warnings)?,
+            require_origin: layers.read(&keys::REQUIRE_ORIGIN)?,
         };
         if cors.origins.is_empty() && cors.acl.is_empty() && !any_origin {
-            warnings.push(format!(
-                "{}: [cors] enabled: without origin_url and acl every request with an Origin is refused",
-                enabled.origin
-            ));
+            warnings
+                .push(enabled.warning("without origin_url and acl every request with an Origin is refused"));
         }
         Ok(Some(cors))
     }
 }
 
 fn keep<T>(
-    setting: &Setting<'_>,
+    setting: &Setting<'_, Vec<String>>,
     read: fn(&str) -> Option<T>,
     expected: &str,
     warnings: &mut Vec<String>,
-) -> Vec<T> {
-    let word = |word: &str| {
-        let kept = read(word);
+) -> Result<Vec<T>, SettingsError> {
+    let word = |word: String| {
+        let kept = read(&word);
         if kept.is_none() && word != "*" {
-            let (origin, key) = (setting.origin, setting.key.name);
             let word = word.chars().take(80).collect::<String>();
-            warnings.push(format!("{origin}: [cors] {key}: {word:?} lets nobody in: it is {expected}"));
+            warnings.push(setting.warning(&format!("{word:?} lets nobody in: it is {expected}")));
         }
         kept
     };
-    setting.list().filter_map(word).collect()
+    Ok(setting.value()?.into_iter().filter_map(word).collect())
 }
 
 fn origin(word: &str) -> Option<WebOrigin> {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::SettingsError;
 use crate::key::Setting;
+use crate::keys;
 use crate::layers::Layers;
-use crate::table as keys;
 
 /// One folder of documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,12 +21,11 @@ pub struct DocumentsSettings {
 impl DocumentsSettings {
     /// Reads all folders; `reserved` holds the paths that are taken.
     pub(crate) fn read(layers: &Layers, reserved: &[String]) -> Result<Vec<Self>, SettingsError> {
-        let index = layers.get(&keys::INDEX_FILE).file_name()?;
+        let index = layers.read(&keys::INDEX_FILE)?;
         let mut folders: Vec<Self> = Vec::new();
-        for key in [&keys::PATHS_DOCUMENTS, &keys::FILE_DOCUMENTS] {
+        for (key, own_name) in [(&keys::PATHS_DOCUMENTS, false), (&keys::FILE_DOCUMENTS, true)] {
             let setting = layers.get(key);
-            let own_name = std::ptr::eq(key, &keys::FILE_DOCUMENTS);
-            for item in setting.list() {
+            for item in &setting.value()? {
                 let (route, folder) = split(item, own_name);
                 let taken = |other: &str| other.eq_ignore_ascii_case(&route);
                 if !is_legal(&route) || folder.is_empty() {
@@ -62,13 +61,8 @@ fn is_legal(route: &str) -> bool {
     !matches!(route, "" | "." | "..") && route.len() <= 128 && route.chars().all(plain)
 }
 
-fn wrong(setting: &Setting<'_>, item: &str, problem: &'static str) -> SettingsError {
-    SettingsError::Documents {
-        origin: setting.origin.to_owned(),
-        section: setting.key.section,
-        item: item.chars().take(80).collect(),
-        problem,
-    }
+fn wrong(setting: &Setting<'_, Vec<String>>, item: &str, problem: &str) -> SettingsError {
+    setting.refused(format!("{:?} {problem}", item.chars().take(80).collect::<String>()))
 }
 
 const ILLEGAL: &str = "has no route of letters, digits, '-', '.', '_' and '~'; write route:/folder";

@@ -6,18 +6,6 @@ use msp_keyfile::KeyFileError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// A folder of documents has no legal route, or one that is taken.
-    #[error("{origin}: [{section}] documents: {item:?} {problem}")]
-    Documents {
-        /// Where it is.
-        origin: String,
-        /// The section.
-        section: &'static str,
-        /// The part of the value.
-        item: String,
-        /// What is wrong with it and what would be right.
-        problem: &'static str,
-    },
     /// A key stands twice in a section, or a setting twice in the environment or on the command line.
     #[error("{origin}: {what} stands there twice; keep one")]
     Duplicate {
@@ -61,39 +49,6 @@ pub enum SettingsError {
         /// The file.
         file: String,
     },
-    /// Something was switched on that needs another setting.
-    #[error("{origin}: [{section}] {key}: it is on and needs {needed}")]
-    Needs {
-        /// Where it was switched on.
-        origin: String,
-        /// The section.
-        section: &'static str,
-        /// The key.
-        key: &'static str,
-        /// What is missing.
-        needed: &'static str,
-    },
-    /// A door that this version does not have was switched on.
-    #[error("{origin}: [{section}] {key}: this version has no such door; leave it off")]
-    NotInThisVersion {
-        /// Where it is.
-        origin: String,
-        /// The section.
-        section: &'static str,
-        /// The key.
-        key: &'static str,
-    },
-    /// The ops listener can be reached from other machines and has no token.
-    #[error(
-        "{origin}: [Ops] bindto: {address} can be reached from other machines; set [Ops] TokenFile to a file \
-         with a token, or bind to 127.0.0.1"
-    )]
-    OpenOps {
-        /// Where the address is.
-        origin: String,
-        /// The address.
-        address: std::net::IpAddr,
-    },
     /// A `${…}` stands for nothing.
     #[error("{origin}: {setting}: {reference} {problem}")]
     Reference {
@@ -105,6 +60,16 @@ pub enum SettingsError {
         reference: String,
         /// What is wrong with it and what would be right.
         problem: &'static str,
+    },
+    /// A legal value does not fit to the others.
+    #[error("{origin}: {setting}: {problem}")]
+    Refused {
+        /// Where it is.
+        origin: String,
+        /// The section and the key.
+        setting: String,
+        /// What is wrong and what would be right.
+        problem: String,
     },
     /// A section of modules.ini belongs to no function.
     #[error(
@@ -131,14 +96,6 @@ pub enum SettingsError {
     Token {
         /// The file.
         file: String,
-    },
-    /// A key is given as text and by file.
-    #[error("{origin}: [auth] ApikeyFile: there is an apikey too, at {other}; keep one of them")]
-    TwoKeys {
-        /// Where the file is named.
-        origin: String,
-        /// Where the text is.
-        other: String,
     },
     /// A value is not what the type before it says.
     #[error("{origin}: {setting}: after its type there must be {expected}")]

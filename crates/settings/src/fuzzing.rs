@@ -32,7 +32,7 @@ pub fn config(text: &str) -> Result<(Vec<Effective>, Vec<String>), SettingsError
     let files = Files { config: Some(Ini::parse("f", text)?), plugins: None };
     let sources = Sources::default();
     let mut warnings = Vec::new();
-    let layers = Layers::read(&sources, &files, &files.dialect(&sources), &mut warnings)?;
+    let layers = Layers::merge(&sources, &files, &files.dialect(&sources), &mut warnings)?;
     warnings.extend(files.foreign());
     Ok((effective(&layers), warnings))
 }
@@ -47,7 +47,7 @@ pub fn plugins(text: &str) -> Result<(Vec<Effective>, serde_json::Value, Vec<Str
     let sources = Sources::default();
     let dialect = files.dialect(&sources);
     let mut warnings = Vec::new();
-    let layers = Layers::read(&sources, &files, &dialect, &mut warnings)?;
+    let layers = Layers::merge(&sources, &files, &dialect, &mut warnings)?;
     parameters(&dialect)?;
     Ok((effective(&layers), dialect.for_plugins()?, warnings))
 }

@@ -8,9 +8,10 @@ use msp_keyfile::KeyFileError;
 use crate::dialect::{self, Dialect};
 use crate::error::SettingsError;
 use crate::ini::{Form, Ini, Section};
-use crate::key::{Key, Setting};
+use crate::key::{AnyKey, Definition, Key, Setting};
+use crate::keys::{CONFIG, DOOR_PLUGIN};
+use crate::kinds::Shown;
 use crate::sources::{NamedFile, Sources};
-use crate::table::{AUTH_APIKEY, CONFIG, DOOR_PLUGIN};
 use crate::token::Token;
 
 /// What the files say: config.ini, and the configuration of the original plugin server.
@@ -52,49 +53,66 @@ impl Files {
 #[derive(Debug)]
 pub(crate) struct Layers {
     table: Value,
-    apikey: Option<Token>,
+    secrets: Vec<Secret>,
 }
+
+/// A key whose value is shown nowhere, and that value.
+type Secret = (&'static dyn AnyKey, Token);
 
 impl Layers {
     /// Lays the files, the environment and the command line over each other.
     ///
     /// `warnings` receives what is legal in the original's file but looks like a mistake.
-    pub(crate) fn read(
+    pub(crate) fn merge(
         sources: &Sources,
         files: &Files,
         dialect: &Dialect<'_>,
         warnings: &mut Vec<String>,
     ) -> Result<Self, SettingsError> {
-        let mut layers = [
-            door_layer(sources),
+        let layers = [
+            door_layer(sources)?,
             config_layer(files.config.as_ref(), dialect)?,
             plugins_layer(files.plugins.as_ref(), dialect, warnings)?,
-            variables_layer(sources),
+            variables_layer(sources)?,
             environment_layer(sources)?,
             command_line_layer(sources)?,
         ];
-        let apikey = layers.iter_mut().rev().find_map(|layer| layer.apikey.take());
+        let secrets = layers.iter().rev().flat_map(|layer| layer.secrets.clone()).collect();
         let builder = layers.into_iter().fold(Config::builder(), |builder, layer| builder.add_source(layer));
-        Ok(Self { table: builder.build().map_err(SettingsError::Layers)?.cache, apikey })
+        Ok(Self { table: builder.build().map_err(SettingsError::Layers)?.cache, secrets })
     }
 
-    /// The api key in force; nothing when it is empty.
-    pub(crate) fn apikey(&self) -> Option<&Token> {
-        self.apikey.as_ref().filter(|key| !key.is_empty())
+    /// The value in force for the key.
+    ///
+    /// # Errors
+    /// [`SettingsError::Value`] when it is not what the key expects.
+    pub(crate) fn read<T: PartialEq>(&self, key: &'static Key<T>) -> Result<T, SettingsError> {
+        self.get(key).value()
     }
 
-    /// The text in force for the key.
-    pub(crate) fn get(&self, key: &'static Key) -> Setting<'_> {
-        let section = member(&self.table, key.section);
-        let (text, origin) = section
-            .and_then(|section| member(section, key.name))
-            .and_then(|value| match &value.kind {
-                ValueKind::String(text) => Some((text.as_str(), value.origin().unwrap_or_default())),
-                _ => None,
-            })
-            .unwrap_or((key.default, DEFAULT));
-        Setting { key, section: key.section, text, origin }
+    /// What is in force for the key.
+    pub(crate) fn get<T: PartialEq>(&self, key: &'static Key<T>) -> Setting<'_, T> {
+        let (text, origin) = self.text(key);
+        // Those of the topmost layer stand first.
+        let secret = self.secrets.iter().find(|(other, _)| is_one(*other, key));
+        let text = secret.map_or(text, |(_, secret)| secret.text());
+        Setting { key, section: key.definition().section, text, origin }
     }
+
+    /// The text in force for the key as it may be shown, and where it comes from.
+    pub(crate) fn text(&self, key: &'static dyn AnyKey) -> (&str, &str) {
+        let Definition { section, name, default, .. } = key.definition();
+        let value = member(&self.table, section).and_then(|section| member(section, name));
+        match value.map(|value| (&value.kind, value.origin())) {
+            Some((ValueKind::String(text), origin)) => (text, origin.unwrap_or_default()),
+            _ => (default, DEFAULT),
+        }
+    }
+}
+
+/// True for one and the same key.
+fn is_one(one: &dyn AnyKey, other: &dyn AnyKey) -> bool {
+    std::ptr::eq(one.definition(), other.definition())
 }
 
 fn member<'a>(table: &'a Value, name: &str) -> Option<&'a Value> {
@@ -119,26 +137,29 @@ pub(crate) fn read_ini(file: &NamedFile, form: Form) -> Result<Option<Ini>, Sett
 /// One layer: settings with their origins.
 #[derive(Debug, Clone, Default)]
 struct Layer {
-    settings: Vec<(&'static Key, Value)>,
-    /// The api key, which the settings only say to be there: they are shown to people.
-    apikey: Option<Token>,
+    settings: Vec<(&'static dyn AnyKey, Value)>,
+    /// Secrets, which the settings only say to be there: they are shown to people.
+    secrets: Vec<Secret>,
 }
 
 impl Layer {
-    fn add(&mut self, key: &'static Key, text: &str, origin: &str) -> Result<(), SettingsError> {
-        if self.settings.iter().any(|(other, _)| std::ptr::eq(*other, key)) {
-            let what = format!("[{}] {}", key.section, key.name);
+    fn add(&mut self, key: &'static dyn AnyKey, text: &str, origin: &str) -> Result<(), SettingsError> {
+        if self.settings.iter().any(|(other, _)| is_one(*other, key)) {
+            let Definition { section, name, .. } = key.definition();
+            let what = format!("[{section}] {name}");
             return Err(SettingsError::Duplicate { origin: origin.to_owned(), what });
         }
-        let text = if std::ptr::eq(key, &AUTH_APIKEY) { self.keep(text) } else { text };
+        let text = if key.shown() == Shown::Nowhere { self.keep(key, text) } else { text };
         self.settings.push((key, Value::new(Some(&origin.to_owned()), text)));
         Ok(())
     }
 
-    /// Puts the api key aside, and gives what is shown for it.
-    fn keep(&mut self, text: &str) -> &'static str {
-        let key = self.apikey.insert(Token::from_text(text));
-        if key.is_empty() { "" } else { "(set)" }
+    /// Puts a secret aside, and gives what is shown for it.
+    fn keep(&mut self, key: &'static dyn AnyKey, text: &str) -> &'static str {
+        let secret = Token::from_text(text);
+        let shown = if secret.is_empty() { "" } else { "(set)" };
+        self.secrets.push((key, secret));
+        shown
     }
 }
 
@@ -148,18 +169,18 @@ impl Source for Layer {
     }
 
     fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
-        let path = |key: &Key| format!("{}.{}", key.section, key.name).to_ascii_lowercase();
-        Ok(self.settings.iter().map(|(key, value)| (path(key), value.clone())).collect())
+        let path = |key: &Definition| format!("{}.{}", key.section, key.name).to_ascii_lowercase();
+        Ok(self.settings.iter().map(|(key, value)| (path(key.definition()), value.clone())).collect())
     }
 }
 
 /// A file of the original opens the door that serves it, unless something says otherwise.
-fn door_layer(sources: &Sources) -> Layer {
-    let open = |file: NamedFile| {
-        let origin = format!("--plugins-config {}", file.path.display());
-        (&DOOR_PLUGIN, Value::new(Some(&origin), "on"))
-    };
-    Layer { settings: sources.plugins_file().map(open).into_iter().collect(), apikey: None }
+fn door_layer(sources: &Sources) -> Result<Layer, SettingsError> {
+    let mut layer = Layer::default();
+    if let Some(file) = sources.plugins_file() {
+        layer.add(&DOOR_PLUGIN, "on", &format!("--plugins-config {}", file.path.display()))?;
+    }
+    Ok(layer)
 }
 
 fn config_layer(ini: Option<&Ini>, dialect: &Dialect<'_>) -> Result<Layer, SettingsError> {
@@ -205,14 +226,15 @@ fn plugins_layer(
 }
 
 /// The original's variables.
-fn variables_layer(sources: &Sources) -> Layer {
-    let origin = |name: &str| format!("environment variable {name}");
-    let set = CONFIG.iter().filter_map(|key| {
-        let name = key.variable?;
-        let text = sources.variable(name)?;
-        Some((*key, Value::new(Some(&origin(name)), text)))
-    });
-    Layer { settings: set.collect(), apikey: None }
+fn variables_layer(sources: &Sources) -> Result<Layer, SettingsError> {
+    let mut layer = Layer::default();
+    for key in CONFIG {
+        let Some(name) = key.definition().variable else { continue };
+        if let Some(text) = sources.variable(name) {
+            layer.add(*key, text, &format!("environment variable {name}"))?;
+        }
+    }
+    Ok(layer)
 }
 
 /// `MSP__SECTION__KEY`.
@@ -238,11 +260,11 @@ fn command_line_layer(sources: &Sources) -> Result<Layer, SettingsError> {
     Ok(layer)
 }
 
-fn find_path(path: Option<(&str, &str)>, origin: &str) -> Result<&'static Key, SettingsError> {
+fn find_path(path: Option<(&str, &str)>, origin: &str) -> Result<&'static dyn AnyKey, SettingsError> {
     match path {
         Some((section, key)) if has_keys(section) => find(section, key, origin),
         _ => {
-            let sections: BTreeSet<_> = CONFIG.iter().map(|key| key.section).collect();
+            let sections: BTreeSet<_> = CONFIG.iter().map(|key| key.definition().section).collect();
             let known = sections.into_iter().collect::<Vec<_>>().join(", ");
             Err(SettingsError::UnknownSetting { origin: origin.to_owned(), known })
         }
@@ -250,14 +272,15 @@ fn find_path(path: Option<(&str, &str)>, origin: &str) -> Result<&'static Key, S
 }
 
 /// The key of a section of ours.
-fn find(section: &str, name: &str, origin: &str) -> Result<&'static Key, SettingsError> {
-    let keys: Vec<&'static Key> =
-        CONFIG.iter().copied().filter(|key| key.section.eq_ignore_ascii_case(section)).collect();
-    keys.iter().find(|key| key.is_called(name)).copied().ok_or_else(|| SettingsError::UnknownKey {
-        origin: origin.to_owned(),
-        section: keys.first().map_or(section, |key| key.section).to_owned(),
-        key: name.to_owned(),
-        known: keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", "),
+fn find(section: &str, name: &str, origin: &str) -> Result<&'static dyn AnyKey, SettingsError> {
+    let keys: Vec<_> = CONFIG.iter().copied().filter(|key| key.definition().is_in(section)).collect();
+    keys.iter().find(|key| key.definition().is_called(name)).copied().ok_or_else(|| {
+        SettingsError::UnknownKey {
+            origin: origin.to_owned(),
+            section: keys.first().map_or(section, |key| key.definition().section).to_owned(),
+            key: name.to_owned(),
+            known: keys.iter().map(|key| key.definition().name).collect::<Vec<_>>().join(", "),
+        }
     })
 }
 
@@ -267,7 +290,7 @@ pub(crate) fn is_ours(section: &str) -> bool {
 }
 
 fn has_keys(section: &str) -> bool {
-    CONFIG.iter().any(|key| key.section.eq_ignore_ascii_case(section))
+    CONFIG.iter().any(|key| key.definition().is_in(section))
 }
 
 /// Where a setting comes from that nobody has set.

@@ -12,13 +12,15 @@ mod error;
 pub mod fuzzing;
 mod ini;
 mod key;
+mod keys;
+pub mod kinds;
 mod layers;
 mod modules;
 mod plugin;
+mod reference;
 mod sections;
 mod settings;
 mod sources;
-mod table;
 mod token;
 mod typed;
 mod web_origin;
@@ -26,14 +28,14 @@ mod web_origin;
 pub use cors::CorsSettings;
 pub use documents::DocumentsSettings;
 pub use error::SettingsError;
-pub use key::KeyDoc;
+pub use key::{AnyKey, Counts, Definition, Key, Setting};
 pub use plugin::PluginSettings;
+pub use reference::{function_reference, key_documentation, reference};
 pub use sections::{
     ClientsSettings, DoorSettings, GuardSettings, LimitSettings, LogLevel, LogSettings, NetworkSettings,
     OpsSettings, ProxySettings, RegistrySettings, RunnerSettings, ServerSettings, SslSettings,
 };
 pub use settings::{Effective, Settings};
 pub use sources::Sources;
-pub use table::{function_reference, key_documentation, reference};
 pub use token::Token;
 pub use web_origin::{AskedHost, WebOrigin};

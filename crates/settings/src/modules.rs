@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use msp_core::{Access, ConfinementSpec, FunctionLimits, ModuleSpec, Route};
+use msp_core::{ConfinementSpec, FunctionLimits, ModuleSpec};
 use msp_protocol::FunctionName;
 
 use crate::error::SettingsError;
 use crate::ini::{Entry, Ini, Section};
-use crate::key::{Key, Setting};
-use crate::table::{self as keys, FUNCTION};
+use crate::key::{AnyKey as _, Key, Setting};
+use crate::keys::{self, FUNCTION};
 
 /// The functions of the file; without a file, those of the built-in one.
 pub(crate) fn read(file: Option<&Path>, ini: Option<Ini>) -> Result<Vec<ModuleSpec>, SettingsError> {
@@ -35,46 +35,50 @@ pub(crate) fn read(file: Option<&Path>, ini: Option<Ini>) -> Result<Vec<ModuleSp
 
 fn spec(line: &Entry, section: Option<&Section>) -> Result<ModuleSpec, SettingsError> {
     let entries = section.map_or(&[][..], |section| &section.entries);
-    if let Some(stray) = entries.iter().find(|entry| find(&entry.key).is_none()) {
+    let known = |entry: &Entry| FUNCTION.iter().any(|key| key.definition().is_called(&entry.key));
+    if let Some(stray) = entries.iter().find(|entry| !known(entry)) {
         return Err(SettingsError::UnknownKey {
             origin: stray.origin.clone(),
             section: line.key.clone(),
             key: stray.key.clone(),
-            known: FUNCTION.iter().map(|key| key.name).collect::<Vec<_>>().join(", "),
+            known: FUNCTION.iter().map(|key| key.definition().name).collect::<Vec<_>>().join(", "),
         });
     }
-    let get = |key: &'static Key| {
-        let entry = entries.iter().find(|entry| entry.key.eq_ignore_ascii_case(key.name));
-        let (text, origin) = entry.map_or((key.default, ""), |entry| (&**entry.value, &*entry.origin));
-        Setting { key, section: &line.key, text, origin }
-    };
+    let section = Function { name: &line.key, entries };
     Ok(ModuleSpec {
         function: function_name(line)?,
         module: module_name(line)?,
-        access: if get(&keys::ACCESS).choice()? == "write" { Access::Write } else { Access::Read },
-        classic_write: get(&keys::CLASSIC_WRITE).switch()?,
-        description: get(&keys::DESCRIPTION).text.to_owned(),
+        access: section.read(&keys::ACCESS)?,
+        classic_write: section.read(&keys::CLASSIC_WRITE)?,
+        description: section.read(&keys::DESCRIPTION)?,
         limits: FunctionLimits {
-            timeout: get(&keys::TIMEOUT).seconds()?,
-            load_timeout: get(&keys::LOAD_TIMEOUT).seconds()?,
-            max_concurrent: get(&keys::MAX_CONCURRENT).number()?,
-            max_output: get(&keys::MAX_OUTPUT).number()?,
-            memory: get(&keys::MEMORY).optional_number()?,
+            timeout: section.read(&keys::TIMEOUT)?,
+            load_timeout: section.read(&keys::LOAD_TIMEOUT)?,
+            max_concurrent: section.read(&keys::MAX_CONCURRENT)?,
+            max_output: section.read(&keys::MAX_OUTPUT)?,
+            memory: section.read(&keys::MEMORY)?,
         },
-        route: match get(&keys::ROUTE).choice()? {
-            "yes" => Some(Route::Key),
-            "open" => Some(Route::Open),
-            _ => None,
-        },
+        route: section.read(&keys::ROUTE)?,
         confinement: ConfinementSpec {
-            network: get(&keys::NETWORK).switch()?,
-            paths: get(&keys::PATHS).reach()?,
+            network: section.read(&keys::NETWORK)?,
+            paths: section.read(&keys::PATHS)?,
         },
     })
 }
 
-fn find(name: &str) -> Option<&'static Key> {
-    FUNCTION.iter().copied().find(|key| key.name.eq_ignore_ascii_case(name))
+/// The lines of a function's section.
+struct Function<'a> {
+    name: &'a str,
+    entries: &'a [Entry],
+}
+
+impl Function<'_> {
+    fn read<T: PartialEq>(&self, key: &'static Key<T>) -> Result<T, SettingsError> {
+        let definition = key.definition();
+        let entry = self.entries.iter().find(|entry| definition.is_called(&entry.key));
+        let (text, origin) = entry.map_or((definition.default, ""), |entry| (&**entry.value, &*entry.origin));
+        Setting { key, section: self.name, text, origin }.value()
+    }
 }
 
 /// A name with `/` belongs to doors and built-in functions, never to a module.

@@ -11,9 +11,9 @@ use crate::cors::CorsSettings;
 use crate::dialect::{Dialect, PARAMETERS};
 use crate::documents::DocumentsSettings;
 use crate::error::SettingsError;
+use crate::keys;
 use crate::layers::Layers;
 use crate::sections::DoorSettings;
-use crate::table as keys;
 use crate::token::Token;
 
 /// The plugin door, when it is on.
@@ -60,9 +60,11 @@ impl PluginSettings {
         if !doors.plugin {
             return Ok(None);
         }
-        let folder = layers.get(&keys::PLUGINS).optional_path()?;
-        let needs_folder =
-            || layers.get(&keys::DOOR_PLUGIN).needs("[paths] plugins, the folder of the plugins");
+        let folder = layers.read(&keys::PLUGINS)?;
+        let needs_folder = || {
+            let needed = "it is on and needs [paths] plugins, the folder of the plugins";
+            layers.get(&keys::DOOR_PLUGIN).refused(needed)
+        };
         let mut reserved: Vec<_> = CONTROL.iter().map(|&path| path.to_owned()).collect();
         reserved.extend(doors.sealed.then(|| "v1".to_owned()));
         let documents = DocumentsSettings::read(layers, &reserved)?;
@@ -78,8 +80,8 @@ impl PluginSettings {
                 reserved,
             },
             key,
-            control_open: layers.get(&keys::CONTROL_OPEN).switch()?,
-            allow_plain: layers.get(&keys::ALLOW_PLAIN).switch()?,
+            control_open: layers.read(&keys::CONTROL_OPEN)?,
+            allow_plain: layers.read(&keys::ALLOW_PLAIN)?,
             cors: CorsSettings::read(layers, warnings)?,
             documents,
         };
@@ -91,28 +93,23 @@ impl PluginSettings {
     fn warn(&self, layers: &Layers, warnings: &mut Vec<String>) -> Result<(), SettingsError> {
         let plain = layers.get(&keys::ALLOW_PLAIN);
         let bind = layers.get(&keys::BINDTO);
-        let behind_tls = layers.get(&keys::FORWARD_PROTO).number::<u8>()? > 0;
-        let own_tls = layers.get(&keys::SSL_ENABLED).switch()?;
+        let behind_tls = layers.read(&keys::FORWARD_PROTO)? > 0;
+        let own_tls = layers.read(&keys::SSL_ENABLED)?;
         if self.allow_plain {
-            warnings.push(format!(
-                "{}: [auth] AllowPlain: api keys and answers may travel in clear; set [SSL] enabled, or a proxy \
-                 with TLS before it and [Proxy] ForwardProto",
-                plain.origin
+            warnings.push(plain.warning(
+                "api keys and answers may travel in clear; set [SSL] enabled, or a proxy with TLS before it and [Proxy] \
+                 ForwardProto",
             ));
-        } else if !own_tls && !behind_tls && !bind.address()?.is_loopback() {
-            warnings.push(format!(
-                "{}: [network] bindto: the plugin door answers tls_required without TLS; set [SSL] enabled, or a \
-                 proxy with TLS before it and [Proxy] ForwardProto, or bind to 127.0.0.1",
-                bind.origin
+        } else if !own_tls && !behind_tls && !bind.value()?.is_loopback() {
+            warnings.push(bind.warning(
+                "the plugin door answers tls_required without TLS; set [SSL] enabled, or a proxy with TLS before it and \
+                 [Proxy] ForwardProto, or bind to 127.0.0.1",
             ));
         }
         if self.key.is_none() {
             let open = layers.get(&keys::CONTROL_OPEN);
             warnings.push(if self.control_open {
-                format!(
-                    "{}: [auth] control_open: everybody may list and reload plugins; set [auth] apikey",
-                    open.origin
-                )
+                open.warning("everybody may list and reload plugins; set [auth] apikey")
             } else {
                 "[auth] apikey: there is none, so /plugins and /reload answer 403 but to named api keys; set it, or \
                  control_open=yes to open them to everybody"
@@ -126,21 +123,18 @@ impl PluginSettings {
 /// The door's own key, of which only the digest is kept.
 fn key(layers: &Layers, warnings: &mut Vec<String>) -> Result<Option<Digest>, SettingsError> {
     let (text, file) = (layers.get(&keys::AUTH_APIKEY), layers.get(&keys::AUTH_APIKEY_FILE));
-    match (layers.apikey(), file.optional_path()?) {
+    match (text.value()?, file.value()?) {
         (None, None) => Ok(None),
-        (None, Some(path)) => Token::read(file, &path, warnings).map(|key| Some(key.digest())),
+        (None, Some(path)) => Token::read(&file, &path, warnings).map(|key| Some(key.digest())),
         (Some(key), None) => {
             if key.is_short() {
-                warnings.push(format!(
-                    "{}: [auth] apikey: it is so short that it can be guessed; try: openssl rand -hex 32",
-                    text.origin
-                ));
+                warnings
+                    .push(text.warning("it is so short that it can be guessed; try: openssl rand -hex 32"));
             }
             Ok(Some(key.digest()))
         }
         (Some(_), Some(_)) => {
-            let (origin, other) = (file.origin.to_owned(), text.origin.to_owned());
-            Err(SettingsError::TwoKeys { origin, other })
+            Err(file.refused(format!("there is an apikey too, at {}; keep one of them", text.origin)))
         }
     }
 }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::SettingsError;
+use crate::key::Key;
+use crate::keys;
 use crate::layers::Layers;
-use crate::table as keys;
 use crate::token::Token;
 use crate::web_origin::AskedHost;
 
@@ -195,20 +196,20 @@ impl LogLevel {
 impl ServerSettings {
     pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
         Ok(Self {
-            keypath: layers.get(&keys::SERVER_KEYPATH).path()?,
-            address_ttl: layers.get(&keys::ADDRESS_TTL).seconds()?,
-            public_url: layers.get(&keys::PUBLIC_URL).optional_url()?,
+            keypath: layers.read(&keys::SERVER_KEYPATH)?,
+            address_ttl: layers.read(&keys::ADDRESS_TTL)?,
+            public_url: layers.read(&keys::PUBLIC_URL)?,
         })
     }
 }
 
 impl NetworkSettings {
     pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
-        let mut hosts = layers.get(&keys::HOSTS).hosts()?;
-        let public_url = layers.get(&keys::PUBLIC_URL).optional_url()?;
+        let mut hosts = layers.read(&keys::HOSTS)?;
+        let public_url = layers.read(&keys::PUBLIC_URL)?;
         let authority = public_url.as_deref().and_then(|url| url.split('/').nth(2));
         hosts.extend(authority.and_then(AskedHost::parse).map(|host| host.name()));
-        let (bindto, port) = (layers.get(&keys::BINDTO).address()?, layers.get(&keys::PORT).number()?);
+        let (bindto, port) = (layers.read(&keys::BINDTO)?, layers.read(&keys::PORT)?);
         Ok(Self { bindto, port, hosts })
     }
 }
@@ -216,10 +217,10 @@ impl NetworkSettings {
 impl ClientsSettings {
     pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
         Ok(Self {
-            keypath: layers.get(&keys::CLIENTS_KEYPATH).path()?,
-            register: layers.get(&keys::REGISTER).path()?,
-            request_ttl: layers.get(&keys::REQUEST_TTL).seconds()?,
-            classic: layers.get(&keys::CLASSIC).switch()?,
+            keypath: layers.read(&keys::CLIENTS_KEYPATH)?,
+            register: layers.read(&keys::REGISTER)?,
+            request_ttl: layers.read(&keys::REQUEST_TTL)?,
+            classic: layers.read(&keys::CLASSIC)?,
         })
     }
 }
@@ -227,11 +228,11 @@ impl ClientsSettings {
 impl ProxySettings {
     pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
         Ok(Self {
-            forward_for: layers.get(&keys::FORWARD_FOR).number()?,
-            forward_host: layers.get(&keys::FORWARD_HOST).number()?,
-            forward_port: layers.get(&keys::FORWARD_PORT).number()?,
-            forward_prefix: layers.get(&keys::FORWARD_PREFIX).number()?,
-            forward_proto: layers.get(&keys::FORWARD_PROTO).number()?,
+            forward_for: layers.read(&keys::FORWARD_FOR)?,
+            forward_host: layers.read(&keys::FORWARD_HOST)?,
+            forward_port: layers.read(&keys::FORWARD_PORT)?,
+            forward_prefix: layers.read(&keys::FORWARD_PREFIX)?,
+            forward_proto: layers.read(&keys::FORWARD_PROTO)?,
         })
     }
 }
@@ -240,15 +241,14 @@ impl DoorSettings {
     pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
         for key in [&keys::DOOR_RPC, &keys::DOOR_GATEWAY] {
             let door = layers.get(key);
-            if door.switch()? {
-                let origin = door.origin.to_owned();
-                return Err(SettingsError::NotInThisVersion { origin, section: key.section, key: key.name });
+            if door.value()? {
+                return Err(door.refused("this version has no such door; leave it off"));
             }
         }
         Ok(Self {
-            sealed: layers.get(&keys::DOOR_SEALED).switch()?,
-            plugin: layers.get(&keys::DOOR_PLUGIN).switch()?,
-            ops: layers.get(&keys::DOOR_OPS).switch()?,
+            sealed: layers.read(&keys::DOOR_SEALED)?,
+            plugin: layers.read(&keys::DOOR_PLUGIN)?,
+            ops: layers.read(&keys::DOOR_OPS)?,
         })
     }
 }
@@ -256,10 +256,12 @@ impl DoorSettings {
 impl SslSettings {
     pub(crate) fn read(layers: &Layers) -> Result<Option<Self>, SettingsError> {
         let enabled = layers.get(&keys::SSL_ENABLED);
-        if !enabled.switch()? {
+        if !enabled.value()? {
             return Ok(None);
         }
-        let file = |key, needed| layers.get(key).optional_path()?.ok_or_else(|| enabled.needs(needed));
+        let file = |key: &'static Key<Option<PathBuf>>, needed: &str| {
+            layers.read(key)?.ok_or_else(|| enabled.refused(format!("it is on and needs {needed}")))
+        };
         Ok(Some(Self {
             keyfile: file(&keys::SSL_KEYFILE, "[SSL] keyfile, the certificate's private key")?,
             certfile: file(&keys::SSL_CERTFILE, "[SSL] certfile, the certificate")?,
@@ -275,25 +277,27 @@ impl OpsSettings {
         warnings: &mut Vec<String>,
     ) -> Result<Self, SettingsError> {
         let (bind, token) = (layers.get(&keys::OPS_BINDTO), layers.get(&keys::OPS_TOKEN));
-        let (bindto, port) = (bind.address()?, layers.get(&keys::OPS_PORT).number()?);
-        let token_file = token.optional_path()?;
+        let (bindto, port) = (bind.value()?, layers.read(&keys::OPS_PORT)?);
+        let token_file = token.value()?;
         if door && !bindto.is_loopback() {
             if token_file.is_none() {
-                return Err(SettingsError::OpenOps { origin: bind.origin.to_owned(), address: bindto });
+                return Err(bind.refused(format!(
+                    "{bindto} can be reached from other machines; set [Ops] TokenFile to a file with a token, or bind \
+                     to 127.0.0.1"
+                )));
             }
-            warnings.push(format!(
-                "{}: [Ops] bindto: the token travels in clear to {bindto}; put TLS before it, or bind to 127.0.0.1",
-                bind.origin
-            ));
+            warnings.push(bind.warning(&format!(
+                "the token travels in clear to {bindto}; put TLS before it, or bind to 127.0.0.1"
+            )));
         }
-        let mut read = |file: &PathBuf| Token::read(token, file, warnings);
+        let mut read = |file: &PathBuf| Token::read(&token, file, warnings);
         Ok(Self { bindto, port, token: token_file.as_ref().map(&mut read).transpose()?, token_file })
     }
 }
 
 impl RegistrySettings {
     pub(crate) fn read(layers: &Layers, clients: &ClientsSettings) -> Result<Self, SettingsError> {
-        let url = layers.get(&keys::REGISTRY_URL).store()?;
+        let url = layers.read(&keys::REGISTRY_URL)?;
         Ok(Self { url: url.replace(keys::CLIENTS_FOLDER, &clients.keypath.to_string_lossy()) })
     }
 }
@@ -301,9 +305,9 @@ impl RegistrySettings {
 impl GuardSettings {
     pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
         Ok(Self {
-            url: layers.get(&keys::GUARD_URL).store()?,
-            max_entries: layers.get(&keys::MAX_ENTRIES).number()?,
-            caller_share: layers.get(&keys::CALLER_SHARE).share()?,
+            url: layers.read(&keys::GUARD_URL)?,
+            max_entries: layers.read(&keys::MAX_ENTRIES)?,
+            caller_share: layers.read(&keys::CALLER_SHARE)?,
         })
     }
 }
@@ -311,15 +315,15 @@ impl GuardSettings {
 impl LimitSettings {
     pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
         Ok(Self {
-            body: layers.get(&keys::BODY).number()?,
-            answer: layers.get(&keys::ANSWER).number()?,
-            connections: layers.get(&keys::CONNECTIONS).number()?,
-            per_address_rate: layers.get(&keys::PER_ADDRESS_RATE).number()?,
-            per_caller_rate: layers.get(&keys::PER_CALLER_RATE).number()?,
-            head_timeout: layers.get(&keys::HEAD_TIMEOUT).seconds()?,
-            body_timeout: layers.get(&keys::BODY_TIMEOUT).seconds()?,
-            idle_timeout: layers.get(&keys::IDLE_TIMEOUT).seconds()?,
-            drain_timeout: layers.get(&keys::DRAIN_TIMEOUT).seconds()?,
+            body: layers.read(&keys::BODY)?,
+            answer: layers.read(&keys::ANSWER)?,
+            connections: layers.read(&keys::CONNECTIONS)?,
+            per_address_rate: layers.read(&keys::PER_ADDRESS_RATE)?,
+            per_caller_rate: layers.read(&keys::PER_CALLER_RATE)?,
+            head_timeout: layers.read(&keys::HEAD_TIMEOUT)?,
+            body_timeout: layers.read(&keys::BODY_TIMEOUT)?,
+            idle_timeout: layers.read(&keys::IDLE_TIMEOUT)?,
+            drain_timeout: layers.read(&keys::DRAIN_TIMEOUT)?,
         })
     }
 }
@@ -327,10 +331,10 @@ impl LimitSettings {
 impl RunnerSettings {
     pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
         Ok(Self {
-            python: layers.get(&keys::PYTHON).path()?,
-            python_workers: layers.get(&keys::PYTHON_WORKERS).number()?,
-            require_isolation: layers.get(&keys::ISOLATION).optional_choice()?.map(|word| word == "require"),
-            worker_user: Some(layers.get(&keys::WORKER_USER).text.to_owned()).filter(|user| !user.is_empty()),
+            python: layers.read(&keys::PYTHON)?,
+            python_workers: layers.read(&keys::PYTHON_WORKERS)?,
+            require_isolation: layers.read(&keys::ISOLATION)?,
+            worker_user: layers.read(&keys::WORKER_USER)?,
         })
     }
 }
@@ -338,17 +342,17 @@ impl RunnerSettings {
 impl LogSettings {
     pub(crate) fn read(layers: &Layers, warnings: &mut Vec<String>) -> Result<Self, SettingsError> {
         let level = layers.get(&keys::LOG_LEVEL);
-        let known = LogLevel::from_name(level.text);
+        let known = LogLevel::from_name(&level.value()?);
         if known.is_none() {
             let levels = "it may be DEBUG, INFO, WARNING, ERROR or CRITICAL";
             warnings.push(format!("{}: no such level, so WARNING; {levels}", level.origin));
         }
         Ok(Self {
             level: known.unwrap_or(LogLevel::Warning),
-            directory: layers.get(&keys::LOG_FOLDER).path()?,
-            max_files: layers.get(&keys::LOG_FILES).number()?,
-            json: layers.get(&keys::LOG_JSON).switch()?,
-            access: layers.get(&keys::LOG_ACCESS).switch()?,
+            directory: layers.read(&keys::LOG_FOLDER)?,
+            max_files: layers.read(&keys::LOG_FILES)?,
+            json: layers.read(&keys::LOG_JSON)?,
+            access: layers.read(&keys::LOG_ACCESS)?,
         })
     }
 }

@@ -7,6 +7,8 @@ use msp_core::{ModuleSpec, Stamp, registry_file};
 
 use crate::error::SettingsError;
 use crate::ini::Form;
+use crate::key::{AnyKey, Definition};
+use crate::keys::{AUTH_APIKEY_FILE, CONFIG, PIDFILE, SEARCH_PATH, SSL_KEYFILE};
 use crate::layers::{Files, Layers, read_ini};
 use crate::modules;
 use crate::plugin::PluginSettings;
@@ -15,7 +17,6 @@ use crate::sections::{
     ProxySettings, RegistrySettings, RunnerSettings, ServerSettings, SslSettings,
 };
 use crate::sources::Sources;
-use crate::table::{AUTH_APIKEY_FILE, CONFIG, PIDFILE, SEARCH_PATH, SSL_KEYFILE};
 
 /// The configuration in force; every value is legal.
 ///
@@ -93,7 +94,7 @@ impl Settings {
         let stamps = sources.files().iter().map(|path| Stamp::of(path)).collect();
         let files = Files::read(sources)?;
         let dialect = files.dialect(sources);
-        let layers = Layers::read(sources, &files, &dialect, &mut warnings)?;
+        let layers = Layers::merge(sources, &files, &dialect, &mut warnings)?;
         let doors = DoorSettings::read(&layers)?;
         let clients = ClientsSettings::read(&layers)?;
         let modules_file = sources.modules_file();
@@ -112,14 +113,14 @@ impl Settings {
             ops: OpsSettings::read(&layers, doors.ops, &mut warnings)?,
             ssl: SslSettings::read(&layers)?,
             plugin: PluginSettings::read(&layers, &dialect, doors, ini_file, &mut warnings)?.map(Arc::new),
-            pidfile: layers.get(&PIDFILE).optional_path()?,
+            pidfile: layers.read(&PIDFILE)?,
             registry: RegistrySettings::read(&layers, &clients)?,
             guard: GuardSettings::read(&layers)?,
             limits: LimitSettings::read(&layers)?,
             runners: RunnerSettings::read(&layers)?,
             log: LogSettings::read(&layers, &mut warnings)?,
             modules: modules::read(modules_path.as_deref(), modules_ini)?,
-            search_path: search_path(&layers.get(&SEARCH_PATH).path()?),
+            search_path: layers.read(&SEARCH_PATH)?,
             effective: effective(&layers),
             key_files: key_files(&layers)?,
             clients,
@@ -143,21 +144,16 @@ impl Settings {
     }
 }
 
-/// Splits at `:`; empty parts are left out, since they would mean the working folder.
-fn search_path(joined: &Path) -> Vec<PathBuf> {
-    std::env::split_paths(joined).filter(|folder| !folder.as_os_str().is_empty()).collect()
-}
-
 fn key_files(layers: &Layers) -> Result<Vec<PathBuf>, SettingsError> {
-    let files = [&SSL_KEYFILE, &AUTH_APIKEY_FILE].map(|key| layers.get(key).optional_path());
+    let files = [&SSL_KEYFILE, &AUTH_APIKEY_FILE].map(|key| layers.read(key));
     files.into_iter().filter_map(Result::transpose).collect()
 }
 
 pub(crate) fn effective(layers: &Layers) -> Vec<Effective> {
-    let row = |key| {
-        let setting = layers.get(key);
-        let (value, origin) = (setting.text.to_owned(), setting.origin.to_owned());
-        Effective { section: key.section, key: key.name, value, origin }
+    let row = |key: &'static dyn AnyKey| {
+        let Definition { section, name: key_name, .. } = key.definition();
+        let (value, origin) = layers.text(key);
+        Effective { section, key: key_name, value: value.to_owned(), origin: origin.to_owned() }
     };
-    CONFIG.iter().map(|key| row(key)).collect()
+    CONFIG.iter().map(|key| row(*key)).collect()
 }

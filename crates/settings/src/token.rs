@@ -1,7 +1,7 @@
 //! A secret that the operator shares with callers.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use msp_protocol::Digest;
 use zeroize::Zeroizing;
@@ -18,16 +18,15 @@ impl Token {
     ///
     /// The setting is the one that names the file; `warnings` receives a line when others may read it.
     pub(crate) fn read(
-        named_by: Setting<'_>,
+        named_by: &Setting<'_, Option<PathBuf>>,
         file: &Path,
         warnings: &mut Vec<String>,
     ) -> Result<Self, SettingsError> {
         if file.exists() && !msp_keyfile::is_private(file) {
             warnings.push(format!("{}: others may read the token; try: chmod 600 {0}", file.display()));
         }
-        let Setting { key, section, origin, .. } = named_by;
         let text = msp_keyfile::read_text(file, 4096).map_err(|cause| SettingsError::File {
-            named_by: format!("{origin}: [{section}] {}", key.name),
+            named_by: format!("{}: {}", named_by.origin, named_by.name()),
             cause,
         })?;
         let token = text.trim();
@@ -54,6 +53,11 @@ impl Token {
         self.0.len() < MIN_BYTES
     }
 
+    /// The text itself.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+
     /// What is kept of it where the text itself is not needed.
     pub(crate) fn digest(&self) -> Digest {
         Digest::of(self.0.as_bytes())
@@ -63,6 +67,12 @@ impl Token {
     #[must_use]
     pub fn is(&self, presented: &[u8]) -> bool {
         self.digest() == Digest::of(presented)
+    }
+}
+
+impl PartialEq for Token {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other.0.as_bytes())
     }
 }
 

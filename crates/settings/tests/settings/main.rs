@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 mod dialect;
+mod keys;
 mod layers;
 mod modules;
 mod ops;
