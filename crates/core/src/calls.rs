@@ -311,17 +311,4 @@ pub async fn run(permit: Permit, input: Input) -> Result<Output, RunError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_function_says_of_its_failure_is_cut() {
-        let name = "f".parse().unwrap();
-        let reason = |error| CallRefusal::Run(error).of(&name).to_string();
-        assert_eq!(reason(RunError::Failed("one\ntwo".into())), "the function f failed: one\\ntwo");
-        for error in [RunError::Failed("\0".repeat(16_384)), RunError::BadArguments("x".repeat(16_384))] {
-            let around = "the function f failed: ".len();
-            assert_eq!(reason(error).chars().count(), around + LONGEST_REASON);
-        }
-    }
-}
+mod tests;
