@@ -137,6 +137,7 @@ impl Core {
         Arc::new(Reloader {
             sources,
             settings: self.settings.clone(),
+            started: self.settings.load_full(),
             registry: self.registry.clone(),
             guard: self.guard.clone(),
             calls: self.calls.clone(),

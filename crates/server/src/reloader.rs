@@ -21,6 +21,8 @@ pub(crate) struct Reloader {
     /// Where the settings came from, to read them again.
     pub(crate) sources: Sources,
     pub(crate) settings: Arc<ArcSwap<Settings>>,
+    /// The settings of the start: what counts at a start only is in force as it stands there.
+    pub(crate) started: Arc<Settings>,
     pub(crate) registry: SqlRegistry,
     pub(crate) guard: Arc<MemoryGuard>,
     pub(crate) calls: Arc<Calls>,
@@ -94,11 +96,8 @@ impl Reloader {
             tls.reopen(ssl);
         }
         let mut settings = loaded.inspect_err(|error| tracing::error!("not reloaded ({why}): {error}"))?;
-        if fixed(&before) != fixed(&settings) {
-            tracing::warn!(
-                "[network], [Ops] bindto and port, [Doors], [Runners], [Log], [SSL] enabled, the key paths, and of [Limits] \
-                 Connections, HeadTimeout, IdleTimeout and DrainTimeout take effect at the next start"
-            );
+        if let Some(waiting) = waiting(&settings.waiting_for_start(&self.started)) {
+            tracing::warn!("{waiting}");
         }
         if settings.plugin.is_none() || before.plugin.is_none() {
             settings.plugin.clone_from(&before.plugin);
@@ -108,7 +107,7 @@ impl Reloader {
         self.calls.rates.reconfigure(settings.limits.per_address_rate, settings.limits.per_caller_rate);
         // The same list, too: the paths in it may lead elsewhere now.
         let modules = self.runners.reload(settings.modules.clone());
-        startup::import(&self.registry, &settings).await;
+        startup::import(&self.registry, &self.started.clients.keypath, &settings.clients.register).await;
         self.settings.store(settings.clone());
         tracing::info!("reloaded: {why}");
         Ok((settings, modules))
@@ -136,20 +135,13 @@ impl Reloads for Reloader {
     }
 }
 
-/// What a running server cannot change.
-fn fixed(settings: &Settings) -> impl PartialEq {
-    let Settings { server, network, clients, doors, ops, registry, limits, runners, ssl, log, .. } = settings;
-    let listeners = (network.bindto, network.port, ops.bindto, ops.port, *doors, ssl.is_some());
-    let connections =
-        (limits.connections, limits.head_timeout, limits.idle_timeout, limits.drain_timeout, runners.clone());
-    (
-        log.clone(),
-        listeners,
-        connections,
-        server.keypath.clone(),
-        clients.keypath.clone(),
-        registry.url.clone(),
-    )
+/// Says which keys wait for the next start; nothing when none does.
+fn waiting(keys: &[String]) -> Option<String> {
+    let (last, others) = keys.split_last()?;
+    Some(match others {
+        [] => format!("{last} takes effect at the next start"),
+        others => format!("{} and {last} take effect at the next start", others.join(", ")),
+    })
 }
 
 /// The files that are taken up when they change, with what tells that they did.

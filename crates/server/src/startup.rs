@@ -86,7 +86,7 @@ impl Server {
         msp_keyfile::create_private_folder(&settings.clients.keypath)?;
         let registry = SqlRegistry::open(&settings.registry.url, clock.clone()).await?;
         let lock = registry.lock_for_server()?;
-        import(&registry, &settings).await;
+        import(&registry, &settings.clients.keypath, &settings.clients.register).await;
         let snapshot = registry.snapshot().await?;
         let key = server_key(&settings.server.keypath, snapshot.clients.len())?;
         let (main, address) =
@@ -234,7 +234,7 @@ const CLOSING: Duration = Duration::from_secs(2);
 
 /// Leaves the registry so that the next start refuses nothing without need.
 async fn finish(parts: &Parts, pidfile: Option<PathBuf>) {
-    let Control { guard, runners, follower, settings, .. } = &*parts.control;
+    let Control { guard, runners, follower, .. } = &*parts.control;
     if let Err(error) = guard.replay.close().await {
         tracing::warn!("the mark stays ahead, so the next start refuses for about two seconds: {error}");
     }
@@ -242,7 +242,7 @@ async fn finish(parts: &Parts, pidfile: Option<PathBuf>) {
     runners.stop().await;
     // Without its log beside it; a disk that hangs keeps nobody waiting.
     let _slow = tokio::time::timeout(CLOSING, follower.registry.close()).await;
-    let socket = settings.load().server.keypath.join(msp_core::control::SOCKET);
+    let socket = parts.reloader.started.server.keypath.join(msp_core::control::SOCKET);
     for made in [Some(socket), pidfile].into_iter().flatten() {
         let _gone_already = std::fs::remove_file(made);
     }
@@ -269,8 +269,8 @@ pub(crate) fn guard_config(settings: &Settings) -> MemoryGuardConfig {
 }
 
 /// Takes in the original's loose files; what is faulty is logged and skipped.
-pub(crate) async fn import(registry: &SqlRegistry, settings: &Settings) {
-    let (keys, register) = (settings.clients.keypath.clone(), settings.clients.register.clone());
+pub(crate) async fn import(registry: &SqlRegistry, keys: &Path, register: &Path) {
+    let (keys, register) = (keys.to_owned(), register.to_owned());
     let read = tokio::task::spawn_blocking(move || Loose::read(Some(&keys), Some(&register))).await;
     match registry.import(read.unwrap_or_default(), false).await {
         Ok(report) => {

@@ -7,7 +7,7 @@ use msp_core::{ModuleSpec, Stamp, registry_file};
 
 use crate::error::SettingsError;
 use crate::ini::Form;
-use crate::key::{AnyKey, Definition};
+use crate::key::{AnyKey, Counts, Definition};
 use crate::keys::{AUTH_APIKEY_FILE, CONFIG, PIDFILE, SEARCH_PATH, SSL_KEYFILE};
 use crate::layers::{Files, Layers, read_ini};
 use crate::modules;
@@ -72,7 +72,7 @@ pub struct Settings {
 }
 
 /// What is in force for one key, for `check-config`; a secret is only said to be there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Effective {
     /// The section.
     pub section: &'static str,
@@ -82,6 +82,7 @@ pub struct Effective {
     pub value: String,
     /// Where it comes from: file and line, variable, command line, or the built-in default.
     pub origin: String,
+    definition: &'static dyn AnyKey,
 }
 
 impl Settings {
@@ -133,6 +134,17 @@ impl Settings {
         })
     }
 
+    /// The keys, as `[section] key`, that count at the next start only and have other values than at this one.
+    #[must_use]
+    pub fn waiting_for_start(&self, started: &Self) -> Vec<String> {
+        let rows = self.effective.iter().zip(&started.effective);
+        let waits = |(now, then): &(&Effective, &Effective)| {
+            let key = now.definition;
+            key.definition().counts == Counts::AtStart && !key.is_same(&now.value, &then.value)
+        };
+        rows.filter(waits).map(|(now, _)| format!("[{}] {}", now.section, now.key)).collect()
+    }
+
     /// The files and folders that no function may reach, whatever the kernel's other rules say.
     #[must_use]
     pub fn private_paths(&self) -> Vec<PathBuf> {
@@ -151,9 +163,10 @@ fn key_files(layers: &Layers) -> Result<Vec<PathBuf>, SettingsError> {
 
 pub(crate) fn effective(layers: &Layers) -> Vec<Effective> {
     let row = |key: &'static dyn AnyKey| {
-        let Definition { section, name: key_name, .. } = key.definition();
+        let Definition { section, name, .. } = key.definition();
         let (value, origin) = layers.text(key);
-        Effective { section, key: key_name, value: value.to_owned(), origin: origin.to_owned() }
+        let (value, origin) = (value.to_owned(), origin.to_owned());
+        Effective { section, key: name, value, origin, definition: key }
     };
     CONFIG.iter().map(|key| row(*key)).collect()
 }

@@ -89,7 +89,7 @@ impl Report {
 }
 
 impl From<Effective> for Setting {
-    fn from(Effective { section, key, value, origin }: Effective) -> Self {
+    fn from(Effective { section, key, value, origin, .. }: Effective) -> Self {
         Self { section, key, value, origin }
     }
 }

@@ -55,6 +55,42 @@ async fn what_could_not_be_read_is_tried_again_and_told_of_once() {
     assert!(server.stop().success());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_the_next_start_is_told_by_name() {
+    let bench = Bench::new();
+    bench.write("config/config.ini", "[Limits]\nBody=32K\n");
+    let server = bench.serve();
+    let log = || server.log.lock().unwrap().clone();
+    let reloaded = async |times| {
+        until("it is read again", async || log().matches("reloaded: a file has changed").count() == times)
+            .await;
+    };
+    // Another word for the same, and a key that counts at once, are not named.
+    let waiting =
+        "[Server]\nKeypath=elsewhere\n[Log]\nJson=off\n[Limits]\nHeadTimeout=9\n[Runners]\nSearchPath=more\n";
+    bench.write("config/config.ini", &format!("{waiting}[Clients]\nRequestTTL=40\n"));
+    reloaded(1).await;
+    let told =
+        "[Server] Keypath, [Limits] HeadTimeout and [Runners] SearchPath take effect at the next start\n";
+    assert!(log().contains(&format!(": {told}")), "{}", log());
+    bench.write("config/config.ini", "[paths]\npidfile=server.pid\n");
+    reloaded(2).await;
+    assert!(log().contains(": [paths] pidfile takes effect at the next start\n"), "{}", log());
+    bench.write("config/config.ini", "[Clients]\nRequestTTL=50\n[Limits]\nBody=16K\n");
+    reloaded(3).await;
+    assert_eq!(
+        log().matches("at the next start").count(),
+        2,
+        "what is as at the start does not wait: {}",
+        log()
+    );
+    bench.write("config/config.ini", waiting);
+    reloaded(4).await;
+    assert!(server.stop().success());
+    assert!(!bench.path("sec/control.sock").exists(), "the socket of this start is removed");
+    assert!(!bench.path("server.pid").exists() && !bench.path("elsewhere").exists());
+}
+
 /// Lets a link lead elsewhere in one step.
 fn lead(link: &std::path::Path, target: &str) {
     let next = link.with_extension("next");
