@@ -57,7 +57,7 @@ async fn what_could_not_be_read_is_tried_again_and_told_of_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_the_next_start_is_told_by_name() {
-    let bench = Bench::new();
+    let bench = ProgramFolder::new();
     bench.write("config/config.ini", "[Limits]\nBody=32K\n");
     let server = bench.serve();
     let log = || server.log.lock().unwrap().clone();
