@@ -5,9 +5,8 @@ use std::borrow::Cow;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use msp_core::Finding;
+use msp_core::{Finding, Registry};
 use msp_keyfile::{ServerKeys, pair_paths};
-use msp_registry::SqlRegistry;
 use msp_settings::Settings;
 use serde::Serialize;
 
@@ -187,10 +186,14 @@ pub(crate) fn warnings(settings: &Settings) -> Vec<Check> {
 }
 
 /// Whether the registry can be opened, and whose it is.
-pub(crate) async fn registry(context: &Context) -> (Check, Option<SqlRegistry>) {
+pub(crate) async fn registry(context: &Context) -> (Check, Option<Box<dyn Registry>>) {
     let name = "registry";
     match context.registry_if_any().await {
-        Ok(Some(registry)) => (registry_file(&context.settings, registry.path()), Some(registry)),
+        Ok(Some(registry)) => {
+            let url = &context.settings.registry.url;
+            let file = msp_core::registry_file(url).map(|file| registry_file(&context.settings, file));
+            (file.unwrap_or_else(|| Check::ok(name, url)), Some(registry))
+        }
         Ok(None) => {
             let url = &context.settings.registry.url;
             (Check::ok(name, format!("none yet at {url}: the first start makes it")), None)

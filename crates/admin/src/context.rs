@@ -1,4 +1,5 @@
-//! What most commands need: the settings, the clock, the registry, the way to the server.
+//! What most commands need: the settings, the clock, the registry, the way to the server. The registry is opened here
+//! alone; what keeps it is nobody else's business.
 
 use std::fs::File;
 use std::path::Path;
@@ -6,7 +7,7 @@ use std::sync::Arc;
 
 use msp_core::clock::{Clock, SystemClock};
 use msp_core::control::Request;
-use msp_core::registry_file;
+use msp_core::{Registry, registry_file};
 use msp_keyfile::ServerKeys;
 use msp_protocol::PublicKey;
 use msp_registry::SqlRegistry;
@@ -42,12 +43,12 @@ impl Context {
     }
 
     /// Opens the registry, which must exist.
-    pub(crate) async fn registry(&self) -> Result<SqlRegistry, AdminError> {
-        Ok(SqlRegistry::open_existing(&self.settings.registry.url, self.clock.clone()).await?)
+    pub(crate) async fn registry(&self) -> Result<Box<dyn Registry>, AdminError> {
+        Ok(Box::new(SqlRegistry::open_existing(&self.settings.registry.url, self.clock.clone()).await?))
     }
 
     /// Opens the registry if there is one.
-    pub(crate) async fn registry_if_any(&self) -> Result<Option<SqlRegistry>, AdminError> {
+    pub(crate) async fn registry_if_any(&self) -> Result<Option<Box<dyn Registry>>, AdminError> {
         // What cannot be reached may well be there; opening it says why not.
         let absent = registry_file(&self.settings.registry.url)
             .is_none_or(|path| path.try_exists().is_ok_and(|exists| !exists));
@@ -55,9 +56,9 @@ impl Context {
     }
 
     /// Opens the registry, and makes it where it is missing, as a starting server does.
-    pub(crate) async fn registry_or_new(&self) -> Result<SqlRegistry, AdminError> {
+    pub(crate) async fn registry_or_new(&self) -> Result<Box<dyn Registry>, AdminError> {
         msp_keyfile::create_private_folder(&self.settings.clients.keypath)?;
-        Ok(SqlRegistry::open(&self.settings.registry.url, self.clock.clone()).await?)
+        Ok(Box::new(SqlRegistry::open(&self.settings.registry.url, self.clock.clone()).await?))
     }
 
     /// Makes a change of the registry, then has a running server take it up at once.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use msp_core::clock::Clock;
-use msp_core::{Grants, NewClient};
+use msp_core::{ClientStore as _, Grants, NewClient};
 use msp_protocol::{Digest, OsRng, PrivateKey, Secret};
 use msp_registry::SqlRegistry;
 

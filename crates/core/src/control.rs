@@ -10,6 +10,7 @@ use msp_protocol::UnixSecond;
 use serde::{Deserialize, Serialize};
 
 use crate::guard::{Ban, GuardStatus};
+use crate::registry::Restored;
 
 /// The socket's name inside `<Server/Keypath>`.
 pub const SOCKET: &str = "control.sock";
@@ -104,21 +105,6 @@ pub enum Reply {
         /// The server's state.
         status: Box<Status>,
     },
-}
-
-/// What a restore brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Restored {
-    /// Clients after it.
-    pub clients: u64,
-    /// Api keys after it.
-    pub api_keys: u64,
-    /// Clients and api keys of the backup that stay out, because they were revoked since.
-    pub revoked: u64,
-    /// Clients after it that are disabled or have expired.
-    pub shut_out: u64,
-    /// No request dated at or before this second is accepted.
-    pub floor: UnixSecond,
 }
 
 /// One refusal of the ring.

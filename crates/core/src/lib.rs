@@ -2,7 +2,7 @@
 //!
 //! One request's way: a door authenticates and makes a [`Caller`]; [`Calls`] takes it from there for every door. Whether
 //! it may is decided by [`permit()`], which gives a [`Permit`], and the function's [`Runner`] runs it within its limits. The
-//! traits [`Credentials`], [`Marks`], [`Uses`], [`Audit`], [`Replay`], [`Failures`], [`Sightings`], [`Functions`] and [`Runner`] are implemented by the crates above this one.
+//! traits of [`Registry`], [`Replay`], [`Failures`], [`Sightings`], [`Functions`] and [`Runner`] are implemented by the crates above this one.
 
 mod access;
 mod access_line;
@@ -53,9 +53,10 @@ pub use rates::{Rates, TooManyRequests};
 pub use refusal::{Refusal, Severity};
 pub use refusals::{Refusals, Refused};
 pub use registry::{
-    ApiKeyRecord, Audit, AuditEvent, AuditRow, Changed, Changes, ClientRecord, Credentials, Item, KeptAhead,
-    Link, Linked, MAX_REQUEST_TTL_SEC, Marks, NewApiKey, NewClient, Principal, RegistryError, Revoked,
-    SecretRecord, Snapshot, StoredMarks, UnlinkedChange, Use, Uses, registry_file,
+    ApiKeyRecord, ApiKeyStore, Audit, AuditEvent, AuditRow, Backups, Changed, Changes, ClientRecord,
+    ClientStore, Credentials, Import, Imported, Item, KeptAhead, Link, Linked, MAX_REQUEST_TTL_SEC, Marks,
+    NewApiKey, NewClient, OriginalClients, Principal, Purged, Registry, RegistryError, Restored, Revoked,
+    SecretRecord, Selector, ServerLock, Snapshot, StoredMarks, UnlinkedChange, Use, Uses, registry_file,
 };
 pub use runner::{Job, RunError, Runner};
 pub use shards::Shards;

@@ -1,19 +1,42 @@
 //! Keys of REST callers: added, listed, revoked.
 
-use msp_core::{Grants, NewApiKey, RegistryError};
+use msp_core::{ApiKeyRecord, ApiKeyStore, BoxFuture, Grants, NewApiKey, RegistryError};
 use msp_protocol::ClientName;
 use sqlx::Row as _;
 
-use crate::changes::{Touched, describe, event};
+use crate::clients::describe;
 use crate::open::SqlRegistry;
 use crate::rows;
+use crate::transaction::{Touched, event};
+
+impl ApiKeyStore for SqlRegistry {
+    fn api_keys(&self) -> BoxFuture<'_, Result<Vec<ApiKeyRecord>, RegistryError>> {
+        Box::pin(async move {
+            let mut keys = self.read_snapshot().await?.api_keys;
+            keys.sort_by(|a, b| a.name.cmp(&b.name));
+            Ok(keys)
+        })
+    }
+
+    fn add_api_key<'a>(
+        &'a self,
+        new: &'a NewApiKey,
+        actor: &'a str,
+    ) -> BoxFuture<'a, Result<(), RegistryError>> {
+        Box::pin(self.insert_api_key(new, actor))
+    }
+
+    fn revoke_api_key<'a>(
+        &'a self,
+        name: &'a ClientName,
+        actor: &'a str,
+    ) -> BoxFuture<'a, Result<(), RegistryError>> {
+        Box::pin(self.remove_api_key(name, actor))
+    }
+}
 
 impl SqlRegistry {
-    /// Registers an api key.
-    ///
-    /// # Errors
-    /// [`RegistryError::AlreadyRegistered`], [`RegistryError::Tombstone`], or that it cannot be written.
-    pub async fn add_api_key(&self, new: &NewApiKey, actor: &str) -> Result<(), RegistryError> {
+    async fn insert_api_key(&self, new: &NewApiKey, actor: &str) -> Result<(), RegistryError> {
         let mut change = self.change().await?;
         let same = "SELECT COUNT(*) FROM principals WHERE digest = $1";
         if self.count(&mut change, same, &new.digest).await? > 0 {
@@ -46,11 +69,7 @@ impl SqlRegistry {
         self.commit(change, Touched::Principal(new.digest), event).await
     }
 
-    /// Revokes the api key of this name and leaves a tombstone; the name is free again.
-    ///
-    /// # Errors
-    /// [`RegistryError::NotFound`], or that it cannot be written.
-    pub async fn revoke_api_key(&self, name: &ClientName, actor: &str) -> Result<(), RegistryError> {
+    async fn remove_api_key(&self, name: &ClientName, actor: &str) -> Result<(), RegistryError> {
         let mut change = self.change().await?;
         let row = sqlx::query("SELECT digest FROM principals WHERE kind = 'apikey' AND name = $1")
             .bind(name.as_str().to_owned())

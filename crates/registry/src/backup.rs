@@ -5,27 +5,37 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use msp_core::RegistryError;
-use msp_core::control::Restored;
+use msp_core::{Backups, BoxFuture, RegistryError, Restored};
 use msp_keyfile::PrivateFolder;
 use msp_protocol::PublicKey;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection as _, Row as _, Transaction};
 
-use crate::changes::{Touched, event};
 use crate::error::failed;
 use crate::open::SqlRegistry;
 use crate::rows;
 use crate::sqlite::{connection_url, newest_schema, schema_version};
+use crate::transaction::{Touched, event};
+
+impl Backups for SqlRegistry {
+    fn backup<'a>(&'a self, to: &'a mut File) -> BoxFuture<'a, Result<(), RegistryError>> {
+        Box::pin(self.copy_to(to))
+    }
+
+    fn restore<'a>(
+        &'a self,
+        from: &'a Path,
+        name: &'a str,
+        request_ttl: Duration,
+        actor: &'a str,
+    ) -> BoxFuture<'a, Result<Restored, RegistryError>> {
+        Box::pin(self.copy_back(from, name, request_ttl, actor))
+    }
+}
 
 impl SqlRegistry {
-    /// Writes a whole copy into an open file; the server may run.
-    ///
     /// SQLite writes to paths alone, so the copy is made beside the registry first, in a folder of its own.
-    ///
-    /// # Errors
-    /// [`RegistryError::Unavailable`] when it cannot be written.
-    pub async fn backup(&self, to: &mut File) -> Result<(), RegistryError> {
+    async fn copy_to(&self, to: &mut File) -> Result<(), RegistryError> {
         let unavailable = |why: String| RegistryError::Unavailable("the backup".to_owned(), why);
         let folder = PrivateFolder::beside(self.path()).map_err(|error| unavailable(error.to_string()))?;
         let copy = folder.path("copy");
@@ -38,16 +48,7 @@ impl SqlRegistry {
         written.and_then(|_| to.sync_all()).map_err(|error| unavailable(error.to_string()))
     }
 
-    /// Replaces the content by a backup's, in one transaction. `from` is called `name` in errors and in the audit.
-    ///
-    /// It forgives nothing: what was revoked since the backup stays revoked, a disabled client disabled, the earlier
-    /// expiry holds, and a secret that a rotation has ended stays ended. Nothing that may have been accepted since is
-    /// accepted again: the mark becomes the highest of the backup's, the present one, and now + RequestTTL.
-    ///
-    /// # Errors
-    /// [`RegistryError::Corrupt`] and [`RegistryError::Newer`] for the backup, else that it cannot be written; the
-    /// registry is unchanged then.
-    pub async fn restore(
+    async fn copy_back(
         &self,
         from: &Path,
         name: &str,

@@ -2,18 +2,10 @@
 
 use msp_core::RegistryError;
 
-use crate::open::SqlRegistry;
-
 /// SQLite's result codes for a file that is no database, or a damaged one.
 const BROKEN: [&str; 2] = ["11", "26"];
 
-impl SqlRegistry {
-    /// Names the place in what the database says.
-    pub(crate) fn failed(&self, error: sqlx::Error) -> RegistryError {
-        failed(self.place(), &error)
-    }
-}
-
+/// Names the place in what the database says.
 pub(crate) fn failed(place: &str, error: &sqlx::Error) -> RegistryError {
     let broken =
         error.as_database_error().and_then(|error| error.code()).is_some_and(|code| BROKEN.contains(&&*code));

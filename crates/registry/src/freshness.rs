@@ -1,16 +1,16 @@
-//! Core's traits: what the server reads and writes while it runs.
+//! What servers read and write while they run: credentials, marks, days of use.
 
 use msp_core::{
-    Audit, AuditEvent, BoxFuture, Changes, Credentials, KeptAhead, MAX_REQUEST_TTL_SEC, Marks, RegistryError,
-    Snapshot, StoredMarks, Use, Uses,
+    BoxFuture, Changes, Credentials, KeptAhead, MAX_REQUEST_TTL_SEC, Marks, RegistryError, Snapshot,
+    StoredMarks, Use, Uses,
 };
 use msp_protocol::{Digest, UnixSecond};
 use sqlx::Row as _;
 
-use crate::changes::{Touched, event};
 use crate::error::unreadable;
 use crate::open::SqlRegistry;
 use crate::rows;
+use crate::transaction::{Touched, event};
 
 impl Marks for SqlRegistry {
     fn marks(&self) -> BoxFuture<'_, Result<StoredMarks, RegistryError>> {
@@ -120,16 +120,6 @@ impl Uses for SqlRegistry {
                         .map_err(|error| self.failed(error))?;
                 }
             }
-            change.tx.commit().await.map_err(|error| self.failed(error))
-        })
-    }
-}
-
-impl Audit for SqlRegistry {
-    fn record(&self, event: AuditEvent) -> BoxFuture<'_, Result<(), RegistryError>> {
-        Box::pin(async move {
-            let mut change = self.change().await?;
-            self.audit_in(&mut change, event).await?;
             change.tx.commit().await.map_err(|error| self.failed(error))
         })
     }

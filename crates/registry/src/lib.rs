@@ -1,22 +1,23 @@
 //! What must survive: clients, secrets, api keys, grants, audit and freshness marks, on SQLite.
 //!
-//! [`SqlRegistry`] implements core's traits for the server and has the verbs of administration beside them. Every
-//! change is one transaction that is durable when it returns, raises the generation that servers follow, and leaves
-//! its line in the audit table.
+//! [`SqlRegistry`] is core's [`Registry`](msp_core::Registry). Every change is one transaction that is durable when it
+//! returns, raises the generation that servers follow, and leaves its line in the audit table.
 
 mod api_keys;
+mod audit;
 mod backup;
-mod changes;
+mod clients;
 mod error;
 mod freshness;
 mod import;
 pub mod look;
 mod open;
+mod original_files;
 mod reading;
 mod removal;
 mod rows;
 mod sqlite;
+mod transaction;
 
-pub use import::{ImportReport, Loose};
-pub use open::{ServerLock, SqlRegistry};
-pub use removal::{Purged, Selector};
+pub use open::SqlRegistry;
+pub use original_files::OriginalFiles;

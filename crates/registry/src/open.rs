@@ -1,27 +1,21 @@
 //! Opening the registry: the file, its schema, and the lock of its one server.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Once};
 
 use msp_core::clock::Clock;
-use msp_core::{AuditEvent, RegistryError};
+use msp_core::{BoxFuture, Registry, RegistryError, ServerLock};
 use sqlx::any::AnyPoolOptions;
-use sqlx::{Any, AnyPool, Connection as _, Executor as _, Row as _, Transaction};
-use tokio::sync::{Mutex, MutexGuard};
+use sqlx::{AnyPool, Connection as _, Executor as _};
+use tokio::sync::Mutex;
 
-use crate::changes::Touched;
 use crate::error::failed;
 use crate::sqlite::{
-    PRAGMAS, cannot_lock, check_files, connection_url, lock_file, migrate, path_of, refuse_foreign,
+    PRAGMAS, cannot_lock, check_files, connection_url, empty_log, lock_file, migrate, path_of, refuse_foreign,
 };
 
 /// Connections of one process; reading is rare, writing goes one by one.
 const CONNECTIONS: u32 = 4;
-
-/// Changes that are told one by one; a server that is further behind reads everything.
-const KEPT_CHANGES: i64 = 10_000;
-const TRIM: &str = "DELETE FROM changes WHERE number <= $1";
 
 /// The registry in an SQL database; cheap to clone.
 #[derive(Debug, Clone)]
@@ -32,19 +26,27 @@ pub struct SqlRegistry {
     /// Its text form, for errors.
     place: Arc<str>,
     /// Writers of this process wait here and not in the database.
-    writing: Arc<Mutex<()>>,
+    pub(crate) writing: Arc<Mutex<()>>,
 }
 
-/// Says that this process serves the registry; given back when dropped, or when the process dies.
-#[derive(Debug)]
-pub struct ServerLock {
-    _file: File,
-}
+impl Registry for SqlRegistry {
+    fn lock_for_server(&self) -> BoxFuture<'_, Result<ServerLock, RegistryError>> {
+        let lock = || {
+            let file = lock_file(&self.path, "lock")?;
+            match file.try_lock() {
+                Ok(()) => Ok(ServerLock::held_by(file)),
+                Err(std::fs::TryLockError::WouldBlock) => Err(RegistryError::InUse(self.place.to_string())),
+                Err(std::fs::TryLockError::Error(error)) => Err(cannot_lock(&self.place, &error)),
+            }
+        };
+        Box::pin(std::future::ready(lock()))
+    }
 
-/// A change under way: committed as a whole or not at all.
-pub(crate) struct Change<'a> {
-    pub(crate) tx: Transaction<'static, Any>,
-    _turn: MutexGuard<'a, ()>,
+    /// With the last of its connections go SQLite's `-wal` and `-shm` files. Those of a registry that is only dropped go
+    /// some time afterwards, or stay when the process ends before.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.pool.close())
+    }
 }
 
 impl SqlRegistry {
@@ -61,12 +63,6 @@ impl SqlRegistry {
             }
             _ => Self::open_existing(url, clock).await,
         }
-    }
-
-    /// Closes its connections, and with the last of them SQLite's `-wal` and `-shm` files. Those of one that
-    /// is only dropped go some time afterwards, or stay when the process ends before.
-    pub async fn close(&self) {
-        self.pool.close().await;
     }
 
     /// Opens a registry that must exist.
@@ -100,9 +96,7 @@ impl SqlRegistry {
         Ok(Self { pool, clock, path: path.into(), place: place.into(), writing: Arc::default() })
     }
 
-    /// Where the registry is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -110,75 +104,13 @@ impl SqlRegistry {
         &self.place
     }
 
-    /// Claims the registry for this server; a second server would not see what the first has accepted.
-    ///
-    /// # Errors
-    /// [`RegistryError::InUse`] while another process holds it.
-    pub fn lock_for_server(&self) -> Result<ServerLock, RegistryError> {
-        let file = lock_file(&self.path, "lock")?;
-        match file.try_lock() {
-            Ok(()) => Ok(ServerLock { _file: file }),
-            Err(std::fs::TryLockError::WouldBlock) => Err(RegistryError::InUse(self.place.to_string())),
-            Err(std::fs::TryLockError::Error(error)) => Err(cannot_lock(&self.place, &error)),
-        }
+    /// Names the place in what the database says.
+    pub(crate) fn failed(&self, error: sqlx::Error) -> RegistryError {
+        failed(self.place(), &error)
     }
 
-    /// Begins a change; the database gives the write lock at once, so that nothing read in it can be outdated.
-    pub(crate) async fn change(&self) -> Result<Change<'_>, RegistryError> {
-        let turn = self.writing.lock().await;
-        let tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|error| self.failed(error))?;
-        Ok(Change { tx, _turn: turn })
-    }
-
-    /// Ends a change of what servers follow: raises the generation, says what to read again, leaves the audit line, commits.
-    pub(crate) async fn commit(
-        &self,
-        mut change: Change<'_>,
-        touched: Touched,
-        event: AuditEvent,
-    ) -> Result<(), RegistryError> {
-        self.audit_in(&mut change, event).await?;
-        let raised = "UPDATE meta SET value = value + 1 WHERE name = 'generation' RETURNING value";
-        let row = sqlx::query(raised).fetch_one(&mut *change.tx).await;
-        let number: i64 = row.and_then(|row| row.try_get("value")).map_err(|error| self.failed(error))?;
-        let (forgotten, digest) = match touched {
-            Touched::Everything => ("DELETE FROM changes WHERE number <= $1", None),
-            Touched::Principal(digest) => (TRIM, Some(digest.as_bytes().to_vec())),
-            // One row stands for all of them, so that nothing tells the order in which they came.
-            Touched::Unlinked => ("DELETE FROM changes WHERE number <= $1 AND digest IS NULL", None),
-        };
-        let from = match touched {
-            Touched::Everything => number,
-            Touched::Principal(_) => number.saturating_sub(KEPT_CHANGES),
-            Touched::Unlinked => 0,
-        };
-        let until = if matches!(touched, Touched::Principal(_)) { from } else { number };
-        let statements = [
-            sqlx::query(forgotten).bind(until),
-            sqlx::query("UPDATE meta SET value = MAX(value, $1) WHERE name = 'changes_from'").bind(from),
-            sqlx::query("INSERT INTO changes (number, digest) VALUES ($1, $2)").bind(number).bind(digest),
-        ];
-        for statement in statements {
-            statement.execute(&mut *change.tx).await.map_err(|error| self.failed(error))?;
-        }
-        change.tx.commit().await.map_err(|error| self.failed(error))
-    }
-
-    pub(crate) async fn audit_in(
-        &self,
-        change: &mut Change<'_>,
-        event: AuditEvent,
-    ) -> Result<(), RegistryError> {
-        let AuditEvent { actor, action, subject, detail } = event;
-        sqlx::query("INSERT INTO audit (at, actor, action, subject, detail) VALUES ($1, $2, $3, $4, $5)")
-            .bind(crate::rows::second(self.clock.unix()))
-            .bind(actor.replace('\0', ""))
-            .bind(action)
-            .bind(subject.replace('\0', ""))
-            .bind(detail.replace('\0', ""))
-            .execute(&mut *change.tx)
-            .await
-            .map_err(|error| self.failed(error))?;
-        Ok(())
+    /// Empties the write-ahead log, whose order would tell which key came with which secret.
+    pub(crate) async fn empty_log(&self) {
+        empty_log(&self.pool, self.place()).await;
     }
 }

@@ -1,10 +1,7 @@
-//! Reading: everything that the server needs, what has changed of it, lists for people, the audit.
+//! Reading everything that servers need, and what has changed of it.
 
 use futures_util::TryStreamExt as _;
-use msp_core::{
-    ApiKeyRecord, AuditRow, Changed, Changes, ClientRecord, Link, Principal, RegistryError, SecretRecord,
-    Snapshot, UnlinkedChange,
-};
+use msp_core::{Changed, Changes, Principal, RegistryError, SecretRecord, Snapshot, UnlinkedChange};
 use msp_protocol::Digest;
 use sqlx::any::AnyRow;
 use sqlx::{Any, FromRow, Row as _, Transaction};
@@ -23,59 +20,8 @@ const UNLINKED_SECRETS: &str = "SELECT digest FROM unlinked_secrets";
 type Reading = Transaction<'static, Any>;
 
 impl SqlRegistry {
-    /// All clients: linked ones by name, then unlinked ones by key.
-    ///
-    /// # Errors
-    /// [`RegistryError`] when the registry cannot be read.
-    pub async fn clients(&self) -> Result<Vec<ClientRecord>, RegistryError> {
-        let mut clients = self.read_snapshot().await?.clients;
-        clients.sort_by(|a, b| match (&a.link, &b.link) {
-            (Link::Linked(a), Link::Linked(b)) => a.name.cmp(&b.name),
-            (Link::Linked(_), Link::Unlinked) => std::cmp::Ordering::Less,
-            (Link::Unlinked, Link::Linked(_)) => std::cmp::Ordering::Greater,
-            (Link::Unlinked, Link::Unlinked) => a.key.cmp(&b.key),
-        });
-        Ok(clients)
-    }
-
-    /// All api keys by name, expired ones too.
-    ///
-    /// # Errors
-    /// [`RegistryError`] when the registry cannot be read.
-    pub async fn api_keys(&self) -> Result<Vec<ApiKeyRecord>, RegistryError> {
-        let mut keys = self.read_snapshot().await?.api_keys;
-        keys.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(keys)
-    }
-
-    /// The newest lines of the audit, the newest first.
-    ///
-    /// # Errors
-    /// [`RegistryError`] when the registry cannot be read.
-    pub async fn audit(&self, last: usize) -> Result<Vec<AuditRow>, RegistryError> {
-        let rows =
-            sqlx::query("SELECT at, actor, action, subject, detail FROM audit ORDER BY id DESC LIMIT $1")
-                .bind(i64::try_from(last).unwrap_or(i64::MAX))
-                .fetch_all(&self.pool)
-                .await
-                .map_err(|error| self.failed(error))?;
-        let read = |row: &AnyRow| {
-            Ok(AuditRow {
-                at: rows::unix(row.try_get("at")?),
-                actor: row.try_get("actor")?,
-                action: row.try_get("action")?,
-                subject: row.try_get("subject")?,
-                detail: row.try_get("detail")?,
-            })
-        };
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(|error| self.failed(error))
-    }
-
     /// The number that grows with every change.
-    ///
-    /// # Errors
-    /// [`RegistryError`] when the registry cannot be read.
-    pub async fn generation(&self) -> Result<u64, RegistryError> {
+    async fn generation(&self) -> Result<u64, RegistryError> {
         self.meta("generation").await
     }
 

@@ -1,38 +1,14 @@
-//! Taking clients out, and remembering that they were.
+//! Removing clients, and remembering that they were there.
 
-use msp_core::{Link, Principal, RegistryError, Revoked};
-use msp_protocol::{ClientName, Digest, PublicKey};
+use msp_core::{Link, Principal, Purged, RegistryError, Revoked, Selector};
+use msp_protocol::Digest;
 
-use crate::changes::{Touched, event};
-use crate::open::{Change, SqlRegistry};
+use crate::open::SqlRegistry;
 use crate::rows::DigestRow;
-
-/// What to revoke.
-#[derive(Debug, Clone)]
-pub enum Selector {
-    /// The client with this key.
-    Key(PublicKey),
-    /// The linked client of this name.
-    Name(ClientName),
-    /// The client, or the unlinked secret, with this digest.
-    Secret(Digest),
-}
-
-/// What a purge took out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Purged {
-    /// Clients, linked and unlinked.
-    pub clients: u64,
-    /// Secrets of unlinked clients.
-    pub secrets: u64,
-}
+use crate::transaction::{Change, Touched, event};
 
 impl SqlRegistry {
-    /// Revokes a client, an unlinked key or an unlinked secret, and leaves tombstones.
-    ///
-    /// # Errors
-    /// [`RegistryError::NotFound`], or that it cannot be written.
-    pub async fn revoke(&self, what: &Selector, actor: &str) -> Result<Revoked, RegistryError> {
+    pub(crate) async fn remove(&self, what: &Selector, actor: &str) -> Result<Revoked, RegistryError> {
         let mut change = self.change().await?;
         let (key, missing) = match what {
             Selector::Key(key) => (Some(key.digest()), "key"),
@@ -43,7 +19,7 @@ impl SqlRegistry {
         };
         let (revoked, subject) = match (key, what) {
             (Some(key), _) => {
-                self.take_out(&mut change, &key).await?.ok_or(RegistryError::NotFound(missing))?
+                self.remove_client(&mut change, &key).await?.ok_or(RegistryError::NotFound(missing))?
             }
             (None, Selector::Secret(secret)) => {
                 if self.run(&mut change, "DELETE FROM unlinked_secrets WHERE digest = $1", secret).await? == 0
@@ -77,7 +53,7 @@ impl SqlRegistry {
     }
 
     /// Deletes a client and buries its key and its secrets.
-    async fn take_out(
+    async fn remove_client(
         &self,
         change: &mut Change<'_>,
         key: &Digest,
@@ -111,11 +87,8 @@ impl SqlRegistry {
         self.run(change, "DELETE FROM principals WHERE digest = $1", digest).await.map(drop)
     }
 
-    /// Takes everyone out, in one transaction, and leaves tombstones.
-    ///
-    /// # Errors
-    /// That it cannot be written.
-    pub async fn purge(&self, actor: &str) -> Result<Purged, RegistryError> {
+    /// Removes everyone in one transaction.
+    pub(crate) async fn remove_all(&self, actor: &str) -> Result<Purged, RegistryError> {
         let mut change = self.change().await?;
         for sql in [
             "INSERT INTO tombstones (digest) SELECT digest FROM principals WHERE kind = 'client' ON CONFLICT DO NOTHING",
@@ -135,15 +108,6 @@ impl SqlRegistry {
         self.commit(change, Touched::Everything, event(actor, "client.purge", "everyone", detail)).await?;
         self.empty_log().await;
         Ok(Purged { clients, secrets })
-    }
-
-    pub(crate) async fn execute(
-        &self,
-        change: &mut Change<'_>,
-        sql: &'static str,
-    ) -> Result<u64, RegistryError> {
-        let done = sqlx::query(sql).execute(&mut *change.tx).await.map_err(|error| self.failed(error))?;
-        Ok(done.rows_affected())
     }
 
     pub(crate) async fn bury(&self, change: &mut Change<'_>, digest: &Digest) -> Result<(), RegistryError> {

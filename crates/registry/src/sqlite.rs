@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 use msp_core::{RegistryError, registry_file};
 use sqlx::migrate::Migrator;
-use sqlx::{AnyConnection, Connection as _, Executor as _, Row as _};
+use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _, Row as _};
 
 use crate::error::failed;
-use crate::open::SqlRegistry;
 
 /// The schema, as steps that are taken in their order.
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -18,12 +17,10 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 pub(crate) const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
                                   PRAGMA busy_timeout = 10000; PRAGMA secure_delete = ON;";
 
-impl SqlRegistry {
-    /// Empties the write-ahead log, whose order would tell which key came with which secret.
-    pub(crate) async fn empty_log(&self) {
-        if let Err(error) = self.pool.execute("PRAGMA wal_checkpoint(TRUNCATE)").await {
-            tracing::debug!("{}: the log is emptied later: {error}", self.place());
-        }
+/// Empties the write-ahead log.
+pub(crate) async fn empty_log(pool: &AnyPool, place: &str) {
+    if let Err(error) = pool.execute("PRAGMA wal_checkpoint(TRUNCATE)").await {
+        tracing::debug!("{place}: the log is emptied later: {error}");
     }
 }
 

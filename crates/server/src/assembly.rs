@@ -7,14 +7,13 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use metrics_exporter_prometheus::PrometheusHandle;
 use msp_core::clock::Clock;
-use msp_core::{Calls, Guard, Rates, RequestIds, Snapshot};
+use msp_core::{Calls, Guard, Rates, Registry, RequestIds, Snapshot};
 use msp_door_plugin::PluginDoor;
 use msp_door_sealed::{self as sealed, Clients, Sealed};
 use msp_guard::MemoryGuard;
 use msp_http::{ApiKeys, Budget, Listening, Tls};
 use msp_protocol::{OsRng, PrivateKey, RngCore as _};
-use msp_registry::SqlRegistry;
-use msp_runners::Runners;
+use msp_runners::{Runners, RunnersConfig};
 use msp_settings::{Settings, Sources, SslSettings};
 
 use crate::doors::control::Control;
@@ -23,12 +22,11 @@ use crate::error::StartupError;
 use crate::follower::{Follower, take_up};
 use crate::isolation;
 use crate::readiness::Readiness;
-use crate::reloader::Reloader;
-use crate::startup::{guard_config, runners_config};
+use crate::reloader::{Reloader, guard_config};
 
 /// What a start has opened so far.
 pub(crate) struct Opened {
-    pub(crate) registry: SqlRegistry,
+    pub(crate) registry: Arc<dyn Registry>,
     pub(crate) snapshot: Snapshot,
     pub(crate) key: PrivateKey,
     pub(crate) bound: IpAddr,
@@ -57,13 +55,24 @@ impl Parts {
     }
 }
 
+/// What of the settings is the runners'.
+pub(crate) fn runners_config(settings: &Settings, launcher: &Path) -> RunnersConfig {
+    RunnersConfig {
+        search_path: settings.search_path.clone(),
+        python: settings.runners.python.clone(),
+        python_workers: settings.runners.python_workers,
+        isolation: isolation::config(settings, launcher),
+        version: env!("CARGO_PKG_VERSION"),
+    }
+}
+
 /// What doors are made of.
 struct Core {
     clock: Arc<dyn Clock>,
     settings: Arc<ArcSwap<Settings>>,
     ids: Arc<RequestIds>,
     calls: Arc<Calls>,
-    registry: SqlRegistry,
+    registry: Arc<dyn Registry>,
     guard: Arc<MemoryGuard>,
     runners: Runners,
     clients: Arc<Clients>,
@@ -74,11 +83,10 @@ impl Core {
     async fn start(
         settings: Settings,
         clock: Arc<dyn Clock>,
-        registry: SqlRegistry,
+        registry: Arc<dyn Registry>,
         launcher: &Path,
     ) -> Result<Self, StartupError> {
-        let marks = Arc::new(registry.clone());
-        let guard = MemoryGuard::start(guard_config(&settings), clock.clone(), marks).await?;
+        let guard = MemoryGuard::start(guard_config(&settings), clock.clone(), registry.clone()).await?;
         let runners = Runners::start(
             runners_config(&settings, launcher),
             settings.modules.clone(),
@@ -125,7 +133,7 @@ impl Core {
             calls: self.calls.clone(),
             functions: Arc::new(self.runners.clone()),
             failures: self.guard.clone(),
-            audit: Arc::new(self.registry.clone()),
+            audit: self.registry.clone(),
             api_keys: self.api_keys.clone(),
             budget,
             listening: Listening { has_tls: reloads.tls.is_some(), bound },

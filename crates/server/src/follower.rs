@@ -4,16 +4,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use msp_core::{Calls, Changed, Changes, Credentials as _, RegistryError, Snapshot, Uses as _};
+use msp_core::{Calls, Changed, Changes, Registry, RegistryError, Snapshot};
 use msp_door_sealed::{Clients, Sealed};
 use msp_http::ApiKeys;
-use msp_registry::SqlRegistry;
 
 use crate::readiness::Readiness;
 
 /// Takes up changes of the registry.
 pub(crate) struct Follower {
-    pub(crate) registry: SqlRegistry,
+    pub(crate) registry: Arc<dyn Registry>,
     pub(crate) clients: Arc<Clients>,
     pub(crate) api_keys: Arc<ApiKeys>,
     pub(crate) sealed: Arc<Sealed>,

@@ -10,6 +10,7 @@ mod doors;
 mod error;
 mod follower;
 mod healthcheck;
+mod import;
 mod isolation;
 mod readiness;
 mod reloader;

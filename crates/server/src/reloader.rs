@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use msp_core::{BoxFuture, Calls, Stamp};
+use msp_core::{BoxFuture, Calls, Import, Stamp};
 use msp_door_plugin::{NotReloaded, Reloads, exposed};
-use msp_guard::MemoryGuard;
+use msp_guard::{MemoryGuard, MemoryGuardConfig};
 use msp_http::Tls;
-use msp_registry::SqlRegistry;
 use msp_runners::{Reload, ReloadError, Runners};
 use msp_settings::{Settings, Sources};
 
-use crate::startup;
+use crate::import;
 
 /// Why a reload is tried again that failed; the same failure is not told again.
 const RETRIED: &str = "what was wrong may be right now";
@@ -23,7 +22,7 @@ pub(crate) struct Reloader {
     pub(crate) settings: Arc<ArcSwap<Settings>>,
     /// The settings of the start: what counts at a start only is in force as it stands there.
     pub(crate) started: Arc<Settings>,
-    pub(crate) registry: SqlRegistry,
+    pub(crate) registry: Arc<dyn Import>,
     pub(crate) guard: Arc<MemoryGuard>,
     pub(crate) calls: Arc<Calls>,
     pub(crate) runners: Runners,
@@ -103,11 +102,11 @@ impl Reloader {
             settings.plugin.clone_from(&before.plugin);
         }
         let settings = Arc::new(settings);
-        self.guard.reconfigure(startup::guard_config(&settings));
+        self.guard.reconfigure(guard_config(&settings));
         self.calls.rates.reconfigure(settings.limits.per_address_rate, settings.limits.per_caller_rate);
         // The same list, too: the paths in it may lead elsewhere now.
         let modules = self.runners.reload(settings.modules.clone());
-        startup::import(&self.registry, &self.started.clients.keypath, &settings.clients.register).await;
+        import::take_in(&*self.registry, &self.started.clients.keypath, &settings.clients.register).await;
         self.settings.store(settings.clone());
         tracing::info!("reloaded: {why}");
         Ok((settings, modules))
@@ -132,6 +131,16 @@ impl Reloads for Reloader {
             let plugins = plugins.ok_or(NotReloaded::Plugins(ReloadError::NotFound))?;
             Ok(plugins.await.map_err(NotReloaded::Plugins)?.settled().await)
         })
+    }
+}
+
+/// What of the settings is the guard's.
+pub(crate) fn guard_config(settings: &Settings) -> MemoryGuardConfig {
+    MemoryGuardConfig {
+        request_ttl: settings.clients.request_ttl,
+        address_ttl: settings.server.address_ttl,
+        max_entries: settings.guard.max_entries,
+        caller_share: settings.guard.caller_share,
     }
 }
 

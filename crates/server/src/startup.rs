@@ -9,13 +9,12 @@ use std::time::Duration;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpServer, dev};
 use metrics_exporter_prometheus::PrometheusHandle;
-use msp_core::Credentials as _;
 use msp_core::clock::Clock;
-use msp_guard::MemoryGuardConfig;
+use msp_core::{Registry, ServerLock};
 use msp_keyfile::ServerKeys;
 use msp_protocol::{OsRng, PrivateKey};
-use msp_registry::{Loose, ServerLock, SqlRegistry};
-use msp_runners::{Runners, RunnersConfig};
+use msp_registry::SqlRegistry;
+use msp_runners::Runners;
 use msp_settings::{LimitSettings, Settings, Sources};
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
@@ -25,7 +24,7 @@ use crate::doors::control::{self, Control};
 use crate::doors::ops::{self, Ops};
 use crate::error::StartupError;
 use crate::reloader::Files;
-use crate::{background, isolation};
+use crate::{background, import};
 
 /// A server that is bound but does not serve yet.
 pub struct Server {
@@ -84,9 +83,10 @@ impl Server {
         let files = Files::as_read(&settings);
         msp_keyfile::create_private_folder(&settings.server.keypath)?;
         msp_keyfile::create_private_folder(&settings.clients.keypath)?;
-        let registry = SqlRegistry::open(&settings.registry.url, clock.clone()).await?;
-        let lock = registry.lock_for_server()?;
-        import(&registry, &settings.clients.keypath, &settings.clients.register).await;
+        let registry: Arc<dyn Registry> =
+            Arc::new(SqlRegistry::open(&settings.registry.url, clock.clone()).await?);
+        let lock = registry.lock_for_server().await?;
+        import::take_in(&*registry, &settings.clients.keypath, &settings.clients.register).await;
         let snapshot = registry.snapshot().await?;
         let key = server_key(&settings.server.keypath, snapshot.clients.len())?;
         let (main, address) =
@@ -247,46 +247,6 @@ async fn finish(parts: &Parts, pidfile: Option<PathBuf>) {
         let _gone_already = std::fs::remove_file(made);
     }
     tracing::info!("stopped");
-}
-
-pub(crate) fn runners_config(settings: &Settings, launcher: &Path) -> RunnersConfig {
-    RunnersConfig {
-        search_path: settings.search_path.clone(),
-        python: settings.runners.python.clone(),
-        python_workers: settings.runners.python_workers,
-        isolation: isolation::config(settings, launcher),
-        version: env!("CARGO_PKG_VERSION"),
-    }
-}
-
-pub(crate) fn guard_config(settings: &Settings) -> MemoryGuardConfig {
-    MemoryGuardConfig {
-        request_ttl: settings.clients.request_ttl,
-        address_ttl: settings.server.address_ttl,
-        max_entries: settings.guard.max_entries,
-        caller_share: settings.guard.caller_share,
-    }
-}
-
-/// Takes in the original's loose files; what is faulty is logged and skipped.
-pub(crate) async fn import(registry: &SqlRegistry, keys: &Path, register: &Path) {
-    let (keys, register) = (keys.to_owned(), register.to_owned());
-    let read = tokio::task::spawn_blocking(move || Loose::read(Some(&keys), Some(&register))).await;
-    match registry.import(read.unwrap_or_default(), false).await {
-        Ok(report) => {
-            for (file, why) in &report.skipped {
-                tracing::error!("{} skipped: {why}", file.display());
-            }
-            if report.keys_added + report.secrets_added > 0 {
-                tracing::info!(
-                    keys = report.keys_added,
-                    secrets = report.secrets_added,
-                    "imported the original's files"
-                );
-            }
-        }
-        Err(error) => tracing::error!("the original's files were not imported: {error}"),
-    }
 }
 
 /// Reads the server's key, or makes one when nobody can miss it.

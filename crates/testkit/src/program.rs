@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
+use msp_core::Registry;
 use msp_core::clock::{Clock as _, SystemClock};
 use msp_protocol::{OsRng, PrivateKey, Secret};
 use msp_registry::SqlRegistry;
@@ -104,9 +105,9 @@ impl ProgramFolder {
     }
 
     /// The registry, as another process sees it.
-    pub async fn registry(&self) -> SqlRegistry {
+    pub async fn registry(&self) -> Arc<dyn Registry> {
         let url = format!("sqlite:{}", self.path("sec/registry.db").display());
-        SqlRegistry::open(&url, Arc::new(SystemClock::start())).await.unwrap()
+        Arc::new(SqlRegistry::open(&url, Arc::new(SystemClock::start())).await.unwrap())
     }
 
     /// Registers a linked client behind the server's back, and waits until it is served.

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use msp_core::Grants;
 use msp_core::NewClient;
 use msp_core::clock::ManualClock;
+use msp_core::{Grants, Registry};
 use msp_protocol::{OsRng, PrivateKey, PublicKey, Secret};
 use msp_registry::SqlRegistry;
 use msp_server::{Server, ServerHandle};
@@ -98,10 +98,10 @@ impl ServerBuilder {
     }
 
     /// Its registry, before it starts.
-    pub async fn registry(&self) -> SqlRegistry {
+    pub async fn registry(&self) -> Arc<dyn Registry> {
         let url = Settings::load(&self.sources()).unwrap().registry.url;
         msp_keyfile::create_private_folder(&self.folder.path().join("sec")).unwrap();
-        SqlRegistry::open(&url, self.clock.clone()).await.unwrap()
+        Arc::new(SqlRegistry::open(&url, self.clock.clone()).await.unwrap())
     }
 
     /// Starts it, and waits until its functions have loaded.
@@ -128,7 +128,7 @@ impl ServerBuilder {
 
     async fn serve(self, server: Server) -> TestServer {
         let url = Settings::load(&self.sources()).unwrap().registry.url;
-        let registry = SqlRegistry::open(&url, self.clock.clone()).await.unwrap();
+        let registry = Arc::new(SqlRegistry::open(&url, self.clock.clone()).await.unwrap());
         let key = msp_keyfile::read_private_key(&self.folder.path().join("sec/server.key")).unwrap();
         TestServer {
             address: server.address(),
@@ -151,7 +151,7 @@ pub struct TestServer {
     /// Its private key.
     pub key: PrivateKey,
     /// Its registry, opened as another process would.
-    pub registry: SqlRegistry,
+    pub registry: Arc<dyn Registry>,
     handle: ServerHandle,
     running: JoinHandle<()>,
     builder: ServerBuilder,

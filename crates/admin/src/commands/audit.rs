@@ -18,7 +18,7 @@ pub(crate) struct Audit {
 
 impl Audit {
     pub(crate) async fn run(&self, context: &Context) -> Result<(), AdminError> {
-        let rows = context.registry().await?.audit(self.last).await?;
+        let rows = context.registry().await?.audit_rows(self.last).await?;
         context.output.result(&rows, || {
             let cells = rows.iter().map(|row| {
                 [

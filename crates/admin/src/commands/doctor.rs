@@ -1,7 +1,6 @@
 //! `doctor`: whether everything is as it should be.
 
 use clap::Args;
-use msp_core::Marks as _;
 use msp_core::control::{FunctionRow, FunctionState, Reply, Request, Status};
 use msp_protocol::UnixSecond;
 

@@ -1,8 +1,8 @@
 //! `floor`: the second at or below which no request is accepted.
 
 use clap::{Args, Subcommand};
+use msp_core::AuditEvent;
 use msp_core::control::{Reply, Request};
-use msp_core::{Audit as _, AuditEvent, Marks as _};
 use msp_protocol::UnixSecond;
 use serde::Serialize;
 
@@ -137,7 +137,7 @@ impl Reset {
 /// Lowers the mark of the next start; no server may start in between.
 async fn reset_directly(context: &Context, state: &FloorState) -> Result<(), AdminError> {
     let registry = context.registry().await?;
-    let _lock = registry.lock_for_server()?;
+    let _lock = registry.lock_for_server().await?;
     let event = AuditEvent {
         actor: context.actor(),
         action: "floor.reset",

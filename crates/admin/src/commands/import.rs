@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use msp_registry::Loose;
+use msp_core::Imported;
+use msp_registry::OriginalFiles;
 use serde_json::json;
 
 use crate::context::Context;
@@ -30,7 +31,7 @@ pub(crate) struct Import {
 impl Import {
     /// Reads what the command line names.
     pub(crate) fn read_named(&self) {
-        drop(Loose::read(self.keys.as_deref(), self.register.as_deref()));
+        drop(OriginalFiles::read(self.keys.as_deref(), self.register.as_deref()));
     }
 
     pub(crate) async fn run(&self, context: &Context) -> Result<(), AdminError> {
@@ -39,20 +40,16 @@ impl Import {
         let register = self.register.as_ref().unwrap_or(&clients.register);
         let registry = context.registry_or_new().await?;
         let waiting = Waiting::on("importing");
-        let report = registry.import(Loose::read(Some(keys), Some(register)), self.revive).await?;
+        let OriginalFiles { clients, skipped } = OriginalFiles::read(Some(keys), Some(register));
+        let Imported { keys_added, secrets_added } = registry.import(clients, self.revive).await?;
         drop(waiting);
-        for (file, why) in &report.skipped {
+        for (file, why) in &skipped {
             output::note(&format!("error: {} skipped: {why}", file.display()));
         }
-        let skipped: Vec<_> =
-            report.skipped.iter().map(|(file, why)| json!({ "file": file, "why": why })).collect();
-        let (keys_added, secrets_added) = (report.keys_added, report.secrets_added);
+        let skipped: Vec<_> = skipped.iter().map(|(file, why)| json!({ "file": file, "why": why })).collect();
         let result = json!({ "keys_added": keys_added, "secrets_added": secrets_added, "skipped": skipped });
         context.output.result(&result, || {
-            format!(
-                "Imported {keys_added} keys and {secrets_added} secrets; skipped {}",
-                report.skipped.len()
-            )
+            format!("Imported {keys_added} keys and {secrets_added} secrets; skipped {}", skipped.len())
         })
     }
 }

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use msp_core::control::{Reply, Request, Restored};
-use msp_core::registry_file;
+use msp_core::control::{Reply, Request};
+use msp_core::{Restored, registry_file};
 use msp_keyfile::PrivateFolder;
 use serde::Serialize;
 
@@ -78,7 +78,7 @@ async fn restore(context: &Context, file: &mut File, from: &Path) -> Result<Rest
         None => {
             let registry = context.registry_or_new().await?;
             // No server may start in between.
-            let _lock = registry.lock_for_server()?;
+            let _lock = registry.lock_for_server().await?;
             Ok(registry.restore(&copy, &name, settings.clients.request_ttl, &actor).await?)
         }
     }

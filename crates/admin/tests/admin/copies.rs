@@ -1,6 +1,7 @@
 //! Backup and restore.
 
-use msp_core::control::{Reply, Request, Restored};
+use msp_core::Restored;
+use msp_core::control::{Reply, Request};
 use serde_json::json;
 
 use crate::harness::Place;

@@ -224,7 +224,10 @@ async fn a_call_brings_what_its_function_gives_and_notes_the_success() {
     assert_eq!(*stand.noted.sighted.lock().unwrap(), [(ADDRESS, key)]);
     assert_eq!(*stand.noted.forgiven.lock().unwrap(), [(FailureKind::Proof, ADDRESS, key)]);
     let used = stand.calls.last_used.take();
-    assert_eq!(used.iter().map(|used| (used.client, used.day)).collect::<Vec<_>>(), [(key, NOW - NOW % 86_400)]);
+    assert_eq!(
+        used.iter().map(|used| (used.client, used.day)).collect::<Vec<_>>(),
+        [(key, NOW - NOW % 86_400)]
+    );
     assert_eq!((stand.function.tally.calls(), stand.function.tally.failed(), stand.count()), (1, 0, 0));
 }
 

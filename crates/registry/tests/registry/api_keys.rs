@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use msp_core::{Access, ApiKeyRecord, Credentials as _, Grants, NewApiKey, RegistryError, Use, Uses as _};
+use msp_core::{Access, ApiKeyRecord, Grants, NewApiKey, RegistryError, Use};
 use msp_protocol::{ApiKey, OsRng};
 
-use crate::fixture::{Fixture, NOW, new_client};
+use crate::fixture::{Fixture, NOW, generation, new_client};
 
 /// An api key that is not registered yet.
 fn new_key(name: &str) -> NewApiKey {
@@ -64,14 +64,14 @@ async fn a_key_or_a_name_is_registered_once_and_a_refusal_changes_nothing() {
     let fixture = Fixture::new().await;
     let first = new_key("deploy");
     fixture.registry.add_api_key(&first, "test").await.unwrap();
-    let before = fixture.registry.generation().await.unwrap();
+    let before = generation(&fixture.registry).await;
     let mut same_key = new_key("other");
     same_key.digest = first.digest;
     for (new, what) in [(same_key, "the api key"), (new_key("deploy"), "the name")] {
         let refused = fixture.registry.add_api_key(&new, "test").await.unwrap_err();
         assert_eq!(refused, RegistryError::AlreadyRegistered(what));
     }
-    assert_eq!(fixture.registry.generation().await.unwrap(), before);
+    assert_eq!(generation(&fixture.registry).await, before);
     assert_eq!(names(&fixture).await, ["deploy"]);
     fixture.registry.add_client(&new_client(Some("deploy")), "test").await.unwrap();
 }
@@ -103,11 +103,11 @@ async fn every_change_raises_the_generation_and_its_audit_line_holds_no_digest()
     let mut new = new_key("deploy");
     new.grants = Grants::Listed([("plugin/reload".parse().unwrap(), Access::Write)].into());
     new.allow_query = true;
-    let before = registry.generation().await.unwrap();
+    let before = generation(registry).await;
     registry.add_api_key(&new, "admin:kim").await.unwrap();
     registry.revoke_api_key(&new.name, "admin:kim").await.unwrap();
-    assert_eq!(registry.generation().await.unwrap(), before + 2);
-    let audit = registry.audit(10).await.unwrap();
+    assert_eq!(generation(registry).await, before + 2);
+    let audit = registry.audit_rows(10).await.unwrap();
     let lines: Vec<_> = audit.iter().map(|row| (row.action.as_str(), row.detail.as_str())).collect();
     let added = ("apikey.add", "write plugin/reload; accepted from a query");
     assert_eq!(lines, [("apikey.revoke", ""), added]);
@@ -121,7 +121,7 @@ async fn days_of_use_are_kept_for_a_client_and_an_api_key_alike() {
     let (client, key) = (new_client(Some("laptop")), new_key("deploy"));
     fixture.registry.add_client(&client, "test").await.unwrap();
     fixture.registry.add_api_key(&key, "test").await.unwrap();
-    let before = fixture.registry.generation().await.unwrap();
+    let before = generation(&fixture.registry).await;
     let day = NOW - NOW % 86_400;
     let uses = [(client.key.digest(), day), (key.digest, day + 86_400)];
     let uses = uses.map(|(client, day)| Use { client, day });
@@ -159,7 +159,7 @@ async fn a_backup_brings_api_keys_back_but_none_that_was_revoked_since() {
     assert_eq!((restored.api_keys, restored.revoked), (2, 0));
     assert_eq!(elsewhere.registry.api_keys().await.unwrap(), kept);
     assert_eq!(
-        elsewhere.registry.audit(1).await.unwrap()[0].detail,
+        elsewhere.registry.audit_rows(1).await.unwrap()[0].detail,
         "0 clients, 2 api keys; 0 of the backup stay revoked"
     );
 }

@@ -1,10 +1,9 @@
 //! What a server that follows is told to read again.
 
-use msp_core::{Changed, Changes, Credentials as _, Grants, NewApiKey, Principal};
+use msp_core::{Changed, Changes, Grants, NewApiKey, OriginalClients, Principal, Selector};
 use msp_protocol::Digest;
-use msp_registry::{Loose, Selector};
 
-use crate::fixture::{Fixture, new_client};
+use crate::fixture::{Fixture, generation, new_client};
 
 impl Fixture {
     async fn told(&self, since: u64) -> Changes {
@@ -28,7 +27,7 @@ async fn each_change_of_one_principal_is_told_alone() {
     let fixture = Fixture::new().await;
     let registry = &fixture.registry;
     registry.add_client(&new_client(Some("other")), "test").await.unwrap();
-    let start = registry.generation().await.unwrap();
+    let start = generation(registry).await;
     assert!(matches!(fixture.told(start).await, Changes::Nothing));
     let (new, name) = (new_client(Some("laptop")), "laptop".parse().unwrap());
     let key = new.key.digest();
@@ -44,7 +43,7 @@ async fn each_change_of_one_principal_is_told_alone() {
     registry.set_disabled(&name, true, "test").await.unwrap();
     registry.set_expiry(&name, Some(7), "test").await.unwrap();
     registry.rotate(&name, &Digest::of(b"new"), std::time::Duration::from_secs(9), "test").await.unwrap();
-    msp_core::Marks::end_previous_secret(registry, key, Digest::of(b"new")).await.unwrap();
+    registry.end_previous_secret(key, Digest::of(b"new")).await.unwrap();
     let changed = fixture.changed(start + 1).await;
     assert_eq!((changed.generation, digests(&changed)), (start + 6, vec![key]));
     let Some((_, Some(Principal::Client(client)))) = changed.principals.first() else {
@@ -76,7 +75,7 @@ async fn of_unlinked_clients_one_row_says_that_they_have_changed_and_only_new_on
     let (first, second, third) = (new_client(None), new_client(None), new_client(None));
     registry.add_client(&first, "test").await.unwrap();
     registry.add_client(&second, "test").await.unwrap();
-    let since = registry.generation().await.unwrap();
+    let since = generation(registry).await;
     registry.add_client(&third, "test").await.unwrap();
     let known = [first.key.digest(), second.key.digest()];
     let told = registry.changes(since, &|digest| known.contains(digest)).await.unwrap();
@@ -105,12 +104,12 @@ async fn who_is_far_behind_or_ahead_reads_everything() {
     let everything = async |since| matches!(fixture.told(since).await, Changes::Everything(_));
     assert!(everything(0).await, "before the feed began");
     assert!(everything(99).await, "a registry that is younger than what is known");
-    let since = registry.generation().await.unwrap();
+    let since = generation(registry).await;
     registry.purge("test").await.unwrap();
     assert!(everything(since).await, "a purge");
-    let since = registry.generation().await.unwrap();
+    let since = generation(registry).await;
     assert!(matches!(fixture.told(since).await, Changes::Nothing));
-    registry.import(Loose::default(), false).await.unwrap();
+    registry.import(OriginalClients::default(), false).await.unwrap();
     assert!(matches!(fixture.told(since).await, Changes::Nothing), "nothing was imported");
 
     // As after ten thousand changes and one.
@@ -132,7 +131,7 @@ async fn who_comes_back_is_read_anew_whatever_it_was_before() {
     for new in [&unlinked, &linked] {
         registry.add_client(new, "test").await.unwrap();
     }
-    let since = registry.generation().await.unwrap();
+    let since = generation(registry).await;
     for key in [unlinked.key, linked.key] {
         registry.revoke(&Selector::Key(key), "test").await.unwrap();
     }

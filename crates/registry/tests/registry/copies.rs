@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use msp_core::{Credentials as _, Marks as _, RegistryError};
+use msp_core::{RegistryError, Selector};
 use msp_protocol::Digest;
-use msp_registry::Selector;
 
-use crate::fixture::{Fixture, NOW, linked, new_client};
+use crate::fixture::{Fixture, NOW, generation, linked, new_client};
 
 const TTL: Duration = Duration::from_secs(30);
 
 impl Fixture {
-    async fn take_back(&self) -> msp_core::control::Restored {
+    async fn take_back(&self) -> msp_core::Restored {
         self.registry.restore(&self.path("copy.db"), "copy.db", TTL, "admin:kim").await.unwrap()
     }
 
@@ -38,7 +37,7 @@ async fn a_backup_brings_clients_back_but_none_that_was_revoked_since_and_never_
     registry.revoke(&Selector::Name("revoked".parse().unwrap()), "test").await.unwrap();
     registry.revoke(&Selector::Key(purged.key), "test").await.unwrap();
     registry.add_client(&later, "test").await.unwrap();
-    let before = registry.generation().await.unwrap();
+    let before = generation(registry).await;
 
     let restored = fixture.take_back().await;
     assert_eq!((restored.clients, restored.revoked, restored.floor), (2, 2, NOW + 30));
@@ -54,7 +53,7 @@ async fn a_backup_brings_clients_back_but_none_that_was_revoked_since_and_never_
     registry.set_accepted_until(NOW + 500).await.unwrap();
     assert_eq!(fixture.take_back().await.floor, NOW + 500);
     assert_eq!(registry.marks().await.unwrap().accepted_until, NOW + 500);
-    assert_eq!(registry.audit(1).await.unwrap()[0].action, "registry.restore");
+    assert_eq!(registry.audit_rows(1).await.unwrap()[0].action, "registry.restore");
 }
 
 #[tokio::test]
@@ -172,7 +171,7 @@ async fn a_backup_with_a_key_that_protects_nothing_is_refused_whole() {
         let line = refused.unwrap_err().to_string();
         assert!(line.contains(why) && line.contains("copy.db") && line.lines().count() == 1, "{line}");
     }
-    assert_eq!(fixture.registry.audit(1).await.unwrap()[0].action, "client.add");
+    assert_eq!(fixture.registry.audit_rows(1).await.unwrap()[0].action, "client.add");
 }
 
 #[tokio::test]
@@ -235,7 +234,7 @@ async fn a_restore_forgives_nobody_who_was_linked_or_unlinked_meanwhile() {
         .await
         .unwrap();
     registry.add_client(&msp_core::NewClient { expires, ..back(&other, None) }, "test").await.unwrap();
-    let since = registry.generation().await.unwrap();
+    let since = generation(registry).await;
     fixture.take_back().await;
     let clients = registry.clients().await.unwrap();
     assert!(!clients.iter().any(|client| client.key == disabled.key), "{clients:?}");

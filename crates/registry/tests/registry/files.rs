@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use msp_core::RegistryError;
+use msp_core::{ClientStore as _, RegistryError};
 use msp_registry::SqlRegistry;
 
 use crate::fixture::{Fixture, NOW, new_client};
@@ -11,7 +11,7 @@ use crate::fixture::{Fixture, NOW, new_client};
 async fn all_files_are_private_from_the_start() {
     let fixture = Fixture::new().await;
     fixture.registry.add_client(&new_client(Some("laptop")), "test").await.unwrap();
-    let _lock = fixture.registry.lock_for_server().unwrap();
+    let _lock = fixture.registry.lock_for_server().await.unwrap();
     fixture.back_up("copy.db").await;
     for entry in std::fs::read_dir(fixture.path("")).unwrap() {
         let entry = entry.unwrap();
@@ -128,10 +128,10 @@ async fn a_link_or_a_pipe_in_place_of_a_file_of_the_registry_is_refused() {
 #[tokio::test]
 async fn one_server_holds_the_registry_and_gives_it_back() {
     let fixture = Fixture::new().await;
-    let lock = fixture.registry.lock_for_server().unwrap();
+    let lock = fixture.registry.lock_for_server().await.unwrap();
     let again = fixture.opened_again().await;
-    assert!(matches!(again.lock_for_server(), Err(RegistryError::InUse(_))));
+    assert!(matches!(again.lock_for_server().await, Err(RegistryError::InUse(_))));
     again.add_client(&new_client(None), "test").await.unwrap();
     drop(lock);
-    assert!(again.lock_for_server().is_ok());
+    assert!(again.lock_for_server().await.is_ok());
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use msp_core::clock::ManualClock;
-use msp_core::{ClientRecord, Grants, Link, Linked, NewClient};
+use msp_core::{ClientRecord, Grants, Link, Linked, NewClient, Registry};
 use msp_protocol::{OsRng, PrivateKey, Secret};
 use msp_registry::SqlRegistry;
 use tempfile::TempDir;
@@ -14,7 +14,7 @@ pub(crate) const NOW: u64 = 1_711_804_853;
 pub(crate) struct Fixture {
     folder: TempDir,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) registry: SqlRegistry,
+    pub(crate) registry: Arc<dyn Registry>,
 }
 
 impl Fixture {
@@ -22,7 +22,7 @@ impl Fixture {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(NOW));
         let url = format!("sqlite:{}", folder.path().join("registry.db").display());
-        let registry = SqlRegistry::open(&url, clock.clone()).await.unwrap();
+        let registry = Arc::new(SqlRegistry::open(&url, clock.clone()).await.unwrap());
         Self { folder, clock, registry }
     }
 
@@ -35,8 +35,8 @@ impl Fixture {
     }
 
     /// The same file, opened as another process would.
-    pub(crate) async fn opened_again(&self) -> SqlRegistry {
-        SqlRegistry::open(&self.url(), self.clock.clone()).await.unwrap()
+    pub(crate) async fn opened_again(&self) -> Arc<dyn Registry> {
+        Arc::new(SqlRegistry::open(&self.url(), self.clock.clone()).await.unwrap())
     }
 
     /// Writes a copy.
@@ -49,6 +49,11 @@ impl Fixture {
         assert_eq!(clients.len(), 1, "{clients:?}");
         clients[0].clone()
     }
+}
+
+/// The number that grows with every change.
+pub(crate) async fn generation(registry: &Arc<dyn Registry>) -> u64 {
+    registry.snapshot().await.unwrap().generation
 }
 
 /// A client that is not registered yet.

@@ -1,13 +1,13 @@
-//! The original's loose files.
+//! The original's files.
 
-use msp_core::Credentials as _;
+use msp_core::{Imported, Selector};
 use msp_protocol::{OsRng, PrivateKey, Secret};
-use msp_registry::{ImportReport, Loose, Selector};
+use msp_registry::OriginalFiles;
 
 use crate::fixture::Fixture;
 
-fn loose(keys: &std::path::Path, register: &std::path::Path) -> Loose {
-    Loose::read(Some(keys), Some(register))
+fn read(keys: &std::path::Path, register: &std::path::Path) -> OriginalFiles {
+    OriginalFiles::read(Some(keys), Some(register))
 }
 
 #[tokio::test]
@@ -36,9 +36,10 @@ async fn share_point_16_good_files_are_taken_in_once_and_faulty_ones_are_skipped
     }
     std::fs::write(fixture.path("clients.dev"), register + "nonsense\n\n").unwrap();
 
-    let report = fixture.registry.import(loose(&folder, &fixture.path("clients.dev")), false).await.unwrap();
+    let files = read(&folder, &fixture.path("clients.dev"));
+    let report = fixture.registry.import(files.clients, false).await.unwrap();
     assert_eq!((report.keys_added, report.secrets_added), (12, 3));
-    let mut skipped: Vec<_> = report
+    let mut skipped: Vec<_> = files
         .skipped
         .iter()
         .map(|(file, why)| format!("{}: {why}", file.file_name().unwrap().display()))
@@ -55,7 +56,8 @@ async fn share_point_16_good_files_are_taken_in_once_and_faulty_ones_are_skipped
             "clients.dev: line 4: not a client secret (128 lower-case hex digits)",
         ]
     );
-    let again = fixture.registry.import(loose(&folder, &fixture.path("clients.dev")), false).await.unwrap();
+    let again =
+        fixture.registry.import(read(&folder, &fixture.path("clients.dev")).clients, false).await.unwrap();
     assert_eq!((again.keys_added, again.secrets_added), (0, 0));
     let snapshot = fixture.registry.snapshot().await.unwrap();
     assert_eq!((snapshot.clients.len(), snapshot.secrets.len()), (12, 3));
@@ -65,12 +67,9 @@ async fn share_point_16_good_files_are_taken_in_once_and_faulty_ones_are_skipped
 #[tokio::test]
 async fn missing_files_are_no_error() {
     let fixture = Fixture::new().await;
-    let report = fixture
-        .registry
-        .import(loose(&fixture.path("none"), &fixture.path("none.dev")), false)
-        .await
-        .unwrap();
-    assert_eq!(report, ImportReport::default());
+    let files = read(&fixture.path("none"), &fixture.path("none.dev"));
+    assert_eq!(files.skipped, []);
+    assert_eq!(fixture.registry.import(files.clients, false).await.unwrap(), Imported::default());
 }
 
 #[tokio::test]
@@ -83,7 +82,7 @@ async fn share_point_31_what_was_revoked_is_not_taken_in_again_unless_revived() 
     let counts = async |revive: bool| {
         let report = fixture
             .registry
-            .import(loose(&fixture.path(""), &fixture.path("clients.dev")), revive)
+            .import(read(&fixture.path(""), &fixture.path("clients.dev")).clients, revive)
             .await
             .unwrap();
         (report.keys_added, report.secrets_added)
@@ -102,7 +101,7 @@ async fn a_named_pipe_among_the_files_is_skipped_and_hangs_nothing() {
         let made = std::process::Command::new("mkfifo").arg(fixture.path(name)).status().unwrap();
         assert!(made.success());
     }
-    let report = fixture.registry.import(loose(&fixture.path(""), &fixture.path("clients.dev")), false).await;
-    let skipped: Vec<_> = report.unwrap().skipped.into_iter().map(|(_, why)| why).collect();
+    let files = read(&fixture.path(""), &fixture.path("clients.dev"));
+    let skipped: Vec<_> = files.skipped.into_iter().map(|(_, why)| why).collect();
     assert_eq!(skipped, ["a named pipe, not a file", "a named pipe, not a file"]);
 }

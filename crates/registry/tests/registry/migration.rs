@@ -1,7 +1,6 @@
 //! A registry that an earlier version has left. The file was made by it and is kept as it was.
 
-use msp_core::{Access, Grants, Link, Marks as _, RegistryError};
-use msp_registry::SqlRegistry;
+use msp_core::{Access, Grants, Link, RegistryError};
 
 use crate::fixture::{Fixture, NOW, linked, new_client};
 
@@ -18,7 +17,7 @@ async fn everybody_of_a_registry_of_schema_3_is_there_as_before() {
         Some(4),
         "looked at before it is moved"
     );
-    let registry = SqlRegistry::open(&fixture.url(), fixture.clock.clone()).await.unwrap();
+    let registry = fixture.opened_again().await;
     assert_eq!(msp_registry::look::clients(&fixture.url()).await.unwrap(), Some(4));
 
     let clients = registry.clients().await.unwrap();
@@ -50,13 +49,13 @@ async fn everybody_of_a_registry_of_schema_3_is_there_as_before() {
     let laptop = laptop.key.digest();
     assert_eq!((marks.accepted_until, marks.clients.as_slice()), (NOW, &[(laptop, 1_711_804_900)][..]));
     assert_eq!((marks.ahead.len(), marks.ahead[0].client), (1, laptop));
-    assert_eq!(registry.audit(1).await.unwrap()[0].actor, "admin:kim");
+    assert_eq!(registry.audit_rows(1).await.unwrap()[0].actor, "admin:kim");
     let raw =
         sqlx::AnyPool::connect(&format!("sqlite://{}", fixture.path("registry.db").display())).await.unwrap();
     let used =
         sqlx::query_as::<_, (i64,)>("SELECT last_used FROM unlinked_keys").fetch_all(&raw).await.unwrap();
     assert_eq!(used, [(1_711_756_800,), (1_711_756_800,)]);
-    assert_eq!(msp_core::Credentials::snapshot(&registry).await.unwrap().secrets.len(), 2);
+    assert_eq!(registry.snapshot().await.unwrap().secrets.len(), 2);
 }
 
 #[tokio::test]
@@ -64,7 +63,7 @@ async fn what_was_revoked_under_schema_3_stays_revoked_and_changes_go_on() {
     let fixture = Fixture::new().await;
     fixture.registry.close().await;
     std::fs::write(fixture.path("registry.db"), include_bytes!("kept/schema-3.db")).unwrap();
-    let registry = SqlRegistry::open(&fixture.url(), fixture.clock.clone()).await.unwrap();
+    let registry = fixture.opened_again().await;
     let raw =
         sqlx::AnyPool::connect(&format!("sqlite://{}", fixture.path("registry.db").display())).await.unwrap();
     let buried =
@@ -96,7 +95,7 @@ async fn an_unlinked_key_that_a_restore_had_disabled_does_not_come_back_by_the_m
                AND standard = 0)";
     assert_eq!(sqlx::query(one).execute(&raw).await.unwrap().rows_affected(), 1);
     raw.close().await;
-    let registry = SqlRegistry::open(&fixture.url(), fixture.clock.clone()).await.unwrap();
+    let registry = fixture.opened_again().await;
     let unlinked =
         registry.clients().await.unwrap().into_iter().filter(|client| client.link == Link::Unlinked);
     assert_eq!(unlinked.map(|client| client.grants).collect::<Vec<_>>(), [Grants::Standard]);

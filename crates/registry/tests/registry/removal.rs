@@ -1,7 +1,6 @@
 //! Taking clients out, and keeping them out.
 
-use msp_core::{Link, RegistryError, Revoked};
-use msp_registry::{Purged, Selector};
+use msp_core::{Link, Purged, RegistryError, Revoked, Selector};
 
 use crate::fixture::{Fixture, new_client};
 
@@ -34,7 +33,7 @@ async fn of_an_unlinked_client_key_and_secret_are_revoked_each_by_itself() {
     for (selector, what) in [(Selector::Key(new.key), "key"), (Selector::Secret(new.secret), "secret")] {
         assert_eq!(registry.revoke(&selector, "test").await.unwrap_err(), RegistryError::NotFound(what));
     }
-    let audit = format!("{:?}", registry.audit(10).await.unwrap());
+    let audit = format!("{:?}", registry.audit_rows(10).await.unwrap());
     assert!(!audit.contains(&new.secret.to_string()), "{audit}");
 }
 

@@ -16,8 +16,8 @@ use msp_registry::look;
 use msp_runners::{IsolationConfig, Runners};
 use msp_settings::{Settings, Sources};
 
+use crate::assembly::runners_config;
 use crate::error::StartupError;
-use crate::startup;
 
 /// Loads what a start with these sources would load, and gives what is wrong; nothing when all would be served.
 /// `launcher` starts the processes of functions, as for [`Server::build`](crate::Server::build).
@@ -54,7 +54,7 @@ async fn keys_and_registry(settings: &Settings) -> Vec<Finding> {
 
 /// Loads every module and plugin in processes like those of a start.
 async fn functions(settings: Settings, launcher: &Path) -> Vec<Finding> {
-    let config = startup::runners_config(&settings, launcher);
+    let config = runners_config(&settings, launcher);
     // The running server's own folder, and its control groups, are emptied by whoever takes them.
     let config = msp_runners::RunnersConfig {
         isolation: IsolationConfig {

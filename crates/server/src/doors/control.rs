@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use msp_core::control::{MAX_LINE, Reply, Request, SOCKET, Status};
-use msp_core::{Audit as _, AuditEvent, Guard};
+use msp_core::{AuditEvent, Guard};
 use msp_runners::Runners;
 use msp_settings::Settings;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};

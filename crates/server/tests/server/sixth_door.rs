@@ -8,13 +8,12 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use msp_core::clock::{Clock, ManualClock};
 use msp_core::{
-    Access, CallRefusal, Caller, Calls, Credentials as _, Door, Grants, Guard, Identity, Input, NewApiKey,
-    Output, Rates, Replies, RequestIds,
+    Access, CallRefusal, Caller, Calls, Door, Grants, Guard, Identity, Input, NewApiKey, Output, Rates,
+    Registry, Replies, RequestIds,
 };
 use msp_guard::{MemoryGuard, MemoryGuardConfig};
 use msp_http::{ApiKeys, Peer, PresentedKey, UnderWay, bearer};
 use msp_protocol::{Digest, FunctionName};
-use msp_registry::SqlRegistry;
 use msp_runners::{IsolationConfig, Runners, RunnersConfig};
 use msp_settings::{ProxySettings, Settings};
 
@@ -80,7 +79,7 @@ fn configure(config: &mut ServiceConfig) {
 }
 
 /// The door, beside real parts, on a listener of its own.
-async fn serve(builder: &ServerBuilder, registry: &SqlRegistry) -> SocketAddr {
+async fn serve(builder: &ServerBuilder, registry: &Arc<dyn Registry>) -> SocketAddr {
     let settings = Settings::load(&builder.sources()).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(NOW));
     let guard = MemoryGuardConfig {
@@ -89,7 +88,7 @@ async fn serve(builder: &ServerBuilder, registry: &SqlRegistry) -> SocketAddr {
         max_entries: settings.guard.max_entries,
         caller_share: settings.guard.caller_share,
     };
-    let guard = MemoryGuard::start(guard, clock.clone(), Arc::new(registry.clone())).await.unwrap();
+    let guard = MemoryGuard::start(guard, clock.clone(), registry.clone()).await.unwrap();
     let isolation = IsolationConfig {
         launcher: env!("CARGO_BIN_EXE_msp-server").into(),
         require: None,

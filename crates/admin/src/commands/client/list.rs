@@ -1,7 +1,6 @@
 //! `client list`: who is registered.
 
 use clap::Args;
-use msp_core::Credentials as _;
 use serde::Serialize;
 
 use super::record::Shown;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use msp_core::{Credentials as _, Link, Snapshot};
+use msp_core::{Link, Snapshot};
 use serde::Serialize;
 
 use crate::context::Context;

@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use msp_core::Revoked;
+use msp_core::{Revoked, Selector};
 use msp_protocol::{ClientName, Secret};
-use msp_registry::Selector;
 use serde::Serialize;
 
 use crate::context::Context;

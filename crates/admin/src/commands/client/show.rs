@@ -1,7 +1,6 @@
 //! `client show`: everything about one client.
 
 use clap::Args;
-use msp_core::Credentials as _;
 use msp_protocol::ClientName;
 
 use super::record::{Shown, find};
@@ -20,7 +19,7 @@ pub(crate) struct Show {
 
 impl Show {
     pub(crate) async fn run(&self, context: &Context) -> Result<(), AdminError> {
-        let clients = context.registry().await?.snapshot().await?.clients;
+        let clients = context.registry().await?.clients().await?;
         let client = Shown::new(find(&clients, &self.name)?, context.clock.unix());
         context.output.result(&client, || {
             let rows: [(&str, Cell); 10] = [

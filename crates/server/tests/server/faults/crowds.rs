@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
-use msp_core::Credentials as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -80,7 +79,7 @@ async fn strangers_from_thousands_of_addresses_fill_neither_disk_nor_memory_nor_
     let server = bench.serve();
     let caller = bench.client(&server, "laptop").await;
     let registry = bench.registry().await;
-    let audited = registry.audit(1_000).await.unwrap().len();
+    let audited = registry.audit_rows(1_000).await.unwrap().len();
     let size = || std::fs::metadata(bench.path("log/latest.log")).unwrap().len();
     let (before, logged) = (server.resident(), size());
     join_all((0..CONNECTIONS).map(|connection| flood(&server, connection, REQUESTS))).await;
@@ -99,7 +98,7 @@ async fn strangers_from_thousands_of_addresses_fill_neither_disk_nor_memory_nor_
         "the same again, and {again} KiB became {}",
         server.resident()
     );
-    assert_eq!(registry.audit(1_000).await.unwrap().len(), audited);
+    assert_eq!(registry.audit_rows(1_000).await.unwrap().len(), audited);
     assert_eq!(server.post(caller.fresh("time_test")).await.status, 200);
     assert!(server.stop().success());
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use msp_core::clock::{Clock as _, SystemClock};
+use msp_core::{ClientStore as _, Registry as _};
 use msp_protocol::{OsRng, PrivateKey, Secret};
 use msp_registry::SqlRegistry;
 use serde_json::{Value, json};

@@ -89,11 +89,11 @@ async fn without_a_key_control_routes_are_shut_unless_the_operator_opened_them_a
         assert_eq!(open.send(asked).await.status_and_body(), UNAUTHORIZED, "{name}: {value}");
     }
     // Whoever asks has no name that the audit could keep, and may ask without end.
-    let audited = open.registry.audit(100).await.unwrap().len();
+    let audited = open.registry.audit_rows(100).await.unwrap().len();
     for path in ["/reload/p", "/reload/none", "/reload/all"] {
         open.get(path).await;
     }
-    assert_eq!(open.registry.audit(100).await.unwrap().len(), audited);
+    assert_eq!(open.registry.audit_rows(100).await.unwrap().len(), audited);
     for value in ["none", "same-origin"] {
         let asked = open.asking(Method::GET, "/plugins").header("Sec-Fetch-Site", value);
         assert_eq!(open.send(asked).await.status, 200, "{value}");

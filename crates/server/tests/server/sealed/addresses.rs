@@ -85,7 +85,7 @@ async fn share_point_30_with_1000_clients_a_request_with_the_last_key_takes_less
     }
     let report = server
         .registry
-        .import(msp_registry::Loose::read(Some(&server.path("sec")), None), false)
+        .import(msp_registry::OriginalFiles::read(Some(&server.path("sec")), None).clients, false)
         .await
         .unwrap();
     assert_eq!(report.keys_added, 1000);
@@ -93,7 +93,7 @@ async fn share_point_30_with_1000_clients_a_request_with_the_last_key_takes_less
     let stranger = stranger(&server);
     // The first search waits until all keys are derived; the address is not slowed by one failure.
     server.post(stranger.classic(NOW, "time_test")).await.assert_plain();
-    let last = msp_core::Credentials::snapshot(&server.registry).await.unwrap().clients.pop().unwrap().key;
+    let last = server.registry.snapshot().await.unwrap().clients.pop().unwrap().key;
     let key = keys.iter().find(|key| *key.public() == last).unwrap_or(&caller.key).clone();
     let caller = Caller { key, ..caller };
     // Made once: it reads the machine's certificates, which takes longer than the search.

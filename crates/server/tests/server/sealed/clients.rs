@@ -1,8 +1,7 @@
 //! Keys, secrets, links, grants and their changes while the server runs.
 
-use msp_core::{Access, Grants};
+use msp_core::{Access, Grants, Selector};
 use msp_protocol::{OsRng, PrivateKey, Secret};
-use msp_registry::Selector;
 use serde_json::json;
 
 use msp_testkit::{Caller, NOW, TestServer};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use msp_core::Marks as _;
 use msp_core::clock::ManualClock;
+use msp_core::{ClientStore as _, Marks as _};
 use msp_protocol::encoding::{decode_url, encode_url};
 use msp_protocol::envelope::{PairKeys, Rid};
 use msp_protocol::{PrivateKey, Secret};

@@ -209,6 +209,6 @@ async fn the_floor_can_be_shown_and_reset_after_a_wrong_clock() {
     assert_eq!(server.ask(Request::FloorReset { actor: "admin:test".to_owned() }).await, Reply::Done);
     server.clock().set_unix(NOW + 1);
     assert_eq!(caller.call(&server, NOW + 1, "time_test", None).await.0, 200);
-    let audit = server.registry.audit(5).await.unwrap();
+    let audit = server.registry.audit_rows(5).await.unwrap();
     assert!(audit.iter().any(|row| row.action == "floor.reset" && row.actor == "admin:test"), "{audit:?}");
 }

@@ -1,31 +1,94 @@
-//! Adding clients and changing linked ones.
+//! Adding clients and changing linked ones. Removing them is in `removal.rs`.
 
 use std::time::Duration;
 
-use msp_core::{Access, AuditEvent, ClientRecord, Grants, Link, NewClient, Principal, RegistryError};
+use msp_core::{
+    Access, AuditEvent, BoxFuture, ClientRecord, ClientStore, Grants, Link, NewClient, Principal, Purged,
+    RegistryError, Revoked, Selector,
+};
 use msp_protocol::{ClientName, Digest, UnixSecond};
-use sqlx::Row as _;
 
-use crate::open::{Change, SqlRegistry};
+use crate::open::SqlRegistry;
 use crate::rows::{self, DigestRow};
+use crate::transaction::{Change, Touched, event};
 
-/// What servers have to read again after a change.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Touched {
-    /// All of it.
-    Everything,
-    /// The principal with this digest.
-    Principal(Digest),
-    /// The unlinked keys and secrets.
-    Unlinked,
+impl ClientStore for SqlRegistry {
+    fn clients(&self) -> BoxFuture<'_, Result<Vec<ClientRecord>, RegistryError>> {
+        Box::pin(self.sorted_clients())
+    }
+
+    fn add_client<'a>(
+        &'a self,
+        new: &'a NewClient,
+        actor: &'a str,
+    ) -> BoxFuture<'a, Result<(), RegistryError>> {
+        Box::pin(self.add(new, actor))
+    }
+
+    fn rotate<'a>(
+        &'a self,
+        name: &'a ClientName,
+        secret: &'a Digest,
+        overlap: Duration,
+        actor: &'a str,
+    ) -> BoxFuture<'a, Result<ClientRecord, RegistryError>> {
+        Box::pin(self.change_secret(name, secret, overlap, actor))
+    }
+
+    fn set_expiry<'a>(
+        &'a self,
+        name: &'a ClientName,
+        expires: Option<UnixSecond>,
+        actor: &'a str,
+    ) -> BoxFuture<'a, Result<(), RegistryError>> {
+        Box::pin(self.change_expiry(name, expires, actor))
+    }
+
+    fn set_disabled<'a>(
+        &'a self,
+        name: &'a ClientName,
+        disabled: bool,
+        actor: &'a str,
+    ) -> BoxFuture<'a, Result<(), RegistryError>> {
+        Box::pin(self.change_disabled(name, disabled, actor))
+    }
+
+    fn set_grants<'a>(
+        &'a self,
+        name: &'a ClientName,
+        grants: &'a Grants,
+        actor: &'a str,
+    ) -> BoxFuture<'a, Result<(), RegistryError>> {
+        Box::pin(self.change_grants(name, grants, actor))
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        selector: &'a Selector,
+        actor: &'a str,
+    ) -> BoxFuture<'a, Result<Revoked, RegistryError>> {
+        Box::pin(self.remove(selector, actor))
+    }
+
+    fn purge<'a>(&'a self, actor: &'a str) -> BoxFuture<'a, Result<Purged, RegistryError>> {
+        Box::pin(self.remove_all(actor))
+    }
 }
 
 impl SqlRegistry {
-    /// Registers a client: linked when it has a name, else its key and its secret apart from each other.
-    ///
-    /// # Errors
-    /// [`RegistryError::AlreadyRegistered`], [`RegistryError::Tombstone`], or that it cannot be written.
-    pub async fn add_client(&self, new: &NewClient, actor: &str) -> Result<(), RegistryError> {
+    /// All clients, linked ones by name, then unlinked ones by key.
+    async fn sorted_clients(&self) -> Result<Vec<ClientRecord>, RegistryError> {
+        let mut clients = self.read_snapshot().await?.clients;
+        clients.sort_by(|a, b| match (&a.link, &b.link) {
+            (Link::Linked(a), Link::Linked(b)) => a.name.cmp(&b.name),
+            (Link::Linked(_), Link::Unlinked) => std::cmp::Ordering::Less,
+            (Link::Unlinked, Link::Linked(_)) => std::cmp::Ordering::Greater,
+            (Link::Unlinked, Link::Unlinked) => a.key.cmp(&b.key),
+        });
+        Ok(clients)
+    }
+
+    async fn add(&self, new: &NewClient, actor: &str) -> Result<(), RegistryError> {
         let (mut change, mut revived) = (self.change().await?, false);
         let key = new.key.digest();
         for (digest, what) in [(key, "the key"), (new.secret, "the secret")] {
@@ -130,11 +193,7 @@ impl SqlRegistry {
         Ok(())
     }
 
-    /// Gives a linked client a new secret; the old one works until the new one is used or the overlap ends.
-    ///
-    /// # Errors
-    /// [`RegistryError::NotFound`], or that it cannot be written.
-    pub async fn rotate(
+    async fn change_secret(
         &self,
         name: &ClientName,
         secret: &Digest,
@@ -165,11 +224,7 @@ impl SqlRegistry {
         Ok(client)
     }
 
-    /// Sets or lifts the second from which a linked client is refused.
-    ///
-    /// # Errors
-    /// [`RegistryError::NotFound`], or that it cannot be written.
-    pub async fn set_expiry(
+    async fn change_expiry(
         &self,
         name: &ClientName,
         expires: Option<UnixSecond>,
@@ -181,11 +236,7 @@ impl SqlRegistry {
         self.set(name, sql, expires.map(rows::second), event).await
     }
 
-    /// Refuses a linked client, or lets it in again.
-    ///
-    /// # Errors
-    /// [`RegistryError::NotFound`], or that it cannot be written.
-    pub async fn set_disabled(
+    async fn change_disabled(
         &self,
         name: &ClientName,
         disabled: bool,
@@ -211,11 +262,7 @@ impl SqlRegistry {
         self.commit(change, Touched::Principal(key), event).await
     }
 
-    /// Replaces what a linked client may call.
-    ///
-    /// # Errors
-    /// [`RegistryError::NotFound`], or that it cannot be written.
-    pub async fn set_grants(
+    async fn change_grants(
         &self,
         name: &ClientName,
         grants: &Grants,
@@ -267,51 +314,6 @@ impl SqlRegistry {
         }
         Ok(())
     }
-
-    /// Counts rows with one parameter.
-    pub(crate) async fn count(
-        &self,
-        change: &mut Change<'_>,
-        sql: &'static str,
-        value: impl Parameter,
-    ) -> Result<i64, RegistryError> {
-        let row = value.bind(sqlx::query(sql)).fetch_one(&mut *change.tx).await;
-        row.and_then(|row| row.try_get(0)).map_err(|error| self.failed(error))
-    }
-
-    /// Runs a statement with one parameter and gives the number of rows it changed.
-    pub(crate) async fn run(
-        &self,
-        change: &mut Change<'_>,
-        sql: &'static str,
-        value: impl Parameter,
-    ) -> Result<u64, RegistryError> {
-        let done = value.bind(sqlx::query(sql)).execute(&mut *change.tx).await;
-        Ok(done.map_err(|error| self.failed(error))?.rows_affected())
-    }
-}
-
-type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
-
-/// What a statement can be given.
-pub(crate) trait Parameter {
-    fn bind<'q>(self, query: Query<'q>) -> Query<'q>;
-}
-
-impl Parameter for &Digest {
-    fn bind<'q>(self, query: Query<'q>) -> Query<'q> {
-        query.bind(self.as_bytes().to_vec())
-    }
-}
-
-impl Parameter for &str {
-    fn bind<'q>(self, query: Query<'q>) -> Query<'q> {
-        query.bind(self.to_owned())
-    }
-}
-
-pub(crate) fn event(actor: &str, action: &'static str, subject: impl ToString, detail: String) -> AuditEvent {
-    AuditEvent { actor: actor.to_owned(), action, subject: subject.to_string(), detail }
 }
 
 pub(crate) fn describe(grants: &Grants) -> String {
