@@ -304,6 +304,8 @@ mod tests {
     fn the_size_of_a_value_is_that_of_its_json_up_to_the_limit() {
         assert_eq!(json_size(&json!({"a": "ü"}), 100), r#"{"a":"ü"}"#.len());
         assert!(json_size(&json!("x".repeat(1000)), 100) > 100);
+        let many = json!(vec![1; 100_000]);
+        assert!((101..200).contains(&json_size(&many, 100)), "counting stops");
     }
 
     #[test]

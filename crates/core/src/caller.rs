@@ -79,3 +79,17 @@ pub struct Caller {
     /// The request it makes.
     pub request: RequestId,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_ids_do_not_repeat_and_have_sixteen_digits() {
+        let ids = RequestIds::from(u64::MAX);
+        let made: std::collections::HashSet<_> = (0..1000).map(|_| ids.next().to_string()).collect();
+        assert_eq!(made.len(), 1000);
+        assert!(made.iter().all(|id| id.len() == 16), "{made:?}");
+        assert_eq!(format!("{:?}", RequestId(7)), "RequestId(0000000000000007)");
+    }
+}

@@ -82,3 +82,34 @@ impl Clock for ManualClock {
         Duration::from_millis(self.monotonic_ms.load(Ordering::SeqCst))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Before1970;
+
+    impl Clock for Before1970 {
+        fn now(&self) -> SystemTime {
+            SystemTime::UNIX_EPOCH - Duration::from_secs(1)
+        }
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    #[test]
+    fn a_clock_before_1970_stands_at_its_first_second() {
+        assert_eq!(Before1970.unix(), 0);
+    }
+
+    #[test]
+    fn a_clock_moved_by_hand_moves_both_times_and_set_only_one() {
+        let clock = ManualClock::at(1000);
+        clock.advance(Duration::from_millis(1500));
+        assert_eq!((clock.unix(), clock.monotonic()), (1001, Duration::from_millis(1500)));
+        clock.set_unix(5);
+        assert_eq!((clock.unix(), clock.monotonic()), (5, Duration::from_millis(1500)));
+    }
+}

@@ -141,6 +141,14 @@ mod tests {
             let named = registered && !label.starts_with("ca97");
             assert_eq!(identity.name().is_some(), named, "{label}");
         }
+        for (identity, kind) in [
+            (client(None), FailureKind::Proof),
+            (Identity::User { id: digest, name: name() }, FailureKind::Password),
+            (Identity::ApiKey { digest, name: name() }, FailureKind::Key),
+            (Identity::Anybody, FailureKind::Key),
+        ] {
+            assert_eq!(identity.failure_kind(), kind, "{identity:?}");
+        }
         assert_eq!(Identity::Anybody.label(), None);
         assert_eq!((Identity::Anybody.digest(), Identity::Anybody.registered()), (None, None));
         assert_eq!(Identity::Anybody.name(), None);

@@ -65,6 +65,10 @@ mod tests {
         last_used.note(client, DAY * 3 + 10);
         assert!(last_used.take().is_empty());
         last_used.note(client, DAY * 4);
-        assert_eq!(last_used.take(), [Use { client, day: DAY * 4 }]);
+        assert_eq!(last_used.waiting.lock().unwrap().noted.len(), 1, "yesterday's are forgotten");
+        let uses = last_used.take();
+        assert_eq!(uses, [Use { client, day: DAY * 4 }]);
+        last_used.give_back(uses.clone());
+        assert_eq!(last_used.take(), uses, "what could not be written is tried again");
     }
 }

@@ -9,6 +9,8 @@ mod access_line;
 mod body;
 mod caller;
 mod calls;
+#[cfg(test)]
+mod captured;
 mod catalogue;
 pub mod clock;
 mod confinement_spec;

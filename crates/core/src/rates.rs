@@ -90,9 +90,26 @@ mod tests {
     fn a_rate_counts_an_ipv6_network_as_one_and_zero_means_off() {
         let rates = Rates::new(2, 0);
         assert!(rates.address_may("2001:db8::1".parse().unwrap()));
-        assert!(rates.address_may("2001:db8::2".parse().unwrap()));
+        assert!(rates.address_may("2001:db8::2:0:0:1".parse().unwrap()));
         assert!(!rates.address_may("2001:db8::3".parse().unwrap()));
         assert!(rates.address_may("2001:db8:0:1::1".parse().unwrap()));
         assert!((0..100).all(|_| rates.caller_may(&Digest::of(b"a"))));
+    }
+
+    #[test]
+    fn who_is_back_at_its_full_rate_is_forgotten() {
+        // At this rate a request is made good within a microsecond.
+        let rates = Rates::new(1_000_000, 1_000_000);
+        assert!(rates.address_may("192.0.2.1".parse().unwrap()) && rates.caller_may(&Digest::of(b"a")));
+        let kept = || {
+            let addresses = rates.addresses.load().as_ref().map_or(0, |limiter| limiter.len());
+            addresses + rates.callers.load().as_ref().map_or(0, |limiter| limiter.len())
+        };
+        assert_eq!(kept(), 2);
+        let forgotten = (0..1_000_000).any(|_| {
+            rates.tick();
+            kept() == 0
+        });
+        assert!(forgotten);
     }
 }

@@ -213,4 +213,50 @@ mod tests {
         refusals.tick();
         assert!(refusals.is_first_of_the_minute(address));
     }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("it fell over")]
+    struct Fallen;
+
+    impl Refusal for Fallen {
+        fn severity(&self) -> Severity {
+            Severity::Failure
+        }
+    }
+
+    #[test]
+    fn failures_are_always_logged_others_once_a_minute_with_their_count_after_it() {
+        let clock = Arc::new(ManualClock::at(1000));
+        let refusals = Refusals::new(clock.clone());
+        let lines = crate::captured::lines(|| {
+            refusals.note(refused(1, "192.0.2.1"), &Stranger);
+            refusals.note(refused(2, "192.0.2.1"), &Stranger);
+            refusals.note(refused(3, "192.0.2.1"), &Fallen);
+            refusals.note(refused(4, "192.0.2.2"), &Stranger);
+        });
+        let reasons: Vec<_> = lines.iter().map(|line| line.split("refused: ").nth(1)).collect();
+        assert_eq!(reasons.len(), 3, "{lines:?}");
+        assert!(lines[1].contains("refused: it fell over") && lines[1].contains("req=0000000000000003"));
+        clock.advance(Duration::from_secs(60));
+        let lines = crate::captured::lines(|| refusals.tick());
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains("192.0.2.1") && lines[0].contains("count=2"), "{lines:?}");
+    }
+
+    #[test]
+    fn of_more_addresses_than_are_kept_apart_one_line_tells() {
+        let clock = Arc::new(ManualClock::at(1000));
+        let refusals = Refusals::new(clock.clone());
+        let lines = crate::captured::lines(|| {
+            for n in 0..10_003_u32 {
+                let address = IpAddr::from(std::net::Ipv4Addr::from_bits(n)).to_string();
+                refusals.note(refused(1, &address), &Stranger);
+            }
+        });
+        assert_eq!(lines.len(), 10_000);
+        clock.advance(Duration::from_secs(60));
+        let lines = crate::captured::lines(|| refusals.tick());
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains("count=3"), "{lines:?}");
+    }
 }

@@ -142,6 +142,10 @@ impl Stand {
     }
 
     fn with(rates: Rates, troubles: Vec<(FunctionName, Missing)>) -> Self {
+        Self::routed(Some(Route::Key), rates, troubles)
+    }
+
+    fn routed(route: Option<Route>, rates: Rates, troubles: Vec<(FunctionName, Missing)>) -> Self {
         let limits = FunctionLimits { max_concurrent: 2, ..FunctionLimits::default() };
         let runner = Arc::new(Echo(Mutex::default(), Mutex::default()));
         let function = Arc::new(Function {
@@ -151,7 +155,7 @@ impl Stand {
             description: String::new(),
             source: "test".into(),
             arguments: Vec::new(),
-            route: Some(Route::Key),
+            route,
             origin: Origin::Modules,
             kind: RunnerKind::Native,
             limits,
@@ -344,6 +348,33 @@ async fn what_does_not_load_is_told_with_the_reason_and_what_loads_is_busy() {
     assert!(stand.call(&client(), "echo").await.is_ok());
     let key = caller(Identity::PluginKey(Digest::of(b"k")), Grants::nothing());
     assert_eq!(stand.call(&key, "echo").await, Err(CallRefusal::Denied(Denied::Forbidden)));
+    let unrouted = Stand::routed(None, Rates::default(), vec![(name("echo"), missing(Some("x")))]);
+    assert_eq!(unrouted.call(&key, "echo").await, Err(CallRefusal::Denied(Denied::Unknown)));
+}
+
+#[test]
+fn each_call_leaves_a_line_but_that_of_a_stranger_who_may_not() {
+    let stand = Stand::new();
+    let stranger = caller(Identity::Anybody, Grants::nothing());
+    let call = |caller: &Arc<Caller>, function: &str| {
+        crate::captured::lines(|| drop(stand.call(caller, function).now_or_never().unwrap()))
+    };
+    let outcome = |lines: &[String], word: &str| {
+        lines.iter().filter(|line| line.contains(" access: ") && line.contains(word)).count()
+    };
+    let lines = call(&client(), "echo");
+    assert_eq!(
+        (lines.len(), outcome(&lines, "caller=\"kim\" function=\"echo\" outcome=\"ok\"")),
+        (1, 1),
+        "{lines:?}"
+    );
+    let lines = call(&client(), "other");
+    assert_eq!(outcome(&lines, "outcome=\"unknown_function\""), 1, "{lines:?}");
+    let lines = call(&stranger, "echo");
+    assert_eq!(outcome(&lines, ""), 0, "{lines:?}");
+    *stand.runner.0.lock().unwrap() = Some(RunError::Timeout);
+    let lines = crate::captured::lines(|| assert!(stand.call(&client(), "echo").now_or_never().is_none()));
+    assert_eq!(outcome(&lines, "outcome=\"abandoned\""), 1, "{lines:?}");
 }
 
 #[test]
@@ -381,10 +412,10 @@ fn what_a_function_says_of_its_failure_is_cut() {
     assert_eq!(reason(RunError::Failed("one\ntwo".into())), "the function f failed: one\\ntwo");
     for error in [RunError::Failed("\0".repeat(16_384)), RunError::BadArguments("x".repeat(16_384))] {
         let around = "the function f failed: ".len();
-        assert_eq!(reason(error).chars().count(), around + LONGEST_REASON);
+        assert_eq!(reason(error).chars().count(), around + 500);
     }
     let long: Arc<str> = "y".repeat(9_999).into();
     let missing = Missing { source: "a".into(), origin: Origin::Modules, why: Some(long) };
     let trouble = Trouble::of(&Catalogue::new([], [(name.clone(), missing)]), &name).unwrap();
-    assert_eq!(trouble.why.chars().count(), LONGEST_REASON);
+    assert_eq!(trouble.why.chars().count(), 500);
 }

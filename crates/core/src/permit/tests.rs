@@ -113,3 +113,89 @@ fn grants_that_name_it_let_manage_plugins_and_no_others() {
         assert_eq!(decided(pattern, granted), Err(Denied::Forbidden), "{pattern}");
     }
 }
+
+/// A function that nothing runs.
+fn function(name: &str, origin: Origin, access: Access) -> Arc<Function> {
+    #[derive(Debug)]
+    struct Nothing;
+    impl crate::runner::Runner for Nothing {
+        fn run(
+            &self,
+            _: crate::runner::Job,
+        ) -> crate::BoxFuture<'_, Result<crate::body::Output, crate::runner::RunError>> {
+            panic!("nothing is called here")
+        }
+    }
+    Arc::new(Function {
+        name: name.parse().unwrap(),
+        access,
+        classic_write: false,
+        description: String::new(),
+        source: "test".into(),
+        arguments: Vec::new(),
+        route: None,
+        origin,
+        kind: crate::catalogue::RunnerKind::Native,
+        limits: crate::limits::FunctionLimits::default(),
+        runner: Arc::new(Nothing),
+        slots: Arc::new(tokio::sync::Semaphore::new(1)),
+        succeeded: crate::calls::successes(&name.parse().unwrap()),
+        tally: Arc::default(),
+    })
+}
+
+#[test]
+fn without_a_grant_of_its_own_a_client_may_call_what_modules_ini_names_and_only_reads() {
+    use Access::{Read, Write};
+    let functions = [
+        function("msp/ping", Origin::BuiltIn, Read),
+        function("reads", Origin::Modules, Read),
+        function("rpc/reads", Origin::Modules, Read),
+        function("writes", Origin::Modules, Write),
+        function("plugin", Origin::Plugins, Read),
+    ];
+    let catalogue = Catalogue::new(functions, []);
+    let callable = |grants: Grants| {
+        let identity = Identity::Client { key: own(), name: None };
+        let caller = Arc::new(Caller { grants, ..caller(identity, Write) });
+        let listed = callable(&caller, &catalogue).map(|function| function.name.to_string());
+        let listed: Vec<_> = listed.collect();
+        for function in catalogue.iter() {
+            let permitted =
+                permit(&caller, &catalogue, &function.name).map(|permit| permit.function().name.clone());
+            let expected = listed.contains(&function.name.to_string()) || function.origin == Origin::BuiltIn;
+            assert_eq!(permitted.is_ok(), expected, "{}", function.name);
+        }
+        listed
+    };
+    assert_eq!(callable(Grants::Standard), ["reads"]);
+    assert!(callable(Grants::nothing()).is_empty());
+    let all = |access| Grants::Listed([("*".parse().unwrap(), access)].into());
+    assert_eq!(callable(all(Read)), ["plugin", "reads"]);
+    assert_eq!(callable(all(Write)), ["plugin", "reads", "writes"]);
+}
+
+#[test]
+fn what_does_not_exist_may_come_while_something_loads_that_may_bring_it() {
+    let trouble = |origin, why: Option<&str>| crate::catalogue::Trouble {
+        source: "a".into(),
+        origin,
+        why: why.map(Into::into),
+    };
+    let denied = |troubles: Vec<(&str, crate::catalogue::Trouble)>, name: &str| {
+        let troubles = troubles.into_iter().map(|(name, trouble)| (name.parse().unwrap(), trouble));
+        let catalogue = Catalogue::new([function("there", Origin::Modules, Access::Read)], troubles);
+        let caller = Arc::new(caller(Identity::Client { key: own(), name: None }, Access::Write));
+        let name = name.parse().unwrap();
+        (permit(&caller, &catalogue, &name).unwrap_err(), catalogue.may_come(&name))
+    };
+    let (loading, unknown) = ((Denied::Loading, true), (Denied::Unknown, false));
+    let module = |why| vec![("f", trouble(Origin::Modules, why))];
+    let plugins = |why| vec![("file.py", trouble(Origin::Plugins, why))];
+    assert_eq!(denied(module(None), "f"), loading);
+    assert_eq!(denied(module(None), "other"), unknown, "a module brings its own function only");
+    assert_eq!(denied(module(Some("broken")), "f"), unknown);
+    assert_eq!(denied(plugins(None), "any"), loading, "a file of plugins names them when it has loaded");
+    assert_eq!(denied(plugins(Some("broken")), "any"), unknown);
+    assert_eq!(denied(plugins(None), "there"), (Denied::Forbidden, false), "what exists is there already");
+}
