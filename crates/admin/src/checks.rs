@@ -163,7 +163,7 @@ pub(crate) fn place(settings: &Settings) -> Option<Check> {
 pub(crate) fn server_keys(settings: &Settings) -> Check {
     let (name, folder) = ("server keys", &settings.server.keypath);
     let (private, public) = pair_paths(&folder.join("server"));
-    match msp_keyfile::look_at_server_keys(folder) {
+    match msp_keyfile::inspect_server_keys(folder) {
         Ok(ServerKeys::Found(_)) if !msp_keyfile::is_private(&private) => {
             Check::warning(name, format!("others may read {0}; run: chmod 600 {0}", private.display()))
         }

@@ -57,7 +57,7 @@ pub fn definitions() -> [clap::Command; 4] {
 }
 
 fn parse<P: Parser>(usage: u8) -> Result<P, ExitCode> {
-    let arguments = as_owner::begin().map_err(|error| told(&error))?;
+    let arguments = as_owner::begin().map_err(|error| report(&error))?;
     P::try_parse_from(arguments).map_err(|error| {
         // Help that nobody reads to its end is no failure.
         let _nobody_listens = error.print();
@@ -71,11 +71,11 @@ fn run(global: GlobalOptions, command: Command) -> ExitCode {
         .build()
         .map_err(|cause| AdminError::io("start", cause))
         .and_then(|runtime| runtime.block_on(command.run(global)));
-    done.map_or_else(|error| told(&error), |()| ExitCode::SUCCESS)
+    done.map_or_else(|error| report(&error), |()| ExitCode::SUCCESS)
 }
 
 /// Says why a command ended; what is not ours in the line, a server's words or a file's name, is written out.
-fn told(error: &AdminError) -> ExitCode {
+fn report(error: &AdminError) -> ExitCode {
     if let Some(line) = error.line() {
         output::note(&line);
     }

@@ -37,7 +37,7 @@ impl Control {
     pub(crate) fn try_ask(&self, request: &Request) -> Result<Option<Reply>, AdminError> {
         let stream = match UnixStream::connect(&self.socket) {
             Ok(stream) => stream,
-            Err(error) if is_nobody(&error) => return Ok(None),
+            Err(error) if is_not_listening(&error) => return Ok(None),
             Err(cause) => return Err(self.failed(cause)),
         };
         match converse(stream, request).map_err(|cause| self.failed(cause))? {
@@ -71,7 +71,7 @@ impl Control {
 }
 
 /// No socket, or one that a killed server left behind.
-fn is_nobody(error: &io::Error) -> bool {
+fn is_not_listening(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
 }
 

@@ -12,7 +12,7 @@ mod commands;
 mod context;
 mod control;
 mod error;
-mod hand_over;
+mod issued_credentials;
 mod log_search;
 mod options;
 mod output;

@@ -57,7 +57,7 @@ fn newest_of(mut log: impl BufRead, filter: &Filter, last: usize) -> io::Result<
     while log.read_until(b'\n', &mut line)? > 0 {
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
-        if filter.fits(text) {
+        if filter.matches(text) {
             if found.len() == last {
                 found.pop_front();
             }
@@ -69,20 +69,20 @@ fn newest_of(mut log: impl BufRead, filter: &Filter, last: usize) -> io::Result<
 }
 
 impl Filter {
-    fn fits(&self, line: &str) -> bool {
+    fn matches(&self, line: &str) -> bool {
         match self {
             Self::Address(address) => {
                 let belongs = if address.is_ipv4() { is_of_ipv4 } else { is_of_ipv6 };
-                line.contains(REFUSED) && holds(line, &address.to_string(), belongs)
+                line.contains(REFUSED) && contains_word(line, &address.to_string(), belongs)
             }
             Self::Any => line.contains(REFUSED),
-            Self::Id(id) => holds(line, id, |c| c.is_ascii_alphanumeric()),
+            Self::Id(id) => contains_word(line, id, |c| c.is_ascii_alphanumeric()),
         }
     }
 }
 
 /// True when the word stands in the line, and no character that could belong to it stands beside it.
-fn holds(line: &str, word: &str, belongs: fn(char) -> bool) -> bool {
+fn contains_word(line: &str, word: &str, belongs: fn(char) -> bool) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let before = line.get(..at).and_then(|text| text.chars().next_back());
         let after = line.get(at + word.len()..).and_then(|text| text.chars().next());

@@ -130,7 +130,7 @@ pub(crate) fn note(line: &str) {
     let _nobody_listens = write(&mut io::stderr().lock(), &printable(line), "\n");
 }
 
-/// A reader that has gone away has read what it wanted: no error.
+/// A reader that has gone away has read enough: no error.
 fn write(stream: &mut impl io::Write, text: &str, end: &str) -> Result<(), AdminError> {
     match write!(stream, "{text}{end}").and_then(|()| stream.flush()) {
         Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
@@ -141,9 +141,9 @@ fn write(stream: &mut impl io::Write, text: &str, end: &str) -> Result<(), Admin
 }
 
 /// Shows on a terminal that something takes its time, until dropped.
-pub(crate) struct Waiting(ProgressBar);
+pub(crate) struct Spinner(ProgressBar);
 
-impl Waiting {
+impl Spinner {
     pub(crate) fn on(what: &'static str) -> Self {
         let bar = ProgressBar::new_spinner().with_message(what);
         bar.enable_steady_tick(Duration::from_millis(120));
@@ -151,7 +151,7 @@ impl Waiting {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for Spinner {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }

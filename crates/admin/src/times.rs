@@ -75,7 +75,7 @@ pub(crate) fn expiry(expires: Option<UnixSecond>) -> String {
 }
 
 /// `3d 4h`, `5h 10m`, `2m 3s`: the two largest units.
-pub(crate) fn spoken(seconds: u64) -> String {
+pub(crate) fn duration(seconds: u64) -> String {
     match (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60) {
         (0, 0, 0, seconds) => format!("{seconds}s"),
         (0, 0, minutes, seconds) => format!("{minutes}m {seconds}s"),
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn a_length_of_time_is_spoken_in_its_two_largest_units() {
         for (seconds, text) in [(0, "0s"), (59, "59s"), (61, "1m 1s"), (3600, "1h 0m"), (90_061, "1d 1h")] {
-            assert_eq!(spoken(seconds), text);
+            assert_eq!(duration(seconds), text);
         }
     }
 }

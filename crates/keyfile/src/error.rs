@@ -1,4 +1,4 @@
-//! What can go wrong with a key file, told to the operator in one line.
+//! What can go wrong with a key file; each message is one line for the operator.
 
 use std::fmt;
 use std::io;

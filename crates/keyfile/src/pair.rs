@@ -24,7 +24,7 @@ pub enum ServerKeys {
 /// [`KeyFileError::PrivateHalfMissing`], [`KeyFileError::Mismatch`], [`KeyFileError::Key`], or what reading and
 /// writing say.
 pub fn server_keys(folder: &Path) -> Result<ServerKeys, KeyFileError> {
-    let found = look_at_server_keys(folder)?;
+    let found = inspect_server_keys(folder)?;
     let (_, public) = pair_paths(&folder.join(SERVER));
     match &found {
         ServerKeys::Found(key) if !public.exists() => {
@@ -39,7 +39,7 @@ pub fn server_keys(folder: &Path) -> Result<ServerKeys, KeyFileError> {
 ///
 /// # Errors
 /// As [`server_keys`], but for what writing says.
-pub fn look_at_server_keys(folder: &Path) -> Result<ServerKeys, KeyFileError> {
+pub fn inspect_server_keys(folder: &Path) -> Result<ServerKeys, KeyFileError> {
     let (private, public) = pair_paths(&folder.join(SERVER));
     let key = match (read_private_key(&private), read_public_key(&public)) {
         (Ok(key), Ok(half)) if *key.public() == half => key,

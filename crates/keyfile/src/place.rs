@@ -16,7 +16,7 @@ use rustix::fs::{FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
 use crate::error::{KeyFileError, NotAFile};
-use crate::handed;
+use crate::inherited;
 
 /// A name in a folder that is held open.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Place {
     }
 
     fn find(path: &Path, goal: Goal) -> io::Result<Self> {
-        if !is_careful() {
+        if !is_privileged() {
             let name = path.file_name().ok_or(Errno::ISDIR)?.to_owned();
             let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
             let folder = rustix::fs::open(parent.unwrap_or(Path::new(".")), FOLDER, Mode::empty())?;
@@ -103,7 +103,7 @@ impl Place {
 /// [`KeyFileError::Link`], [`KeyFileError::NotAFile`], [`KeyFileError::NotFound`] or [`KeyFileError::Io`].
 pub fn open_named(path: &Path) -> Result<File, KeyFileError> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let opened = if is_careful() {
+    let opened = if is_privileged() {
         Place::find(path, Goal::File).and_then(|place| place.open(flags))
     } else {
         rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from).and_then(|file| {
@@ -119,7 +119,7 @@ pub fn open_named(path: &Path) -> Result<File, KeyFileError> {
 /// # Errors
 /// [`KeyFileError::NotAFolder`] when a file is in the way, [`KeyFileError::Link`] or [`KeyFileError::Io`].
 pub fn create_private_folder(path: &Path) -> Result<(), KeyFileError> {
-    let made = if is_careful() {
+    let made = if is_privileged() {
         walk(path, Goal::NewFolder).map(drop)
     } else {
         use std::os::unix::fs::DirBuilderExt as _;
@@ -135,7 +135,7 @@ pub fn create_private_folder(path: &Path) -> Result<(), KeyFileError> {
 
 /// Opens a folder.
 pub(crate) fn open_folder(path: &Path) -> io::Result<OwnedFd> {
-    if is_careful() {
+    if is_privileged() {
         return walk(path, Goal::Folder).map(|(folder, _)| folder);
     }
     Ok(rustix::fs::open(path, FOLDER, Mode::empty())?)
@@ -185,8 +185,8 @@ pub(crate) fn regular(found: &Stat) -> io::Result<()> {
 }
 
 /// True for a process that has, or had, more rights than whoever owns a folder it works in.
-fn is_careful() -> bool {
-    rustix::process::geteuid().is_root() || handed::came_from_root()
+fn is_privileged() -> bool {
+    rustix::process::geteuid().is_root() || inherited::came_from_root()
 }
 
 /// Goes from folder to folder; gives the last one, and the name in it that is left.

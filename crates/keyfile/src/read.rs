@@ -10,7 +10,7 @@ use rustix::fs::{FileType, FsWord, Mode, OFlags};
 use zeroize::Zeroizing;
 
 use crate::error::{Half, KeyFileError};
-use crate::{handed, place};
+use crate::{inherited, place};
 
 /// Reads a private key: the first line, trimmed.
 ///
@@ -73,13 +73,13 @@ fn read_with(
     path: &Path,
     read: impl FnOnce() -> Result<Zeroizing<String>, KeyFileError>,
 ) -> Result<Zeroizing<String>, KeyFileError> {
-    let text = match handed::given(path) {
+    let text = match inherited::given(path) {
         Some(given) => given.clone().ok_or_else(|| KeyFileError::NotFound { path: path.to_owned() }),
         None => read(),
     };
     match &text {
-        Ok(text) => handed::keep(path, Some(text)),
-        Err(KeyFileError::NotFound { .. }) => handed::keep(path, None),
+        Ok(text) => inherited::keep(path, Some(text)),
+        Err(KeyFileError::NotFound { .. }) => inherited::keep(path, None),
         Err(_) => {}
     }
     text

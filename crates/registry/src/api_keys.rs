@@ -79,7 +79,7 @@ impl SqlRegistry {
         let row = row.ok_or(RegistryError::NotFound("api key"))?;
         let digest = rows::digest(row.try_get("digest").map_err(|error| self.failed(error))?, self.place())?;
         self.delete_principal(&mut change, &digest).await?;
-        self.bury(&mut change, &digest).await?;
+        self.add_tombstone(&mut change, &digest).await?;
         let event = event(actor, "apikey.revoke", name, String::new());
         self.commit(change, Touched::Principal(digest), event).await
     }

@@ -81,7 +81,8 @@ impl SqlRegistry {
     ) -> Result<Restored, RegistryError> {
         let mut tx = connection.begin_with("BEGIN IMMEDIATE").await.map_err(|error| self.failed(error))?;
         let now = self.clock.unix();
-        let with_time = [(RAISE_MARK, now.saturating_add(request_ttl.as_secs())), (BURY_ENDED, now)];
+        let with_time =
+            [(RAISE_MARK, now.saturating_add(request_ttl.as_secs())), (ADD_TOMBSTONES_OF_ENDED, now)];
         for (sql, second) in with_time {
             let done = sqlx::query(sql).bind(rows::second(second)).execute(&mut *tx).await;
             done.map_err(|error| self.failed(error))?;
@@ -98,7 +99,7 @@ impl SqlRegistry {
                 done.map_err(|error| self.failed(error))?;
             }
         }
-        sqlx::query(DROP_BURIED).execute(&mut *tx).await.map_err(|error| self.failed(error))?;
+        sqlx::query(DROP_TOMBSTONED).execute(&mut *tx).await.map_err(|error| self.failed(error))?;
         let row = sqlx::query(COUNT).bind(rows::second(now)).fetch_one(&mut *tx).await;
         let row = row.map_err(|error| self.failed(error))?;
         let count = |column: usize| row.try_get(column).map(rows::unix).map_err(|error| self.failed(error));
@@ -133,7 +134,7 @@ const RAISE_MARK: &str = "UPDATE main.meta SET value = MAX(value, $1, (SELECT va
      WHERE name = 'accepted_until'";
 
 /// Of both, the secrets whose overlap has ended at $1.
-const BURY_ENDED: &str = "INSERT INTO main.tombstones (digest) \
+const ADD_TOMBSTONES_OF_ENDED: &str = "INSERT INTO main.tombstones (digest) \
      SELECT previous FROM main.principals WHERE previous_until <= $1 AND previous IS NOT NULL \
      UNION SELECT previous FROM backup.principals WHERE previous_until <= $1 AND previous IS NOT NULL \
      ON CONFLICT DO NOTHING";
@@ -215,7 +216,7 @@ const STEPS: &[&str] = &[
 ];
 
 /// After [`STEPS`]: what was revoked stays out of what has no rules of its own, too.
-const DROP_BURIED: &str =
+const DROP_TOMBSTONED: &str =
     "DELETE FROM main.unlinked_secrets WHERE digest IN (SELECT digest FROM main.tombstones)";
 
 /// Refuses a file that is no whole registry of a version we know, or holds what no `client add` lets in.
@@ -253,11 +254,11 @@ const KEYS: &str = "SELECT public_key, digest FROM principals WHERE kind = 'clie
 fn check_key(row: &AnyRow) -> Result<(), String> {
     let column = |column: usize| row.try_get::<Vec<u8>, _>(column).unwrap_or_default();
     let digest = column(1);
-    let told = |why: &str| {
+    let refused = |why: &str| {
         let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         format!("the key of the client with the digest {digest}… is refused: {why}; nothing was restored")
     };
-    let bytes: [u8; 32] = column(0).try_into().map_err(|_| told("it is not 32 bytes long"))?;
-    let key = PublicKey::from_bytes(bytes).map_err(|error| told(&error.to_string()))?;
-    if digest == key.digest().as_bytes() { Ok(()) } else { Err(told("it has another digest")) }
+    let bytes: [u8; 32] = column(0).try_into().map_err(|_| refused("it is not 32 bytes long"))?;
+    let key = PublicKey::from_bytes(bytes).map_err(|error| refused(&error.to_string()))?;
+    if digest == key.digest().as_bytes() { Ok(()) } else { Err(refused("it has another digest")) }
 }

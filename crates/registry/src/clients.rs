@@ -205,7 +205,7 @@ impl SqlRegistry {
         self.refuse_known(&mut change, secret, "the secret").await?;
         let Link::Linked(linked) = &client.link else { return Err(RegistryError::NotFound("linked client")) };
         if let Some((older, _)) = &linked.previous {
-            self.bury(&mut change, older).await?;
+            self.add_tombstone(&mut change, older).await?;
         }
         let until = self.clock.unix().saturating_add(overlap.as_secs());
         let key = client.key.digest();

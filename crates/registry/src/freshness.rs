@@ -138,7 +138,7 @@ impl SqlRegistry {
         let row = found.fetch_optional(&mut *change.tx).await.map_err(|error| self.failed(error))?;
         let Some(row) = row else { return Ok(None) };
         let previous = row.try_get(0).map_err(|error| self.failed(error))?;
-        self.bury(&mut change, &rows::digest(previous, self.place())?).await?;
+        self.add_tombstone(&mut change, &rows::digest(previous, self.place())?).await?;
         let sql = "UPDATE principals SET previous = NULL, previous_until = NULL WHERE digest = $1";
         self.run(&mut change, sql, &client).await?;
         // No request with a time further ahead was accepted, whatever RequestTTL was.

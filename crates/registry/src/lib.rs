@@ -10,7 +10,7 @@ mod clients;
 mod error;
 mod freshness;
 mod import;
-pub mod look;
+pub mod inspect;
 mod open;
 mod original_files;
 mod reading;

@@ -68,7 +68,7 @@ impl SqlRegistry {
         since: u64,
         is_known: &(dyn Fn(&Digest) -> bool + Send + Sync),
     ) -> Result<Changes, RegistryError> {
-        // Asked twice a second, and nearly always the end of it.
+        // Servers ask twice a second, and nearly always nothing has changed.
         if self.generation().await? == since {
             return Ok(Changes::Nothing);
         }
@@ -79,10 +79,10 @@ impl SqlRegistry {
             return self.snapshot_in(&mut tx).await.map(Changes::Everything);
         }
         let mut changed = Changed { generation, ..Changed::default() };
-        let told =
+        let touched =
             sqlx::query("SELECT DISTINCT digest FROM changes WHERE number > $1").bind(rows::second(since));
-        let told = told.fetch_all(&mut *tx).await.map_err(|error| self.failed(error))?;
-        for row in told {
+        let touched = touched.fetch_all(&mut *tx).await.map_err(|error| self.failed(error))?;
+        for row in touched {
             match row.try_get::<Option<Vec<u8>>, _>("digest").map_err(|error| self.failed(error))? {
                 None => changed.unlinked = Some(self.unlinked(&mut tx, is_known).await?),
                 Some(digest) => {

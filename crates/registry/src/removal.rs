@@ -26,7 +26,7 @@ impl SqlRegistry {
                 {
                     return Err(RegistryError::NotFound(missing));
                 }
-                self.bury(&mut change, secret).await?;
+                self.add_tombstone(&mut change, secret).await?;
                 (Revoked::UnlinkedSecret, "an unlinked secret".to_owned())
             }
             (None, _) => return Err(RegistryError::NotFound(missing)),
@@ -63,15 +63,15 @@ impl SqlRegistry {
                 return Ok(None);
             }
             self.run(change, "DELETE FROM grants WHERE digest = $1", key).await?;
-            self.bury(change, key).await?;
+            self.add_tombstone(change, key).await?;
             return Ok(Some((Revoked::UnlinkedKey, key.fingerprint())));
         };
         self.delete_principal(change, key).await?;
-        self.bury(change, key).await?;
+        self.add_tombstone(change, key).await?;
         let Link::Linked(linked) = client.link else { return Ok(None) };
-        self.bury(change, &linked.secret).await?;
+        self.add_tombstone(change, &linked.secret).await?;
         if let Some((previous, _)) = linked.previous {
-            self.bury(change, &previous).await?;
+            self.add_tombstone(change, &previous).await?;
         }
         let subject = linked.name.to_string();
         Ok(Some((Revoked::Linked(linked.name), subject)))
@@ -110,7 +110,11 @@ impl SqlRegistry {
         Ok(Purged { clients, secrets })
     }
 
-    pub(crate) async fn bury(&self, change: &mut Change<'_>, digest: &Digest) -> Result<(), RegistryError> {
+    pub(crate) async fn add_tombstone(
+        &self,
+        change: &mut Change<'_>,
+        digest: &Digest,
+    ) -> Result<(), RegistryError> {
         let sql = "INSERT INTO tombstones (digest) VALUES ($1) ON CONFLICT DO NOTHING";
         self.run(change, sql, digest).await.map(drop)
     }
@@ -123,7 +127,7 @@ impl SqlRegistry {
         Ok(self.count(change, "SELECT COUNT(*) FROM tombstones WHERE digest = $1", digest).await? > 0)
     }
 
-    /// Lets a digest come back; true when it was buried.
+    /// Lets a digest come back; true when it had a tombstone.
     pub(crate) async fn lift_tombstone(
         &self,
         change: &mut Change<'_>,

@@ -7,7 +7,7 @@ use tokio::sync::MutexGuard;
 
 use crate::open::SqlRegistry;
 
-/// Changes that are told one by one; a server that is further behind reads everything.
+/// The feed keeps this many changes one by one; a server that is further behind reads everything.
 const KEPT_CHANGES: i64 = 10_000;
 const TRIM: &str = "DELETE FROM changes WHERE number <= $1";
 

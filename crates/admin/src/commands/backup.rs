@@ -9,7 +9,7 @@ use crate::as_owner;
 use crate::context::Context;
 use crate::error::AdminError;
 use crate::options::GlobalOptions;
-use crate::output::Waiting;
+use crate::output::Spinner;
 
 /// Write a copy of the registry to a new file, while the server runs or not
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ impl Backup {
                 Ok(file)
             })?;
             let context = Context::load(options, None, Some(&file))?;
-            let waiting = Waiting::on("writing the backup");
+            let waiting = Spinner::on("writing the backup");
             context.registry().await?.backup(&mut file).await?;
             drop(waiting);
             context.output.result(&json!({ "file": to }), || format!("Written: {}", to.display()))

@@ -46,7 +46,7 @@ fn list(context: &Context) -> Result<(), AdminError> {
             [
                 ban.address.as_str().into(),
                 ban.failures.to_string().into(),
-                times::spoken(ban.remaining_sec).into(),
+                times::duration(ban.remaining_sec).into(),
             ]
         });
         context.output.table(["ADDRESS", "FAILURES", "ENDS IN"], rows.collect())

@@ -73,7 +73,7 @@ fn server(status: &Status) -> Vec<Check> {
         "version {}, process {}, up {}, {} clients, {} functions",
         status.version,
         status.pid,
-        times::spoken(status.uptime_sec),
+        times::duration(status.uptime_sec),
         status.clients,
         status.functions.len()
     );
@@ -116,7 +116,7 @@ fn floor(now: UnixSecond, floor: UnixSecond) -> Check {
             format!(
                 "{clock}; the floor is {} ahead: nothing is accepted until then. Set the clock right, or see \
                  `msp-admin floor show`",
-                times::spoken(ahead)
+                times::duration(ahead)
             ),
         ),
     }

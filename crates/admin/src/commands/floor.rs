@@ -93,16 +93,16 @@ impl FloorState {
         let ahead = match self.floor.checked_sub(self.now) {
             None | Some(0) => "not ahead of the clock".to_owned(),
             Some(by) => {
-                format!("AHEAD of the clock by {}: nothing is accepted until then", times::spoken(by))
+                format!("AHEAD of the clock by {}: nothing is accepted until then", times::duration(by))
             }
         };
         let failing =
             if self.mark_failing { "\nThe mark cannot be written: see the server's log" } else { "" };
         format!(
             "Floor ({who}): {}, {ahead}\nMark: {}\nClock: {}{failing}",
-            spoken(self.floor),
-            spoken(self.accepted_until),
-            spoken(self.now)
+            moment(self.floor),
+            moment(self.accepted_until),
+            moment(self.now)
         )
     }
 }
@@ -117,8 +117,8 @@ impl Reset {
         }
         let opened = format!(
             "Requests dated from {} to {} that were accepted before become replayable",
-            spoken(first),
-            spoken(last)
+            moment(first),
+            moment(last)
         );
         let question = format!("{opened}. Lower the floor to the clock?");
         if !self.yes && !prompt::confirm(context.output, &question)? {
@@ -150,7 +150,7 @@ async fn reset_directly(context: &Context, state: &FloorState) -> Result<(), Adm
 }
 
 /// A second as a person reads it, and as it stands in requests.
-fn spoken(at: UnixSecond) -> String {
+fn moment(at: UnixSecond) -> String {
     if at == 0 { "none".to_owned() } else { format!("{} ({at})", times::local(at)) }
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::error::AdminError;
-use crate::output::{self, Waiting};
+use crate::output::{self, Spinner};
 
 /// Take in the original's client_N.pub files and register, as each start of the server does
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ impl Import {
         let keys = self.keys.as_ref().unwrap_or(&clients.keypath);
         let register = self.register.as_ref().unwrap_or(&clients.register);
         let registry = context.registry_or_new().await?;
-        let waiting = Waiting::on("importing");
+        let waiting = Spinner::on("importing");
         let OriginalFiles { clients, skipped } = OriginalFiles::read(Some(keys), Some(register));
         let Imported { keys_added, secrets_added } = registry.import(clients, self.revive).await?;
         drop(waiting);

@@ -13,7 +13,7 @@ use crate::as_owner;
 use crate::context::Context;
 use crate::error::AdminError;
 use crate::options::GlobalOptions;
-use crate::output::{self, Output, Waiting};
+use crate::output::{self, Output, Spinner};
 use crate::prompt;
 use crate::times;
 
@@ -52,7 +52,7 @@ impl Restore {
             return Ok(());
         }
         let context = Context::load(options, None, Some(&file))?;
-        let waiting = Waiting::on("restoring");
+        let waiting = Spinner::on("restoring");
         let what = restore(&context, &mut file, &from).await?;
         drop(waiting);
         let report = Report { restored: &from, what };
@@ -95,7 +95,7 @@ impl Report<'_> {
             output::printable(&self.restored.display().to_string()),
             of(clients, "client"),
             of(api_keys, "api key"),
-            times::spoken(ahead),
+            times::duration(ahead),
             times::local(floor.saturating_add(1)),
         )
     }

@@ -13,12 +13,12 @@ async fn everybody_of_a_registry_of_schema_3_is_there_as_before() {
     fixture.registry.close().await;
     std::fs::write(fixture.path("registry.db"), include_bytes!("kept/schema-3.db")).unwrap();
     assert_eq!(
-        msp_registry::look::clients(&fixture.url()).await.unwrap(),
+        msp_registry::inspect::count_clients(&fixture.url()).await.unwrap(),
         Some(4),
         "looked at before it is moved"
     );
     let registry = fixture.opened_again().await;
-    assert_eq!(msp_registry::look::clients(&fixture.url()).await.unwrap(), Some(4));
+    assert_eq!(msp_registry::inspect::count_clients(&fixture.url()).await.unwrap(), Some(4));
 
     let clients = registry.clients().await.unwrap();
     let [laptop, nas, one, other] = clients.as_slice() else { panic!("{clients:?}") };

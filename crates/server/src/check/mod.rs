@@ -12,7 +12,7 @@ use msp_core::Finding;
 use msp_core::clock::{Clock, SystemClock};
 use msp_http::Tls;
 use msp_keyfile::ServerKeys;
-use msp_registry::look;
+use msp_registry::inspect;
 use msp_runners::{IsolationConfig, Runners};
 use msp_settings::{Settings, Sources};
 
@@ -37,12 +37,12 @@ pub async fn check(sources: &Sources, launcher: &Path) -> Vec<Finding> {
 /// What is wrong with the registry, and with the server's keys.
 async fn keys_and_registry(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let clients = look::clients(&settings.registry.url).await.unwrap_or_else(|error| {
+    let clients = inspect::count_clients(&settings.registry.url).await.unwrap_or_else(|error| {
         findings.push(Finding::told(StartupError::from(error)));
         None
     });
     let folder = &settings.server.keypath;
-    match (msp_keyfile::look_at_server_keys(folder), clients) {
+    match (msp_keyfile::inspect_server_keys(folder), clients) {
         (Ok(ServerKeys::Missing), Some(clients @ 1..)) => {
             findings.push(Finding::told(StartupError::KeyGone(folder.display().to_string(), clients)));
         }

@@ -17,7 +17,7 @@ pub(crate) struct List {}
 
 /// An api key in the words of the command line, as scripts get it; times are Unix seconds.
 #[derive(Debug, Serialize)]
-struct Shown {
+struct ApiKeyView {
     name: ClientName,
     grants: Granted,
     added: UnixSecond,
@@ -31,7 +31,7 @@ impl List {
     pub(crate) async fn run(&self, context: &Context) -> Result<(), AdminError> {
         let now = context.clock.unix();
         let keys = context.registry().await?.api_keys().await?;
-        let keys: Vec<_> = keys.into_iter().map(|key| Shown::new(key, now)).collect();
+        let keys: Vec<_> = keys.into_iter().map(|key| ApiKeyView::new(key, now)).collect();
         context.output.result(&keys, || {
             let rows = keys.iter().map(|key| {
                 [
@@ -50,7 +50,7 @@ impl List {
     }
 }
 
-impl Shown {
+impl ApiKeyView {
     fn new(key: ApiKeyRecord, now: UnixSecond) -> Self {
         Self {
             grants: Granted::new(&key.grants),

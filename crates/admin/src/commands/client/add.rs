@@ -9,7 +9,7 @@ use msp_protocol::{ClientName, OsRng, PublicKey, Secret};
 use crate::caller::GrantOptions;
 use crate::context::Context;
 use crate::error::AdminError;
-use crate::hand_over::HandOver;
+use crate::issued_credentials::IssuedCredentials;
 use crate::output;
 use crate::times;
 
@@ -45,7 +45,7 @@ impl Add {
         let server = context.server_key()?;
         let secret = Secret::generate(&mut OsRng);
         self.register(context, key, &secret).await?;
-        HandOver { server, client: key, secret: &secret, name: self.name.as_ref() }.print(context)
+        IssuedCredentials { server, client: key, secret: &secret, name: self.name.as_ref() }.print(context)
     }
 
     async fn register(&self, context: &Context, key: PublicKey, secret: &Secret) -> Result<(), AdminError> {

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::record::Shown;
+use super::record::ClientView;
 use crate::context::Context;
 use crate::error::AdminError;
 use crate::output::{self, Cell};
@@ -20,8 +20,8 @@ pub(crate) struct List {
 
 #[derive(Debug, Serialize)]
 struct Listed {
-    linked: Vec<Shown>,
-    unlinked: Vec<Shown>,
+    linked: Vec<ClientView>,
+    unlinked: Vec<ClientView>,
     unlinked_secrets: usize,
 }
 
@@ -29,7 +29,7 @@ impl List {
     pub(crate) async fn run(&self, context: &Context) -> Result<(), AdminError> {
         let snapshot = context.registry().await?.snapshot().await?;
         let now = context.clock.unix();
-        let shown = snapshot.clients.iter().map(|client| Shown::new(client, now));
+        let shown = snapshot.clients.iter().map(|client| ClientView::new(client, now));
         let (mut linked, mut unlinked): (Vec<_>, Vec<_>) = shown.partition(|client| client.name.is_some());
         linked.sort_by(|a, b| a.name.cmp(&b.name));
         unlinked.sort_by(|a, b| a.key.cmp(&b.key));

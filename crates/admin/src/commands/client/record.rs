@@ -10,7 +10,7 @@ use crate::output::{Cell, Tone};
 
 /// A client in the words of the command line, as scripts get it; times are Unix seconds.
 #[derive(Debug, Serialize)]
-pub(super) struct Shown {
+pub(super) struct ClientView {
     pub(super) name: Option<ClientName>,
     pub(super) fingerprint: String,
     pub(super) key: String,
@@ -23,7 +23,7 @@ pub(super) struct Shown {
     pub(super) state: State,
 }
 
-impl Shown {
+impl ClientView {
     pub(super) fn new(record: &ClientRecord, now: UnixSecond) -> Self {
         let linked = match &record.link {
             Link::Linked(linked) => Some(linked),

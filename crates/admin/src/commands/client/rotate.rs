@@ -7,7 +7,7 @@ use msp_protocol::{ClientName, OsRng, Secret};
 
 use crate::context::Context;
 use crate::error::AdminError;
-use crate::hand_over::HandOver;
+use crate::issued_credentials::IssuedCredentials;
 use crate::output;
 use crate::times;
 
@@ -36,7 +36,8 @@ impl Rotate {
             .rotate(&self.name, &secret.digest(), self.overlap, &context.actor())
             .await
             .map_err(AdminError::of_client(&self.name))?;
-        HandOver { server, client: client.key, secret: &secret, name: Some(&self.name) }.print(context)?;
+        IssuedCredentials { server, client: client.key, secret: &secret, name: Some(&self.name) }
+            .print(context)?;
         let until = times::local(context.clock.unix().saturating_add(self.overlap.as_secs()));
         output::note(&format!("The old secret works until the new one is first used, at most until {until}"));
         Ok(())

@@ -3,7 +3,7 @@
 use clap::Args;
 use msp_protocol::ClientName;
 
-use super::record::{Shown, find};
+use super::record::{ClientView, find};
 use crate::context::Context;
 use crate::error::AdminError;
 use crate::output::Cell;
@@ -20,7 +20,7 @@ pub(crate) struct Show {
 impl Show {
     pub(crate) async fn run(&self, context: &Context) -> Result<(), AdminError> {
         let clients = context.registry().await?.clients().await?;
-        let client = Shown::new(find(&clients, &self.name)?, context.clock.unix());
+        let client = ClientView::new(find(&clients, &self.name)?, context.clock.unix());
         context.output.result(&client, || {
             let rows: [(&str, Cell); 10] = [
                 ("name", client.name.as_ref().map_or("- (unlinked)", ClientName::as_str).into()),

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Where nobody reads it, nobody is told.
+            // Standard error that nobody reads is no failure.
             let _ = error.print();
             return if error.use_stderr() { usage_exit_code() } else { ExitCode::SUCCESS };
         }

@@ -14,7 +14,7 @@ use crate::error::CliError;
 
 /// Prints a text and ends its last line.
 ///
-/// A reader that has gone away has read what it wanted: no error.
+/// A reader that has gone away has read enough: no error.
 pub(crate) fn print(text: &str) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
     let end = if text.ends_with('\n') { "" } else { "\n" };

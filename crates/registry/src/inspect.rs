@@ -1,4 +1,4 @@
-//! Looking at a registry without changing anything, beside the server that may be using it.
+//! Inspecting a registry without changing anything, beside the server that may be using it.
 
 use std::path::Path;
 use std::sync::Once;
@@ -14,7 +14,7 @@ use crate::sqlite::{newest_schema, read_only_url, schema_version};
 /// # Errors
 /// What would keep a server from opening it: [`RegistryError::Unavailable`], [`RegistryError::Corrupt`],
 /// [`RegistryError::Newer`].
-pub async fn clients(url: &str) -> Result<Option<usize>, RegistryError> {
+pub async fn count_clients(url: &str) -> Result<Option<usize>, RegistryError> {
     static DRIVERS: Once = Once::new();
     DRIVERS.call_once(sqlx::any::install_default_drivers);
     let Some(path) = registry_file(url) else { return Ok(None) };

@@ -9,9 +9,9 @@ use crate::error::AdminError;
 use crate::output;
 use crate::times;
 
-/// What goes to one client.
+/// The credentials that one client is given.
 #[derive(Debug)]
-pub(crate) struct HandOver<'a> {
+pub(crate) struct IssuedCredentials<'a> {
     /// The server's public key.
     pub(crate) server: PublicKey,
     /// The client's public key.
@@ -33,7 +33,7 @@ struct Json<'a> {
     enrolment: Option<String>,
 }
 
-impl HandOver<'_> {
+impl IssuedCredentials<'_> {
     /// Prints secret and enrolment line on standard error, the server's key on standard output, as the
     /// original does; for a script all of it as JSON on standard output.
     pub(crate) fn print(&self, context: &Context) -> Result<(), AdminError> {

@@ -43,7 +43,7 @@ pub(crate) fn given(path: &Path) -> Option<&'static Option<Zeroizing<String>>> {
     GIVEN.get()?.get(path)
 }
 
-/// Keeps a text if it is wanted.
+/// Keeps a text if this process keeps what it reads.
 pub(crate) fn keep(path: &Path, text: Option<&Zeroizing<String>>) {
     if let Some(kept) = KEPT.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         kept.insert(path.to_owned(), text.cloned());

@@ -8,7 +8,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::KeyFileError;
-use crate::handed;
+use crate::inherited;
 use crate::place::{self, Place};
 
 /// The names in a folder, in their order; none when it is missing.
@@ -17,7 +17,7 @@ use crate::place::{self, Place};
 /// [`KeyFileError::Link`] or [`KeyFileError::Io`].
 pub fn names_in(folder: &Path) -> Result<Vec<OsString>, KeyFileError> {
     use std::os::unix::ffi::OsStringExt as _;
-    if let Some(given) = handed::given(folder) {
+    if let Some(given) = inherited::given(folder) {
         let names = given.as_ref().map_or("", |names| names.as_str());
         return Ok(names.split_terminator('\0').map(OsString::from).collect());
     }
@@ -33,7 +33,7 @@ pub fn names_in(folder: &Path) -> Result<Vec<OsString>, KeyFileError> {
             names.sort();
             let text =
                 names.iter().filter_map(|name| Some(format!("{}\0", name.to_str()?))).collect::<String>();
-            handed::keep(folder, Some(&text.into()));
+            inherited::keep(folder, Some(&text.into()));
             Ok(names)
         }
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
