@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use msp_core::{Finding, Registry};
+use msp_core::{Finding, Registry, SettingsReport};
 use msp_keyfile::{ServerKeys, pair_paths};
 use msp_settings::Settings;
 use serde::Serialize;
@@ -104,8 +104,13 @@ pub(crate) fn add_findings(checks: &mut Vec<Check>, options: &GlobalOptions) {
     }
 }
 
+/// The settings of all doors, as the server's own program reads them; without it those that this program knows.
+pub(crate) fn report(settings: &Settings, options: &GlobalOptions) -> SettingsReport {
+    server_program::settings(options).unwrap_or_else(|| settings.report())
+}
+
 /// Which files were read, and what in them should be looked at.
-pub(crate) fn configuration(settings: &Settings) -> Vec<Check> {
+pub(crate) fn configuration(settings: &Settings, report: &SettingsReport) -> Vec<Check> {
     let file = |path: &Option<PathBuf>| {
         path.as_ref().map_or_else(|| "built-in".to_owned(), |path| path.display().to_string())
     };
@@ -113,7 +118,7 @@ pub(crate) fn configuration(settings: &Settings) -> Vec<Check> {
     let plugins = plugins.map_or_else(String::new, |path| format!("; plugins: {}", path.display()));
     let (config, modules) = (file(&settings.config_path), file(&settings.modules_path));
     let read = format!("config.ini: {config}; modules.ini: {modules}{plugins}");
-    let warnings = settings.warnings.iter().map(|warning| Check::warning("configuration", warning));
+    let warnings = report.warnings.iter().map(|warning| Check::warning("configuration", warning));
     std::iter::once(Check::ok("configuration", read)).chain(warnings).collect()
 }
 
@@ -178,10 +183,10 @@ pub(crate) fn server_keys(settings: &Settings) -> Check {
 }
 
 /// What should be looked at of files that a start reads, whoever may read them.
-pub(crate) fn warnings(settings: &Settings) -> Vec<Check> {
+pub(crate) fn warnings(settings: &Settings, report: &SettingsReport) -> Vec<Check> {
     let registry = msp_core::registry_file(&settings.registry.url).filter(|file| file.is_file());
     let registry = registry.map(|file| registry_file(settings, file));
-    let all = configuration(settings).into_iter().chain([server_keys(settings)]).chain(registry);
+    let all = configuration(settings, report).into_iter().chain([server_keys(settings)]).chain(registry);
     all.filter(|check| check.verdict == Verdict::Warning).collect()
 }
 

@@ -1,9 +1,9 @@
 //! The server's own program, which knows every door and loads what a start would load.
 
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
 
-use msp_core::Finding;
+use msp_core::{Finding, SettingsReport};
 
 use crate::error::AdminError;
 use crate::options::GlobalOptions;
@@ -18,12 +18,28 @@ const NAME: &str = "msp-server";
 pub(crate) fn check(options: &GlobalOptions) -> Result<(PathBuf, Vec<Finding>), AdminError> {
     let program = find()?;
     let failed = |why: String| AdminError::Check { program: program.clone(), why };
+    let output = run(&program, &["--check-config", "--json"], options);
+    let output = output.map_err(|error| failed(error.to_string()))?;
+    let findings = serde_json::from_slice(&output.stdout).map_err(|_| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        failed(said.lines().next().unwrap_or("it said nothing").to_owned())
+    })?;
+    Ok((program, findings))
+}
+
+/// The settings of all doors; nothing when there is no such program or they cannot be read, which [`check`] tells.
+pub(crate) fn settings(options: &GlobalOptions) -> Option<SettingsReport> {
+    let output = run(&find().ok()?, &["--show-settings"], options).ok()?;
+    serde_json::from_slice(&output.stdout).ok()
+}
+
+fn run(program: &Path, arguments: &[&str], options: &GlobalOptions) -> std::io::Result<Output> {
     #[expect(
         clippy::disallowed_methods,
         reason = "spawn.rs starts what runs functions; this starts the server's own program, which confines them"
     )]
-    let mut command = std::process::Command::new(&program);
-    command.args(["--check-config", "--json"]).stdin(Stdio::null());
+    let mut command = std::process::Command::new(program);
+    command.args(arguments).stdin(Stdio::null());
     let files = [
         ("--config", &options.config),
         ("--modules", &options.modules),
@@ -34,12 +50,7 @@ pub(crate) fn check(options: &GlobalOptions) -> Result<(PathBuf, Vec<Finding>), 
             command.arg(option).arg(file);
         }
     }
-    let output = command.output().map_err(|error| failed(error.to_string()))?;
-    let findings = serde_json::from_slice(&output.stdout).map_err(|_| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        failed(said.lines().next().unwrap_or("it said nothing").to_owned())
-    })?;
-    Ok((program, findings))
+    command.output()
 }
 
 /// The one beside this program, as they are installed, else the first on PATH.

@@ -29,6 +29,7 @@ mod refusal;
 mod refusals;
 mod registry;
 mod runner;
+mod settings_report;
 mod shards;
 mod soon;
 mod stamp;
@@ -61,6 +62,7 @@ pub use registry::{
     SecretRecord, Selector, ServerLock, Snapshot, StoredMarks, UnlinkedChange, Use, Uses, registry_file,
 };
 pub use runner::{Job, RunError, Runner};
+pub use settings_report::{SettingRow, SettingsReport};
 pub use shards::Shards;
 pub use soon::Soon;
 pub use stamp::Stamp;

@@ -6,7 +6,9 @@
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
-use msp_settings::{CorsSettings, WebOrigin};
+use msp_settings::WebOrigin;
+
+use crate::settings::CorsSettings;
 
 const METHODS: &str = "GET, POST, PUT, DELETE, OPTIONS";
 /// Headers that a page may send, in lower case.

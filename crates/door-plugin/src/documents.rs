@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use actix_files::NamedFile;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
-use msp_settings::{DocumentsSettings, Settings};
+use msp_settings::Settings;
 
 use crate::answer::Refusal;
+use crate::settings::{DocumentsSettings, PluginSettings};
 use msp_http::{Path, decoded};
 
 /// A folder of documents that lays private files open; one line for the operator.
@@ -23,13 +24,12 @@ pub struct ExposedDocuments {
 
 /// The first folder of documents that would serve what is private.
 #[must_use]
-pub fn exposed(settings: &Settings) -> Option<ExposedDocuments> {
+pub fn exposed(rules: &PluginSettings, settings: &Settings) -> Option<ExposedDocuments> {
     let settled = |path: &std::path::Path| path.canonicalize().or_else(|_| std::path::absolute(path));
     // The code of plugins is not for everybody either, and beside it lie the files of their parameters.
-    let plugins = settings.plugin.iter().map(|door| door.spec.folder.clone());
-    let private = settings.private_paths().into_iter().chain(plugins);
+    let private = settings.private_paths().into_iter().chain([rules.spec.folder.clone()]);
     let private: Vec<_> = private.filter_map(|path| settled(&path).ok()).collect();
-    settings.plugin.iter().flat_map(|door| &door.documents).find_map(|documents| {
+    rules.documents.iter().find_map(|documents| {
         let folder = settled(&documents.folder).ok()?;
         let private = private.iter().find(|path| path.starts_with(&folder) || folder.starts_with(path))?;
         Some(ExposedDocuments {

@@ -11,6 +11,7 @@ mod documents;
 mod openapi;
 mod reason;
 mod request;
+mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,6 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use arc_swap::ArcSwap;
 use msp_core::clock::Clock;
 use msp_core::{
     Audit, CallRefusal, Calls, Denied, Door, FailureKind, Failures, Function, Functions, Identity, Input,
@@ -26,7 +26,7 @@ use msp_core::{
 };
 use msp_http::{ApiKeys, Budget, Listening, Path, Peer, UnderWay, admit_host, harden, plain};
 use msp_protocol::FunctionName;
-use msp_settings::{PluginSettings, Settings};
+use msp_settings::{InForce, Settings};
 
 use self::answer::{Refusal, Rest};
 use self::reason::Reason;
@@ -34,6 +34,7 @@ use self::request::ReadRequest;
 
 pub use self::control::{NotReloaded, Reloads};
 pub use self::documents::{ExposedDocuments, exposed};
+pub use self::settings::{CorsSettings, DocumentsSettings, KEYS, PluginSettings};
 
 /// What logs call this door.
 const DOOR: Door = Door::named("plugin");
@@ -53,8 +54,8 @@ pub fn configure(config: &mut ServiceConfig) {
 pub struct PluginDoor {
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// The settings that are in force.
-    pub settings: Arc<ArcSwap<Settings>>,
+    /// The settings that are in force and those of the door, of one moment; none while there are none of the door.
+    pub settings: InForce<Option<(Arc<Settings>, Arc<PluginSettings>)>>,
     /// Where request ids come from.
     pub ids: Arc<RequestIds>,
     /// The pipeline.
@@ -89,8 +90,7 @@ struct Incoming<'a> {
 
 async fn receive(request: HttpRequest, payload: Payload, door: Data<PluginDoor>) -> HttpResponse {
     let under_way = UnderWay::begin(&request);
-    let settings = door.settings.load_full();
-    let Some(rules) = settings.plugin.clone() else { return answer::refuse(&Refusal::NotFound) };
+    let Some((settings, rules)) = door.settings.now() else { return answer::refuse(&Refusal::NotFound) };
     let id = door.ids.next();
     let peer = Peer::of(&request, &settings.proxy);
     tracing::debug!(req = %id, address = %peer.address, method = %request.method(), path = request.path(), "request");
@@ -231,8 +231,7 @@ impl Incoming<'_> {
 
     /// Takes up the settings that are in force now: the call begins when its request is complete.
     fn renew(&mut self) -> Result<(), Refusal> {
-        self.settings = self.door.settings.load_full();
-        self.rules = self.settings.plugin.clone().ok_or(Refusal::NotFound)?;
+        (self.settings, self.rules) = self.door.settings.now().ok_or(Refusal::NotFound)?;
         Ok(())
     }
 

@@ -18,14 +18,13 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use arc_swap::ArcSwap;
 use msp_core::clock::Clock;
 use msp_core::{Access, Caller, Calls, Door, FailureKind, Guard, Refusal, Refused, RequestId, RequestIds};
 use msp_http::{BodyRefusal, Peer, UnderWay, plain, read_body as read_whole, refuse_announced};
 use msp_protocol::classic::ReplyTag;
 use msp_protocol::envelope::PairKeys;
 use msp_protocol::{Body, DecodeError, OsRng, PrivateKey, PublicKey};
-use msp_settings::Settings;
+use msp_settings::{InForce, Settings};
 
 use self::clients::Entry;
 use self::reason::Reason;
@@ -39,7 +38,7 @@ pub struct Parts {
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The settings that are in force.
-    pub settings: Arc<ArcSwap<Settings>>,
+    pub settings: InForce<Arc<Settings>>,
     /// Where request ids come from.
     pub ids: Arc<RequestIds>,
     /// The pipeline.
@@ -55,7 +54,7 @@ pub struct Parts {
 /// The door.
 pub struct Sealed {
     clock: Arc<dyn Clock>,
-    settings: Arc<ArcSwap<Settings>>,
+    settings: InForce<Arc<Settings>>,
     ids: Arc<RequestIds>,
     calls: Arc<Calls>,
     guard: Guard,
@@ -164,13 +163,13 @@ impl Incoming {
 
 async fn receive(request: HttpRequest, payload: Payload, door: Data<Sealed>) -> HttpResponse {
     let _under_way = UnderWay::begin(&request);
-    let settings = door.settings.load_full();
+    let settings = door.settings.now();
     let (id, peer) = (door.ids.next(), Peer::of(&request, &settings.proxy));
     let Peer { address, scheme, host, port, prefix, .. } = &peer;
     tracing::debug!(req = %id, %address, ?scheme, ?host, ?port, ?prefix, "request");
     let body = read_body(&request, payload, &settings.limits).await;
     // The call begins when its request is complete: what was changed while the body came counts.
-    let (settings, since) = (door.settings.load_full(), Cell::new(door.clock.monotonic()));
+    let (settings, since) = (door.settings.now(), Cell::new(door.clock.monotonic()));
     let incoming = Incoming { id, peer, settings, since };
     let decoded = match body {
         Ok(body) => Ok(decode(&door, &incoming, &body).await),

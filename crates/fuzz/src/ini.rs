@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use msp_settings::KeyTable;
 use msp_settings::fuzzing::{Section, config, ini, modules, plugins};
 use msp_settings::{Effective, SettingsError};
 
@@ -17,7 +18,7 @@ pub(crate) fn check(data: &[u8]) {
     check_lines(text, &sections);
     let written = write(&sections);
     assert_eq!(ini(&written).map(|again| names_and_values(&again)).ok(), Some(names_and_values(&sections)));
-    match config(text) {
+    match config(&keys(), text) {
         Ok((effective, warnings)) => {
             warnings.iter().for_each(|line| check_line(line));
             check_in_force(&sections, &effective, &warnings);
@@ -35,9 +36,14 @@ pub(crate) fn check(data: &[u8]) {
     }
 }
 
+/// All keys that a server knows.
+fn keys() -> KeyTable {
+    KeyTable::with_doors(&[msp_door_plugin::KEYS])
+}
+
 /// A file of the original plugin server: nobody is shown the door's key.
 fn check_plugins(text: &str) {
-    match plugins(text) {
+    match plugins(&keys(), text) {
         Ok((effective, config, warnings)) => {
             warnings.iter().for_each(|line| check_line(line));
             let sections = config.as_object().unwrap_or_else(|| panic!("no object: {config}"));

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwapOption;
 use metrics_exporter_prometheus::PrometheusHandle;
 use msp_core::clock::Clock;
 use msp_core::{Calls, Guard, Rates, Registry, RequestIds, Snapshot};
@@ -16,6 +16,7 @@ use msp_protocol::{OsRng, PrivateKey, RngCore as _};
 use msp_runners::{Runners, RunnersConfig};
 use msp_settings::{Settings, Sources, SslSettings};
 
+use crate::configuration::{Configuration, Current};
 use crate::doors::control::Control;
 use crate::doors::ops::Ops;
 use crate::error::StartupError;
@@ -69,7 +70,7 @@ pub(crate) fn runners_config(settings: &Settings, launcher: &Path) -> RunnersCon
 /// What doors are made of.
 struct Core {
     clock: Arc<dyn Clock>,
-    settings: Arc<ArcSwap<Settings>>,
+    configuration: Current,
     ids: Arc<RequestIds>,
     calls: Arc<Calls>,
     registry: Arc<dyn Registry>,
@@ -81,16 +82,17 @@ struct Core {
 
 impl Core {
     async fn start(
-        settings: Settings,
+        configuration: Configuration,
         clock: Arc<dyn Clock>,
         registry: Arc<dyn Registry>,
         launcher: &Path,
     ) -> Result<Self, StartupError> {
-        let guard = MemoryGuard::start(guard_config(&settings), clock.clone(), registry.clone()).await?;
+        let settings = &configuration.settings;
+        let guard = MemoryGuard::start(guard_config(settings), clock.clone(), registry.clone()).await?;
         let runners = Runners::start(
-            runners_config(&settings, launcher),
+            runners_config(settings, launcher),
             settings.modules.clone(),
-            settings.plugin.as_ref().map(|door| door.spec.clone()),
+            configuration.plugin.as_ref().map(|door| door.spec.clone()),
             clock.clone(),
         )
         .await?;
@@ -99,7 +101,7 @@ impl Core {
         let calls = Calls::new(clock.clone(), Arc::new(runners.clone()), Guard::of(guard.clone()), rates);
         Ok(Self {
             clock,
-            settings: Arc::new(ArcSwap::from_pointee(settings)),
+            configuration: Current::new(configuration),
             ids: Arc::new(RequestIds::from(OsRng.next_u64())),
             calls: Arc::new(calls),
             registry,
@@ -113,7 +115,7 @@ impl Core {
     fn sealed(&self, key: PrivateKey) -> Result<Arc<Sealed>, StartupError> {
         let parts = sealed::Parts {
             clock: self.clock.clone(),
-            settings: self.settings.clone(),
+            settings: self.configuration.settings(),
             ids: self.ids.clone(),
             calls: self.calls.clone(),
             guard: Guard::of(self.guard.clone()),
@@ -128,7 +130,7 @@ impl Core {
     fn plugin(&self, reloads: Arc<Reloader>, bound: IpAddr, budget: Budget) -> PluginDoor {
         PluginDoor {
             clock: self.clock.clone(),
-            settings: self.settings.clone(),
+            settings: self.configuration.plugin(),
             ids: self.ids.clone(),
             calls: self.calls.clone(),
             functions: Arc::new(self.runners.clone()),
@@ -144,8 +146,8 @@ impl Core {
     fn reloader(&self, sources: Sources, tls: Option<Arc<Tls>>) -> Arc<Reloader> {
         Arc::new(Reloader {
             sources,
-            settings: self.settings.clone(),
-            started: self.settings.load_full(),
+            started: self.configuration.load().settings.clone(),
+            configuration: self.configuration.clone(),
             registry: self.registry.clone(),
             guard: self.guard.clone(),
             calls: self.calls.clone(),
@@ -170,15 +172,15 @@ fn open_tls(settings: &SslSettings) -> Result<Arc<Tls>, StartupError> {
 /// # Errors
 /// [`StartupError`].
 pub(crate) async fn assemble(
-    settings: Settings,
+    configuration: Configuration,
     sources: Sources,
     clock: Arc<dyn Clock>,
     opened: Opened,
     launcher: &Path,
 ) -> Result<Parts, StartupError> {
     let Opened { registry, snapshot, key, bound, connections } = opened;
-    let tls = settings.ssl.as_ref().map(open_tls).transpose()?;
-    let core = Core::start(settings, clock, registry, launcher).await?;
+    let tls = configuration.settings.ssl.as_ref().map(open_tls).transpose()?;
+    let core = Core::start(configuration, clock, registry, launcher).await?;
     let generation = snapshot.generation.into();
     take_up(snapshot, &core.clients, &core.api_keys);
     let sealed = core.sealed(key)?;
@@ -194,7 +196,8 @@ pub(crate) async fn assemble(
     });
     let reloader = core.reloader(sources, tls);
     let plugin = Arc::new(core.plugin(reloader.clone(), bound, Budget::of(connections)));
-    let Core { settings, guard, runners, .. } = core;
+    let settings = core.configuration.settings();
+    let Core { guard, runners, .. } = core;
     let guard = Guard::of(guard);
     let control = Arc::new(Control { settings, guard, runners, follower, readiness });
     Ok(Parts { sealed, plugin, control, reloader })

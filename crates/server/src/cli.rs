@@ -44,6 +44,9 @@ pub struct Cli {
     /// Print what --check-config finds as JSON: a list of objects with place, problem and hint
     #[arg(long, requires = "check_config")]
     pub json: bool,
+    /// Print the settings that are in force as JSON, for msp-admin
+    #[arg(long, hide = true)]
+    pub show_settings: bool,
     /// Ask the ops door of the running server for its health, and exit 0 or 1
     #[arg(long, conflicts_with = "check_config")]
     pub healthcheck: bool,

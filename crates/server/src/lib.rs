@@ -6,6 +6,7 @@ mod assembly;
 mod background;
 mod check;
 mod cli;
+mod configuration;
 mod doors;
 mod error;
 mod follower;
@@ -19,6 +20,7 @@ pub mod telemetry;
 
 pub use check::check;
 pub use cli::Cli;
+pub use configuration::{Configuration, keys};
 pub use error::StartupError;
 pub use healthcheck::healthcheck;
 pub use msp_http::raise_file_limit;

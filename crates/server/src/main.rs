@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use msp_core::clock::SystemClock;
-use msp_server::{Cli, Server, ServerHandle, telemetry};
-use msp_settings::{Settings, Sources};
+use msp_server::{Cli, Configuration, Server, ServerHandle, telemetry};
+use msp_settings::Sources;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 fn main() -> ExitCode {
@@ -49,8 +49,12 @@ fn start(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
         return Ok(());
     }
     let sources = cli.sources();
+    if cli.show_settings {
+        let report = Configuration::load(&sources)?.settings.report();
+        return Ok(serde_json::to_writer(std::io::stdout().lock(), &report)?);
+    }
     if cli.healthcheck {
-        return Ok(msp_server::healthcheck(&Settings::load(&sources)?.ops)?);
+        return Ok(msp_server::healthcheck(&Configuration::load(&sources)?.settings.ops)?);
     }
     let runtime = runtime()?;
     let done = runtime.block_on(async {
@@ -78,10 +82,11 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 
 async fn build(sources: Sources) -> Result<Server, Box<dyn std::error::Error>> {
     let read = sources.clone();
-    let settings = tokio::task::spawn_blocking(move || Settings::load(&read)).await??;
+    let configuration = tokio::task::spawn_blocking(move || Configuration::load(&read)).await??;
     let clock = Arc::new(SystemClock::start());
-    telemetry::init(&settings.log, clock.clone())?;
-    Ok(Server::build(settings, sources, clock, telemetry::metrics(), Path::new("/proc/self/exe")).await?)
+    telemetry::init(&configuration.settings.log, clock.clone())?;
+    Ok(Server::build(configuration, sources, clock, telemetry::metrics(), Path::new("/proc/self/exe"))
+        .await?)
 }
 
 fn check(cli: &Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {

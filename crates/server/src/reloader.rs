@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwapOption;
 use msp_core::{BoxFuture, Calls, Import, Stamp};
-use msp_door_plugin::{NotReloaded, Reloads, exposed};
+use msp_door_plugin::{NotReloaded, Reloads};
 use msp_guard::{MemoryGuard, MemoryGuardConfig};
 use msp_http::Tls;
 use msp_runners::{Reload, ReloadError, Runners};
 use msp_settings::{Settings, Sources};
 
+use crate::configuration::{Configuration, Current};
 use crate::import;
 
 /// Why a reload is tried again that failed; the same failure is not told again.
@@ -19,7 +20,7 @@ const RETRIED: &str = "what was wrong may be right now";
 pub(crate) struct Reloader {
     /// Where the settings came from, to read them again.
     pub(crate) sources: Sources,
-    pub(crate) settings: Arc<ArcSwap<Settings>>,
+    pub(crate) configuration: Current,
     /// The settings of the start: what counts at a start only is in force as it stands there.
     pub(crate) started: Arc<Settings>,
     pub(crate) registry: Arc<dyn Import>,
@@ -39,7 +40,7 @@ impl Reloader {
     /// long; the next look sees what it has missed.
     pub(crate) async fn look(&self, files: &mut Files) {
         let Ok(_alone) = self.reloading.try_lock() else { return };
-        let now = Files::now(&self.settings.load(), &self.sources);
+        let now = Files::now(&self.configuration.load().settings, &self.sources);
         if now != *files {
             *files = now;
             let _stays_as_it_was = self.reload("a file has changed").await;
@@ -58,7 +59,7 @@ impl Reloader {
     async fn retry(&self) {
         if self.not_reloaded.load().is_some() {
             let _stays_as_it_was = self.reload(RETRIED).await;
-        } else if let (Some(tls), Some(ssl)) = (&self.tls, &self.settings.load().ssl) {
+        } else if let (Some(tls), Some(ssl)) = (&self.tls, &self.configuration.load().settings.ssl) {
             tls.retry(ssl);
         }
     }
@@ -71,14 +72,14 @@ impl Reloader {
     async fn reload(
         &self,
         why: &str,
-    ) -> Result<(Arc<Settings>, impl Future<Output = ()> + Send + use<>), String> {
-        let before = self.settings.load_full();
+    ) -> Result<(Configuration, impl Future<Output = ()> + Send + use<>), String> {
+        let before = self.configuration.load();
         let sources = self.sources.clone();
-        let loaded = match tokio::task::spawn_blocking(move || Settings::load(&sources)).await {
+        let loaded = match tokio::task::spawn_blocking(move || Configuration::load(&sources)).await {
             Ok(loaded) => {
-                loaded.map_err(|error| error.to_string()).and_then(|settings| match exposed(&settings) {
+                loaded.map_err(|error| error.to_string()).and_then(|loaded| match loaded.exposed() {
                     Some(exposed) => Err(exposed.to_string()),
-                    None => Ok(settings),
+                    None => Ok(loaded),
                 })
             }
             Err(error) => Err(error.to_string()),
@@ -90,26 +91,28 @@ impl Reloader {
             return Err(error.clone());
         }
         // A certificate is not to wait until the configuration is right.
-        let ssl = loaded.as_ref().unwrap_or(&before).ssl.as_ref();
+        let ssl = loaded.as_ref().unwrap_or(&before).settings.ssl.as_ref();
         if let (Some(tls), Some(ssl)) = (&self.tls, ssl) {
             tls.reopen(ssl);
         }
-        let mut settings = loaded.inspect_err(|error| tracing::error!("not reloaded ({why}): {error}"))?;
+        let mut configuration =
+            loaded.inspect_err(|error| tracing::error!("not reloaded ({why}): {error}"))?;
+        let settings = configuration.settings.clone();
         if let Some(waiting) = waiting(&settings.waiting_for_start(&self.started)) {
             tracing::warn!("{waiting}");
         }
-        if settings.plugin.is_none() || before.plugin.is_none() {
-            settings.plugin.clone_from(&before.plugin);
+        // A door is opened and closed at a start, so that its section stays with it.
+        if configuration.plugin.is_none() || before.plugin.is_none() {
+            configuration.plugin.clone_from(&before.plugin);
         }
-        let settings = Arc::new(settings);
         self.guard.reconfigure(guard_config(&settings));
         self.calls.rates.reconfigure(settings.limits.per_address_rate, settings.limits.per_caller_rate);
         // The same list, too: the paths in it may lead elsewhere now.
         let modules = self.runners.reload(settings.modules.clone());
         import::take_in(&*self.registry, &self.started.clients.keypath, &settings.clients.register).await;
-        self.settings.store(settings.clone());
+        self.configuration.store(configuration.clone());
         tracing::info!("reloaded: {why}");
-        Ok((settings, modules))
+        Ok((configuration, modules))
     }
 }
 
@@ -123,8 +126,8 @@ impl Reloads for Reloader {
             // What loads is waited for without the lock: another file must not wait for it.
             let (modules, plugins) = {
                 let _alone = self.reloading.lock().await;
-                let (settings, modules) = self.reload(why).await.map_err(NotReloaded::Settings)?;
-                let door = settings.plugin.as_ref();
+                let (configuration, modules) = self.reload(why).await.map_err(NotReloaded::Settings)?;
+                let door = configuration.plugin.as_ref();
                 (modules, door.map(|door| self.runners.reload_plugins(door.spec.clone(), what)))
             };
             modules.await;

@@ -20,6 +20,7 @@ use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 
 use crate::assembly::{Opened, Parts, assemble};
+use crate::configuration::Configuration;
 use crate::doors::control::{self, Control};
 use crate::doors::ops::{self, Ops};
 use crate::error::StartupError;
@@ -68,17 +69,18 @@ impl Server {
     /// # Errors
     /// [`StartupError`]; nothing is served then.
     pub async fn build(
-        settings: Settings,
+        configuration: Configuration,
         sources: Sources,
         clock: Arc<dyn Clock>,
         metrics: PrometheusHandle,
         launcher: &Path,
     ) -> Result<Self, StartupError> {
+        let settings = configuration.settings.clone();
         for warning in &settings.warnings {
             tracing::warn!("{warning}");
         }
-        if let Some(exposed) = msp_door_plugin::exposed(&settings) {
-            return Err(exposed.into());
+        if let Some(exposed) = configuration.exposed() {
+            return Err(exposed);
         }
         let files = Files::as_read(&settings);
         msp_keyfile::create_private_folder(&settings.server.keypath)?;
@@ -99,7 +101,7 @@ impl Server {
         let opened = Opened { registry, snapshot, key, bound: address.ip(), connections };
         let (keypath, pidfile) = (settings.server.keypath.clone(), settings.pidfile.clone());
         let (limits, doors) = (LimitSettings { connections, ..settings.limits }, settings.doors);
-        let parts = assemble(settings, sources, clock.clone(), opened, launcher).await?;
+        let parts = assemble(configuration, sources, clock.clone(), opened, launcher).await?;
         // Nothing is waited for from here on, so a start that is given up leaves neither of the two files.
         let control =
             control::bind(&keypath).map_err(|error| io(&keypath.join(msp_core::control::SOCKET), error))?;

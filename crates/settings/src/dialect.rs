@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::error::SettingsError;
 use crate::ini::{Entry, Ini};
-use crate::layers::is_ours;
+use crate::key_table::KeyTable;
 use crate::typed::Typed;
 
 /// The sections of ours that the original has too, as they are compared.
@@ -44,12 +44,13 @@ struct Merged<'a> {
 impl<'a> Dialect<'a> {
     /// Merges the files; a section of config.ini that is ours alone is not of the dialect.
     pub(crate) fn new(
+        keys: &KeyTable,
         config: Option<&'a Ini>,
         plugins: Option<&'a Ini>,
         variables: &'a [(String, String)],
     ) -> Self {
         let config = config.into_iter().flat_map(|ini| &ini.sections);
-        let config = config.filter(|section| is_shared(&section.name) || !is_ours(&section.name));
+        let config = config.filter(|section| is_shared(&section.name) || !keys.is_ours(&section.name));
         let plugins = plugins.into_iter().flat_map(|ini| &ini.sections);
         let mut sections = BTreeMap::<_, Merged<'_>>::new();
         for section in config.chain(plugins) {
@@ -194,5 +195,5 @@ const TOO_LARGE: &str = "grows too large with what it refers to";
 /// Values on the way from one to the last that it refers to.
 const MAX_DEPTH: usize = 32;
 
-/// What references may add to a whole configuration.
+/// What references may add to a configuration that is gone through once.
 const MAX_REFERRED_BYTES: usize = 1024 * 1024;

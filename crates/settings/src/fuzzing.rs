@@ -2,9 +2,10 @@
 
 use crate::error::SettingsError;
 use crate::ini::{Form, Ini};
-use crate::layers::{Files, Layers};
-use crate::plugin::parameters;
-use crate::settings::{Effective, effective};
+use crate::key_table::KeyTable;
+use crate::layers::Files;
+use crate::loaded::Loaded;
+use crate::settings::Effective;
 use crate::sources::Sources;
 
 /// One section: its name, then its keys, each with its value and the place it stands at.
@@ -28,13 +29,11 @@ pub fn ini(text: &str) -> Result<Vec<Section>, SettingsError> {
 ///
 /// # Errors
 /// [`SettingsError`] for the first mistake; values are not looked at.
-pub fn config(text: &str) -> Result<(Vec<Effective>, Vec<String>), SettingsError> {
+pub fn config(keys: &KeyTable, text: &str) -> Result<(Vec<Effective>, Vec<String>), SettingsError> {
     let files = Files { config: Some(Ini::parse("f", text)?), plugins: None };
-    let sources = Sources::default();
-    let mut warnings = Vec::new();
-    let layers = Layers::merge(&sources, &files, &files.dialect(&sources), &mut warnings)?;
-    warnings.extend(files.foreign());
-    Ok((effective(&layers), warnings))
+    let loaded = Loaded::of(&Sources::default(), keys, files)?;
+    let warnings = [loaded.warnings.clone(), loaded.foreign()].concat();
+    Ok((loaded.effective(), warnings))
 }
 
 /// What is in force when the text is a configuration of the original plugin server, what its plugins may read (without
@@ -42,14 +41,14 @@ pub fn config(text: &str) -> Result<(Vec<Effective>, Vec<String>), SettingsError
 ///
 /// # Errors
 /// [`SettingsError`] for the first mistake; values of ours are not looked at.
-pub fn plugins(text: &str) -> Result<(Vec<Effective>, serde_json::Value, Vec<String>), SettingsError> {
+pub fn plugins(
+    keys: &KeyTable,
+    text: &str,
+) -> Result<(Vec<Effective>, serde_json::Value, Vec<String>), SettingsError> {
     let files = Files { config: None, plugins: Some(Ini::parse_as(Form::Original, "f", text)?) };
-    let sources = Sources::default();
-    let dialect = files.dialect(&sources);
-    let mut warnings = Vec::new();
-    let layers = Layers::merge(&sources, &files, &dialect, &mut warnings)?;
-    parameters(&dialect)?;
-    Ok((effective(&layers), dialect.for_plugins()?, warnings))
+    let loaded = Loaded::of(&Sources::default(), keys, files)?;
+    loaded.plugin_parameters()?;
+    Ok((loaded.effective(), loaded.for_plugins()?, loaded.warnings))
 }
 
 /// The functions and their modules when the text is modules.ini.
@@ -57,6 +56,6 @@ pub fn plugins(text: &str) -> Result<(Vec<Effective>, serde_json::Value, Vec<Str
 /// # Errors
 /// [`SettingsError`] for the first mistake.
 pub fn modules(text: &str) -> Result<Vec<(String, String)>, SettingsError> {
-    let specs = crate::modules::read(None, Some(Ini::parse("f", text)?))?;
+    let specs = crate::modules::read(None, Some(&Ini::parse("f", text)?))?;
     Ok(specs.into_iter().map(|spec| (spec.function.as_str().to_owned(), spec.module)).collect())
 }

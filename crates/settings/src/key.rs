@@ -55,6 +55,9 @@ pub trait AnyKey: Sync {
 
     /// Where its value may be shown.
     fn shown(&self) -> Shown;
+
+    /// True for the path of a file that nobody but the server may read.
+    fn names_private_file(&self) -> bool;
 }
 
 impl fmt::Debug for dyn AnyKey {
@@ -82,6 +85,10 @@ impl<T: PartialEq> AnyKey for Key<T> {
 
     fn shown(&self) -> Shown {
         self.kind.shown()
+    }
+
+    fn names_private_file(&self) -> bool {
+        self.kind.names_private_file()
     }
 }
 
@@ -177,12 +184,12 @@ impl<T> Setting<'_, T> {
     }
 }
 
-/// Defines each key and lists all of them, so that none can be forgotten.
+/// Defines each key, `NAME: type = Key::new(…);`, and lists all of them, so that none can be forgotten.
 #[macro_export]
 macro_rules! keys {
     ($(#[$about:meta])* $visible:vis $list:ident: $($name:ident: $type:ty = $key:expr;)+) => {
         $(
-            #[doc = stringify!($name)]
+            /// The key that its definition describes.
             $visible static $name: $crate::Key<$type> = $key;
         )+
         $(#[$about])*

@@ -1,4 +1,4 @@
-//! The one table of keys, in the order in which people read them.
+//! The table of the core's keys, in the order in which people read them. Each door has one of its own.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -10,13 +10,10 @@ use crate::key::Counts::{AtReload, AtStart};
 use crate::key::Key;
 use crate::keys;
 use crate::kinds::{
-    Address, Choice, ConfinementPaths, FileName, Folders, Hosts, List, Number, Optional, PathTo, PublicUrl,
-    Seconds, Secret, Share, Size, Store, Switch, Text,
+    Address, Choice, ConfinementPaths, FILE, FOLDER, Folders, Hosts, Number, Optional, PathTo, PrivateFile,
+    PublicUrl, Seconds, Share, Size, Store, Switch, Text,
 };
-use crate::token::Token;
 
-const FILE: PathTo = PathTo("a file");
-const FOLDER: PathTo = PathTo("a folder");
 /// More hops than any chain of proxies has.
 const HOPS: Number<u8> = Number(0, 16, "trusted hops");
 const RATE: Number<u32> = Number(0, 1_000_000, "requests a second");
@@ -26,7 +23,7 @@ pub(crate) const CLIENTS_FOLDER: &str = "<Clients/Keypath>";
 
 keys! {
     /// Every key of config.ini, section by section.
-    pub(crate) CONFIG:
+    pub CONFIG:
     SERVER_KEYPATH: PathBuf = Key::new("Server", "Keypath", "sec", &FOLDER, AtStart,
         "Holds server.key, server.pub and the control socket.");
     ADDRESS_TTL: Duration = Key::new("Server", "IPAddressTTL", "300", &Seconds(1, 31_536_000), AtReload,
@@ -76,45 +73,18 @@ keys! {
         "The address of the ops listener; another than loopback needs TokenFile.");
     OPS_PORT: u16 = Key::new("Ops", "port", "8001", &Number(0, 65_535, ""), AtStart,
         "Its port; 0 picks a free one.");
-    OPS_TOKEN: Option<PathBuf> = Key::new("Ops", "TokenFile", "", &Optional(FILE), AtReload,
+    OPS_TOKEN: Option<PathBuf> = Key::new("Ops", "TokenFile", "", &Optional(PrivateFile), AtReload,
         "Holds the bearer token that /readyz and /metrics ask for; /healthz stays open.");
 
-    PLUGINS: Option<PathBuf> = Key::new("paths", "plugins", "", &Optional(FOLDER), AtReload,
-        "Holds the plugins, *.py.").alias("pluginpath");
     PIDFILE: Option<PathBuf> = Key::new("paths", "pidfile", "", &Optional(FILE), AtStart,
         "Holds the server's process id while it runs.");
-    PATHS_DOCUMENTS: Vec<String> = Key::new("paths", "documents", "", &List("folders, or route:folder"), AtReload,
-        "Served by the plugin door as they are; without a route at /doc.");
 
     SSL_ENABLED: bool = Key::new("SSL", "enabled", "no", &Switch, AtStart,
         "Whether the listener speaks TLS, and TLS only.");
-    SSL_KEYFILE: Option<PathBuf> = Key::new("SSL", "keyfile", "", &Optional(FILE), AtReload,
+    SSL_KEYFILE: Option<PathBuf> = Key::new("SSL", "keyfile", "", &Optional(PrivateFile), AtReload,
         "The certificate's private key, in PEM.");
     SSL_CERTFILE: Option<PathBuf> = Key::new("SSL", "certfile", "", &Optional(FILE), AtReload,
         "The certificate and those that lead to its root, in PEM.");
-
-    AUTH_APIKEY: Option<Token> = Key::new("auth", "apikey", "", &Secret, AtReload,
-        "The plugin door's own key, for its control routes and for plugins with auth_type=global.");
-    AUTH_APIKEY_FILE: Option<PathBuf> = Key::new("auth", "ApikeyFile", "", &Optional(FILE), AtReload,
-        "Holds that key, in place of apikey.");
-    CONTROL_OPEN: bool = Key::new("auth", "control_open", "no", &Switch, AtReload,
-        "Whether everybody may list and reload plugins while there is no key.");
-    ALLOW_PLAIN: bool = Key::new("auth", "AllowPlain", "no", &Switch, AtReload,
-        "Whether to serve this door without TLS too.");
-
-    CORS_ENABLED: bool = Key::new("cors", "enabled", "no", &Switch, AtReload,
-        "Whether pages of other origins are let in by these rules, and refused else.");
-    ORIGIN_URL: Vec<String> = Key::new("cors", "origin_url", "", &List("origins such as https://app.example.net, or *"), AtReload,
-        "The origins that may call plugins; * means all, without credentials.");
-    ACL: Vec<String> = Key::new("cors", "acl", "", &List("host names"), AtReload,
-        "Hosts whose origins may call plugins, with those of their sub-domains.");
-    REQUIRE_ORIGIN: bool = Key::new("cors", "require_origin", "no", &Switch, AtReload,
-        "Whether a request without an Origin is refused too.");
-
-    FILE_DOCUMENTS: Vec<String> = Key::new("file_server", "documents", "", &List("folders, or route:folder"), AtReload,
-        "The same as in [paths]; without a route at the folder's own name.");
-    INDEX_FILE: String = Key::new("file_server", "indexfile", "index.html", &FileName, AtReload,
-        "What is served for a folder of documents.");
 
     REGISTRY_URL: String = Key::new("Registry", "Url", "sqlite:<Clients/Keypath>/registry.db", &Store("sqlite:<file>"), AtStart,
         "The registry's database; <Clients/Keypath> stands for that folder.");
@@ -170,7 +140,7 @@ keys! {
 
 keys! {
     /// Every key that a function's section in modules.ini may have.
-    pub(crate) FUNCTION:
+    pub FUNCTION:
     TIMEOUT: Duration = Key::new("<function>", "Timeout", "30", &Seconds(1, 3600), AtReload,
         "The longest run of one call.");
     LOAD_TIMEOUT: Duration = Key::new("<function>", "LoadTimeout", "60", &Seconds(1, 600), AtReload,

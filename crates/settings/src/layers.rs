@@ -1,7 +1,5 @@
 //! The layers of the configuration, each setting with the place it comes from.
 
-use std::collections::BTreeSet;
-
 use config::{Config, ConfigError, Map, Source, Value, ValueKind};
 use msp_keyfile::KeyFileError;
 
@@ -9,7 +7,8 @@ use crate::dialect::{self, Dialect};
 use crate::error::SettingsError;
 use crate::ini::{Form, Ini, Section};
 use crate::key::{AnyKey, Definition, Key, Setting};
-use crate::keys::{CONFIG, DOOR_PLUGIN};
+use crate::key_table::KeyTable;
+use crate::keys::DOOR_PLUGIN;
 use crate::kinds::Shown;
 use crate::sources::{NamedFile, Sources};
 use crate::token::Token;
@@ -32,20 +31,21 @@ impl Files {
     }
 
     /// Their common dialect, with the variables that its references may name.
-    pub(crate) fn dialect<'a>(&'a self, sources: &'a Sources) -> Dialect<'a> {
-        Dialect::new(self.config.as_ref(), self.plugins.as_ref(), &sources.variables)
+    pub(crate) fn dialect<'a>(&'a self, keys: &KeyTable, sources: &'a Sources) -> Dialect<'a> {
+        Dialect::new(keys, self.config.as_ref(), self.plugins.as_ref(), &sources.variables)
     }
 
     /// A line for each section that nothing reads while the plugin door is off.
-    pub(crate) fn foreign(&self) -> Vec<String> {
-        let sections = |ini: &Option<Ini>, ours: fn(&str) -> bool| {
+    pub(crate) fn foreign(&self, keys: &KeyTable) -> Vec<String> {
+        let sections = |ini: &Option<Ini>, ours: &dyn Fn(&str) -> bool| {
             let foreign = ini.iter().flat_map(|ini| &ini.sections).filter(|section| !ours(&section.name));
             let told = |section: &Section| {
                 format!("{}: [{}] is not read by this version", section.origin, section.name)
             };
             foreign.map(told).collect::<Vec<_>>()
         };
-        [sections(&self.config, is_ours), sections(&self.plugins, dialect::is_shared)].concat()
+        let ours = |section: &str| keys.is_ours(section);
+        [sections(&self.config, &ours), sections(&self.plugins, &dialect::is_shared)].concat()
     }
 }
 
@@ -65,29 +65,22 @@ impl Layers {
     /// `warnings` receives what is legal in the original's file but looks like a mistake.
     pub(crate) fn merge(
         sources: &Sources,
+        keys: &KeyTable,
         files: &Files,
-        dialect: &Dialect<'_>,
         warnings: &mut Vec<String>,
     ) -> Result<Self, SettingsError> {
+        let dialect = &files.dialect(keys, sources);
         let layers = [
             door_layer(sources)?,
-            config_layer(files.config.as_ref(), dialect)?,
-            plugins_layer(files.plugins.as_ref(), dialect, warnings)?,
-            variables_layer(sources)?,
-            environment_layer(sources)?,
-            command_line_layer(sources)?,
+            config_layer(keys, files.config.as_ref(), dialect)?,
+            plugins_layer(keys, files.plugins.as_ref(), dialect, warnings)?,
+            variables_layer(keys, sources)?,
+            environment_layer(keys, sources)?,
+            command_line_layer(keys, sources)?,
         ];
         let secrets = layers.iter().rev().flat_map(|layer| layer.secrets.clone()).collect();
         let builder = layers.into_iter().fold(Config::builder(), |builder, layer| builder.add_source(layer));
         Ok(Self { table: builder.build().map_err(SettingsError::Layers)?.cache, secrets })
-    }
-
-    /// The value in force for the key.
-    ///
-    /// # Errors
-    /// [`SettingsError::Value`] when it is not what the key expects.
-    pub(crate) fn read<T: PartialEq>(&self, key: &'static Key<T>) -> Result<T, SettingsError> {
-        self.get(key).value()
     }
 
     /// What is in force for the key.
@@ -183,12 +176,12 @@ fn door_layer(sources: &Sources) -> Result<Layer, SettingsError> {
     Ok(layer)
 }
 
-fn config_layer(ini: Option<&Ini>, dialect: &Dialect<'_>) -> Result<Layer, SettingsError> {
+fn config_layer(keys: &KeyTable, ini: Option<&Ini>, dialect: &Dialect<'_>) -> Result<Layer, SettingsError> {
     let mut layer = Layer::default();
-    let ours = |section: &&Section| is_ours(&section.name) && section.name != dialect::PARAMETERS;
+    let ours = |section: &&Section| keys.is_ours(&section.name) && section.name != dialect::PARAMETERS;
     for section in ini.into_iter().flat_map(|ini| &ini.sections).filter(ours) {
         for entry in &section.entries {
-            let key = find(&section.name, &entry.key, &entry.origin)?;
+            let Some(key) = keys.find(&section.name, &entry.key, &entry.origin)? else { continue };
             if dialect::is_shared(&section.name) {
                 layer.add(key, &dialect.value(&section.name, entry)?.into_text(), &entry.origin)?;
             } else {
@@ -201,6 +194,7 @@ fn config_layer(ini: Option<&Ini>, dialect: &Dialect<'_>) -> Result<Layer, Setti
 
 /// Only the sections that both servers have; a plugin may read other keys there.
 fn plugins_layer(
+    keys: &KeyTable,
     ini: Option<&Ini>,
     dialect: &Dialect<'_>,
     warnings: &mut Vec<String>,
@@ -210,15 +204,15 @@ fn plugins_layer(
         |section: &&Section| dialect::is_shared(&section.name) && section.name != dialect::PARAMETERS;
     for section in ini.into_iter().flat_map(|ini| &ini.sections).filter(shared) {
         for entry in &section.entries {
-            match find(&section.name, &entry.key, &entry.origin) {
-                Ok(key) => {
+            match keys.find(&section.name, &entry.key, &entry.origin) {
+                Ok(Some(key)) => {
                     layer.add(key, &dialect.value(&section.name, entry)?.into_text(), &entry.origin)?
                 }
                 // A word misspelt here would leave something open that should be closed.
                 Err(unknown) if ["auth", "cors", "ssl"].contains(&&*section.name) => {
                     warnings.push(unknown.to_string());
                 }
-                Err(_) => {}
+                Ok(None) | Err(_) => {}
             }
         }
     }
@@ -226,71 +220,41 @@ fn plugins_layer(
 }
 
 /// The original's variables.
-fn variables_layer(sources: &Sources) -> Result<Layer, SettingsError> {
+fn variables_layer(keys: &KeyTable, sources: &Sources) -> Result<Layer, SettingsError> {
     let mut layer = Layer::default();
-    for key in CONFIG {
+    for key in keys.iter() {
         let Some(name) = key.definition().variable else { continue };
         if let Some(text) = sources.variable(name) {
-            layer.add(*key, text, &format!("environment variable {name}"))?;
+            layer.add(key, text, &format!("environment variable {name}"))?;
         }
     }
     Ok(layer)
 }
 
 /// `MSP__SECTION__KEY`.
-fn environment_layer(sources: &Sources) -> Result<Layer, SettingsError> {
+fn environment_layer(keys: &KeyTable, sources: &Sources) -> Result<Layer, SettingsError> {
     let mut layer = Layer::default();
     for (name, value) in &sources.environment {
         let lower = name.to_ascii_lowercase();
         let Some(rest) = lower.strip_prefix("msp__") else { continue };
         let origin = format!("environment variable {}", name.escape_debug());
-        let path = rest.split_once("__");
-        layer.add(find_path(path, &origin)?, value, &origin)?;
+        if let Some(key) = keys.find_path(rest.split_once("__"), &origin)? {
+            layer.add(key, value, &origin)?;
+        }
     }
     Ok(layer)
 }
 
-fn command_line_layer(sources: &Sources) -> Result<Layer, SettingsError> {
+fn command_line_layer(keys: &KeyTable, sources: &Sources) -> Result<Layer, SettingsError> {
     let mut layer = Layer::default();
     for (name, value) in &sources.overrides {
         let origin = format!("command line, {}", name.escape_debug());
         let lower = name.to_ascii_lowercase();
-        layer.add(find_path(lower.split_once('.'), &origin)?, value, &origin)?;
+        if let Some(key) = keys.find_path(lower.split_once('.'), &origin)? {
+            layer.add(key, value, &origin)?;
+        }
     }
     Ok(layer)
-}
-
-fn find_path(path: Option<(&str, &str)>, origin: &str) -> Result<&'static dyn AnyKey, SettingsError> {
-    match path {
-        Some((section, key)) if has_keys(section) => find(section, key, origin),
-        _ => {
-            let sections: BTreeSet<_> = CONFIG.iter().map(|key| key.definition().section).collect();
-            let known = sections.into_iter().collect::<Vec<_>>().join(", ");
-            Err(SettingsError::UnknownSetting { origin: origin.to_owned(), known })
-        }
-    }
-}
-
-/// The key of a section of ours.
-fn find(section: &str, name: &str, origin: &str) -> Result<&'static dyn AnyKey, SettingsError> {
-    let keys: Vec<_> = CONFIG.iter().copied().filter(|key| key.definition().is_in(section)).collect();
-    keys.iter().find(|key| key.definition().is_called(name)).copied().ok_or_else(|| {
-        SettingsError::UnknownKey {
-            origin: origin.to_owned(),
-            section: keys.first().map_or(section, |key| key.definition().section).to_owned(),
-            key: name.to_owned(),
-            known: keys.iter().map(|key| key.definition().name).collect::<Vec<_>>().join(", "),
-        }
-    })
-}
-
-/// True for a section of config.ini, in any case, that is ours.
-pub(crate) fn is_ours(section: &str) -> bool {
-    has_keys(section) || section.eq_ignore_ascii_case(dialect::PARAMETERS)
-}
-
-fn has_keys(section: &str) -> bool {
-    CONFIG.iter().any(|key| key.definition().is_in(section))
 }
 
 /// Where a setting comes from that nobody has set.

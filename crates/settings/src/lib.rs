@@ -2,22 +2,22 @@
 //!
 //! Built-in default < config.ini < a configuration of the original plugin server < environment (`MSP__SECTION__KEY` and the original's `MSP_…` names) < command
 //! line. [`Settings::load`] reads all of it once; every mistake ends in one line that says where it is and what
-//! would be right. The keys stand in one table, from which [`reference()`] and [`key_documentation`] are made.
+//! would be right. Each key is defined once ([`keys`], and a door's in its crate), from which the reference is made and what
+//! waits for the next start is told.
 
-mod cors;
 mod dialect;
-mod documents;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+mod in_force;
 mod ini;
 mod key;
-mod keys;
+mod key_table;
+pub mod keys;
 pub mod kinds;
 mod layers;
+mod loaded;
 mod modules;
-mod plugin;
-mod reference;
 mod sections;
 mod settings;
 mod sources;
@@ -25,12 +25,11 @@ mod token;
 mod typed;
 mod web_origin;
 
-pub use cors::CorsSettings;
-pub use documents::DocumentsSettings;
 pub use error::SettingsError;
+pub use in_force::InForce;
 pub use key::{AnyKey, Counts, Definition, Key, Setting};
-pub use plugin::PluginSettings;
-pub use reference::{function_reference, key_documentation, reference};
+pub use key_table::KeyTable;
+pub use loaded::Loaded;
 pub use sections::{
     ClientsSettings, DoorSettings, GuardSettings, LimitSettings, LogLevel, LogSettings, NetworkSettings,
     OpsSettings, ProxySettings, RegistrySettings, RunnerSettings, ServerSettings, SslSettings,
@@ -38,4 +37,4 @@ pub use sections::{
 pub use settings::{Effective, Settings};
 pub use sources::Sources;
 pub use token::Token;
-pub use web_origin::{AskedHost, WebOrigin};
+pub use web_origin::{AskedHost, WebOrigin, host_name};

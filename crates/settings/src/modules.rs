@@ -11,24 +11,26 @@ use crate::key::{AnyKey as _, Key, Setting};
 use crate::keys::{self, FUNCTION};
 
 /// The functions of the file; without a file, those of the built-in one.
-pub(crate) fn read(file: Option<&Path>, ini: Option<Ini>) -> Result<Vec<ModuleSpec>, SettingsError> {
-    let mut sections = match ini {
-        Some(ini) => ini.sections,
-        None => Ini::parse("the built-in modules.ini", BUILT_IN)?.sections,
-    };
-    let Some(list) = sections.iter().position(|section| section.name == "modules") else {
+pub(crate) fn read(file: Option<&Path>, ini: Option<&Ini>) -> Result<Vec<ModuleSpec>, SettingsError> {
+    let built_in = Ini::parse("the built-in modules.ini", BUILT_IN)?;
+    let sections = &ini.unwrap_or(&built_in).sections;
+    let Some(list) = sections.iter().find(|section| section.name == "modules") else {
         let file = file.unwrap_or(Path::new("modules.ini")).display().to_string();
         return Err(SettingsError::ModulesMissing { file });
     };
-    let list = sections.remove(list);
     let specs = list.entries.iter().map(|entry| {
         let own = sections.iter().find(|section| section.name == entry.key);
         spec(entry, own)
     });
     let specs = specs.collect::<Result<Vec<_>, _>>()?;
-    let known = |section: &Section| specs.iter().any(|spec| spec.function.as_str() == section.name);
-    match sections.into_iter().find(|section| !known(section)) {
-        Some(Section { name, origin, .. }) => Err(SettingsError::StraySection { origin, section: name }),
+    let known = |section: &Section| {
+        section.name == "modules" || specs.iter().any(|spec| spec.function.as_str() == section.name)
+    };
+    match sections.iter().find(|section| !known(section)) {
+        Some(stray) => {
+            let (origin, section) = (stray.origin.clone(), stray.name.clone());
+            Err(SettingsError::StraySection { origin, section })
+        }
         None => Ok(specs),
     }
 }

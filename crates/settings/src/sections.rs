@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::error::SettingsError;
 use crate::key::Key;
 use crate::keys;
-use crate::layers::Layers;
+use crate::loaded::Loaded;
 use crate::token::Token;
 use crate::web_origin::AskedHost;
 
@@ -90,8 +90,6 @@ pub struct OpsSettings {
     pub port: u16,
     /// What everything but `/healthz` asks for.
     pub token: Option<Token>,
-    /// The file it was read from.
-    pub token_file: Option<PathBuf>,
 }
 
 /// `[Registry]`.
@@ -194,73 +192,73 @@ impl LogLevel {
 }
 
 impl ServerSettings {
-    pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
+    pub(crate) fn read(loaded: &Loaded) -> Result<Self, SettingsError> {
         Ok(Self {
-            keypath: layers.read(&keys::SERVER_KEYPATH)?,
-            address_ttl: layers.read(&keys::ADDRESS_TTL)?,
-            public_url: layers.read(&keys::PUBLIC_URL)?,
+            keypath: loaded.read(&keys::SERVER_KEYPATH)?,
+            address_ttl: loaded.read(&keys::ADDRESS_TTL)?,
+            public_url: loaded.read(&keys::PUBLIC_URL)?,
         })
     }
 }
 
 impl NetworkSettings {
-    pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
-        let mut hosts = layers.read(&keys::HOSTS)?;
-        let public_url = layers.read(&keys::PUBLIC_URL)?;
+    pub(crate) fn read(loaded: &Loaded) -> Result<Self, SettingsError> {
+        let mut hosts = loaded.read(&keys::HOSTS)?;
+        let public_url = loaded.read(&keys::PUBLIC_URL)?;
         let authority = public_url.as_deref().and_then(|url| url.split('/').nth(2));
         hosts.extend(authority.and_then(AskedHost::parse).map(|host| host.name()));
-        let (bindto, port) = (layers.read(&keys::BINDTO)?, layers.read(&keys::PORT)?);
+        let (bindto, port) = (loaded.read(&keys::BINDTO)?, loaded.read(&keys::PORT)?);
         Ok(Self { bindto, port, hosts })
     }
 }
 
 impl ClientsSettings {
-    pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
+    pub(crate) fn read(loaded: &Loaded) -> Result<Self, SettingsError> {
         Ok(Self {
-            keypath: layers.read(&keys::CLIENTS_KEYPATH)?,
-            register: layers.read(&keys::REGISTER)?,
-            request_ttl: layers.read(&keys::REQUEST_TTL)?,
-            classic: layers.read(&keys::CLASSIC)?,
+            keypath: loaded.read(&keys::CLIENTS_KEYPATH)?,
+            register: loaded.read(&keys::REGISTER)?,
+            request_ttl: loaded.read(&keys::REQUEST_TTL)?,
+            classic: loaded.read(&keys::CLASSIC)?,
         })
     }
 }
 
 impl ProxySettings {
-    pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
+    pub(crate) fn read(loaded: &Loaded) -> Result<Self, SettingsError> {
         Ok(Self {
-            forward_for: layers.read(&keys::FORWARD_FOR)?,
-            forward_host: layers.read(&keys::FORWARD_HOST)?,
-            forward_port: layers.read(&keys::FORWARD_PORT)?,
-            forward_prefix: layers.read(&keys::FORWARD_PREFIX)?,
-            forward_proto: layers.read(&keys::FORWARD_PROTO)?,
+            forward_for: loaded.read(&keys::FORWARD_FOR)?,
+            forward_host: loaded.read(&keys::FORWARD_HOST)?,
+            forward_port: loaded.read(&keys::FORWARD_PORT)?,
+            forward_prefix: loaded.read(&keys::FORWARD_PREFIX)?,
+            forward_proto: loaded.read(&keys::FORWARD_PROTO)?,
         })
     }
 }
 
 impl DoorSettings {
-    pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
+    pub(crate) fn read(loaded: &Loaded) -> Result<Self, SettingsError> {
         for key in [&keys::DOOR_RPC, &keys::DOOR_GATEWAY] {
-            let door = layers.get(key);
+            let door = loaded.get(key);
             if door.value()? {
                 return Err(door.refused("this version has no such door; leave it off"));
             }
         }
         Ok(Self {
-            sealed: layers.read(&keys::DOOR_SEALED)?,
-            plugin: layers.read(&keys::DOOR_PLUGIN)?,
-            ops: layers.read(&keys::DOOR_OPS)?,
+            sealed: loaded.read(&keys::DOOR_SEALED)?,
+            plugin: loaded.read(&keys::DOOR_PLUGIN)?,
+            ops: loaded.read(&keys::DOOR_OPS)?,
         })
     }
 }
 
 impl SslSettings {
-    pub(crate) fn read(layers: &Layers) -> Result<Option<Self>, SettingsError> {
-        let enabled = layers.get(&keys::SSL_ENABLED);
+    pub(crate) fn read(loaded: &Loaded) -> Result<Option<Self>, SettingsError> {
+        let enabled = loaded.get(&keys::SSL_ENABLED);
         if !enabled.value()? {
             return Ok(None);
         }
         let file = |key: &'static Key<Option<PathBuf>>, needed: &str| {
-            layers.read(key)?.ok_or_else(|| enabled.refused(format!("it is on and needs {needed}")))
+            loaded.read(key)?.ok_or_else(|| enabled.refused(format!("it is on and needs {needed}")))
         };
         Ok(Some(Self {
             keyfile: file(&keys::SSL_KEYFILE, "[SSL] keyfile, the certificate's private key")?,
@@ -272,12 +270,12 @@ impl SslSettings {
 impl OpsSettings {
     /// Reads the token as well; an open listener without one is refused when the door is on.
     pub(crate) fn read(
-        layers: &Layers,
+        loaded: &Loaded,
         door: bool,
         warnings: &mut Vec<String>,
     ) -> Result<Self, SettingsError> {
-        let (bind, token) = (layers.get(&keys::OPS_BINDTO), layers.get(&keys::OPS_TOKEN));
-        let (bindto, port) = (bind.value()?, layers.read(&keys::OPS_PORT)?);
+        let (bind, token) = (loaded.get(&keys::OPS_BINDTO), loaded.get(&keys::OPS_TOKEN));
+        let (bindto, port) = (bind.value()?, loaded.read(&keys::OPS_PORT)?);
         let token_file = token.value()?;
         if door && !bindto.is_loopback() {
             if token_file.is_none() {
@@ -290,58 +288,58 @@ impl OpsSettings {
                 "the token travels in clear to {bindto}; put TLS before it, or bind to 127.0.0.1"
             )));
         }
-        let mut read = |file: &PathBuf| Token::read(&token, file, warnings);
-        Ok(Self { bindto, port, token: token_file.as_ref().map(&mut read).transpose()?, token_file })
+        let token = token_file.map(|file| Token::read(&token, &file, warnings)).transpose()?;
+        Ok(Self { bindto, port, token })
     }
 }
 
 impl RegistrySettings {
-    pub(crate) fn read(layers: &Layers, clients: &ClientsSettings) -> Result<Self, SettingsError> {
-        let url = layers.read(&keys::REGISTRY_URL)?;
+    pub(crate) fn read(loaded: &Loaded, clients: &ClientsSettings) -> Result<Self, SettingsError> {
+        let url = loaded.read(&keys::REGISTRY_URL)?;
         Ok(Self { url: url.replace(keys::CLIENTS_FOLDER, &clients.keypath.to_string_lossy()) })
     }
 }
 
 impl GuardSettings {
-    pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
+    pub(crate) fn read(loaded: &Loaded) -> Result<Self, SettingsError> {
         Ok(Self {
-            url: layers.read(&keys::GUARD_URL)?,
-            max_entries: layers.read(&keys::MAX_ENTRIES)?,
-            caller_share: layers.read(&keys::CALLER_SHARE)?,
+            url: loaded.read(&keys::GUARD_URL)?,
+            max_entries: loaded.read(&keys::MAX_ENTRIES)?,
+            caller_share: loaded.read(&keys::CALLER_SHARE)?,
         })
     }
 }
 
 impl LimitSettings {
-    pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
+    pub(crate) fn read(loaded: &Loaded) -> Result<Self, SettingsError> {
         Ok(Self {
-            body: layers.read(&keys::BODY)?,
-            answer: layers.read(&keys::ANSWER)?,
-            connections: layers.read(&keys::CONNECTIONS)?,
-            per_address_rate: layers.read(&keys::PER_ADDRESS_RATE)?,
-            per_caller_rate: layers.read(&keys::PER_CALLER_RATE)?,
-            head_timeout: layers.read(&keys::HEAD_TIMEOUT)?,
-            body_timeout: layers.read(&keys::BODY_TIMEOUT)?,
-            idle_timeout: layers.read(&keys::IDLE_TIMEOUT)?,
-            drain_timeout: layers.read(&keys::DRAIN_TIMEOUT)?,
+            body: loaded.read(&keys::BODY)?,
+            answer: loaded.read(&keys::ANSWER)?,
+            connections: loaded.read(&keys::CONNECTIONS)?,
+            per_address_rate: loaded.read(&keys::PER_ADDRESS_RATE)?,
+            per_caller_rate: loaded.read(&keys::PER_CALLER_RATE)?,
+            head_timeout: loaded.read(&keys::HEAD_TIMEOUT)?,
+            body_timeout: loaded.read(&keys::BODY_TIMEOUT)?,
+            idle_timeout: loaded.read(&keys::IDLE_TIMEOUT)?,
+            drain_timeout: loaded.read(&keys::DRAIN_TIMEOUT)?,
         })
     }
 }
 
 impl RunnerSettings {
-    pub(crate) fn read(layers: &Layers) -> Result<Self, SettingsError> {
+    pub(crate) fn read(loaded: &Loaded) -> Result<Self, SettingsError> {
         Ok(Self {
-            python: layers.read(&keys::PYTHON)?,
-            python_workers: layers.read(&keys::PYTHON_WORKERS)?,
-            require_isolation: layers.read(&keys::ISOLATION)?,
-            worker_user: layers.read(&keys::WORKER_USER)?,
+            python: loaded.read(&keys::PYTHON)?,
+            python_workers: loaded.read(&keys::PYTHON_WORKERS)?,
+            require_isolation: loaded.read(&keys::ISOLATION)?,
+            worker_user: loaded.read(&keys::WORKER_USER)?,
         })
     }
 }
 
 impl LogSettings {
-    pub(crate) fn read(layers: &Layers, warnings: &mut Vec<String>) -> Result<Self, SettingsError> {
-        let level = layers.get(&keys::LOG_LEVEL);
+    pub(crate) fn read(loaded: &Loaded, warnings: &mut Vec<String>) -> Result<Self, SettingsError> {
+        let level = loaded.get(&keys::LOG_LEVEL);
         let known = LogLevel::from_name(&level.value()?);
         if known.is_none() {
             let levels = "it may be DEBUG, INFO, WARNING, ERROR or CRITICAL";
@@ -349,10 +347,10 @@ impl LogSettings {
         }
         Ok(Self {
             level: known.unwrap_or(LogLevel::Warning),
-            directory: layers.read(&keys::LOG_FOLDER)?,
-            max_files: layers.read(&keys::LOG_FILES)?,
-            json: layers.read(&keys::LOG_JSON)?,
-            access: layers.read(&keys::LOG_ACCESS)?,
+            directory: loaded.read(&keys::LOG_FOLDER)?,
+            max_files: loaded.read(&keys::LOG_FILES)?,
+            json: loaded.read(&keys::LOG_JSON)?,
+            access: loaded.read(&keys::LOG_ACCESS)?,
         })
     }
 }

@@ -17,7 +17,10 @@ impl Token {
     /// Reads a file of 16 to 1024 printable ASCII characters; white space around them is ignored.
     ///
     /// The setting is the one that names the file; `warnings` receives a line when others may read it.
-    pub(crate) fn read(
+    ///
+    /// # Errors
+    /// [`SettingsError`] for a file that cannot be read or holds no token.
+    pub fn read(
         named_by: &Setting<'_, Option<PathBuf>>,
         file: &Path,
         warnings: &mut Vec<String>,
@@ -49,7 +52,8 @@ impl Token {
     }
 
     /// True when it is so short that it can be found by trying.
-    pub(crate) fn is_short(&self) -> bool {
+    #[must_use]
+    pub fn is_short(&self) -> bool {
         self.0.len() < MIN_BYTES
     }
 
@@ -59,7 +63,8 @@ impl Token {
     }
 
     /// What is kept of it where the text itself is not needed.
-    pub(crate) fn digest(&self) -> Digest {
+    #[must_use]
+    pub fn digest(&self) -> Digest {
         Digest::of(self.0.as_bytes())
     }
 

@@ -50,7 +50,8 @@ impl WebOrigin {
 }
 
 /// A host's name in its one spelling: ASCII, lower case; none for what is no host.
-pub(crate) fn host_name(text: &str) -> Option<String> {
+#[must_use]
+pub fn host_name(text: &str) -> Option<String> {
     // The library would decode it, and ours is not encoded.
     let host = if text.contains('%') { None } else { Host::parse(text).ok() };
     host.map(|host| host.to_string())

@@ -10,7 +10,7 @@ use msp_core::clock::ManualClock;
 use msp_core::{Grants, Registry};
 use msp_protocol::{OsRng, PrivateKey, PublicKey, Secret};
 use msp_registry::SqlRegistry;
-use msp_server::{Server, ServerHandle};
+use msp_server::{Configuration, Server, ServerHandle};
 use msp_settings::{Settings, Sources};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -119,10 +119,10 @@ impl ServerBuilder {
 
     async fn build(&self) -> Server {
         let sources = self.sources();
-        let settings = Settings::load(&sources).unwrap_or_else(|error| panic!("{error}"));
+        let configuration = Configuration::load(&sources).unwrap_or_else(|error| panic!("{error}"));
         let metrics = msp_server::telemetry::metrics();
         let launcher = program_path("msp-server");
-        let server = Server::build(settings, sources, self.clock.clone(), metrics, &launcher).await;
+        let server = Server::build(configuration, sources, self.clock.clone(), metrics, &launcher).await;
         server.unwrap_or_else(|error| panic!("{error}"))
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use msp_settings::Effective;
+use msp_core::SettingRow;
 use serde::Serialize;
 
 use crate::checks::{self, Check, Verdict};
@@ -28,16 +28,7 @@ pub(crate) struct CheckConfig {
 struct Report {
     checks: Vec<Check>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    settings: Vec<Setting>,
-}
-
-/// One setting that is in force.
-#[derive(Debug, Serialize)]
-struct Setting {
-    section: &'static str,
-    key: &'static str,
-    value: String,
-    origin: String,
+    settings: Vec<SettingRow>,
 }
 
 impl CheckConfig {
@@ -46,9 +37,9 @@ impl CheckConfig {
         let mut report = Report { checks: Vec::new(), settings: Vec::new() };
         match Context::load(&options, None, None) {
             Ok(Context { settings, .. }) => {
-                report.checks = checks::warnings(&settings);
-                let shown = if self.show { settings.effective } else { Vec::new() };
-                report.settings = shown.into_iter().map(Setting::from).collect();
+                let in_force = checks::report(&settings, &options);
+                report.checks = checks::warnings(&settings, &in_force);
+                report.settings = if self.show { in_force.settings } else { Vec::new() };
             }
             Err(error @ AdminError::RanAsOwner(_)) => return Err(error),
             // Where they cannot be read, the server says why.
@@ -73,8 +64,8 @@ impl Report {
         if !self.settings.is_empty() {
             let rows = self.settings.iter().map(|setting| {
                 [
-                    setting.section.into(),
-                    setting.key.into(),
+                    setting.section.as_str().into(),
+                    setting.key.as_str().into(),
                     setting.value.as_str().into(),
                     setting.origin.as_str().into(),
                 ]
@@ -85,12 +76,6 @@ impl Report {
             lines.push("No problems".to_owned());
         }
         lines.join("\n")
-    }
-}
-
-impl From<Effective> for Setting {
-    fn from(Effective { section, key, value, origin, .. }: Effective) -> Self {
-        Self { section, key, value, origin }
     }
 }
 

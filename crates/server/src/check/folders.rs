@@ -4,11 +4,12 @@ use std::io;
 use std::path::Path;
 
 use msp_core::{Finding, registry_file};
-use msp_settings::Settings;
 use rustix::fs::Access;
 
+use crate::configuration::Configuration;
+
 /// Each folder that cannot be used as a start would.
-pub(super) fn look(settings: &Settings) -> Vec<Finding> {
+pub(super) fn look(Configuration { settings, plugin }: &Configuration) -> Vec<Finding> {
     let registry = registry_file(&settings.registry.url);
     let pidfile = settings.pidfile.as_deref();
     let written = [
@@ -20,7 +21,7 @@ pub(super) fn look(settings: &Settings) -> Vec<Finding> {
     ];
     let log = log_file(&settings.log.directory.join("latest.log")).err();
     let written = written.into_iter().filter_map(|(place, folder)| writable(place, folder?).err());
-    let door = settings.plugin.iter();
+    let door = plugin.iter();
     let plugins = door.clone().map(|door| ("[paths] plugins", door.spec.folder.as_path()));
     let documents = door.flat_map(|door| &door.documents);
     let documents = documents.map(|documents| ("[paths] documents", documents.folder.as_path()));

@@ -17,20 +17,22 @@ use msp_runners::{IsolationConfig, Runners};
 use msp_settings::{Settings, Sources};
 
 use crate::assembly::runners_config;
+use crate::configuration::Configuration;
 use crate::error::StartupError;
 
 /// Loads what a start with these sources would load, and gives what is wrong; nothing when all would be served.
 /// `launcher` starts the processes of functions, as for [`Server::build`](crate::Server::build).
 pub async fn check(sources: &Sources, launcher: &Path) -> Vec<Finding> {
-    let settings = match Settings::load(sources) {
-        Ok(settings) => settings,
+    let configuration = match Configuration::load(sources) {
+        Ok(configuration) => configuration,
         Err(error) => return vec![Finding::told(error)],
     };
-    let mut findings = folders::look(&settings);
-    findings.extend(msp_door_plugin::exposed(&settings).map(StartupError::from).map(Finding::told));
-    findings.extend(keys_and_registry(&settings).await);
+    let settings = &configuration.settings;
+    let mut findings = folders::look(&configuration);
+    findings.extend(configuration.exposed().map(Finding::told));
+    findings.extend(keys_and_registry(settings).await);
     findings.extend(settings.ssl.as_ref().and_then(|ssl| Tls::open(ssl).err()).map(Finding::told));
-    findings.extend(functions(settings, launcher).await);
+    findings.extend(functions(&configuration, launcher).await);
     findings
 }
 
@@ -53,8 +55,8 @@ async fn keys_and_registry(settings: &Settings) -> Vec<Finding> {
 }
 
 /// Loads every module and plugin in processes like those of a start.
-async fn functions(settings: Settings, launcher: &Path) -> Vec<Finding> {
-    let config = runners_config(&settings, launcher);
+async fn functions(configuration: &Configuration, launcher: &Path) -> Vec<Finding> {
+    let config = runners_config(&configuration.settings, launcher);
     // The running server's own folder, and its control groups, are emptied by whoever takes them.
     let config = msp_runners::RunnersConfig {
         isolation: IsolationConfig {
@@ -65,8 +67,9 @@ async fn functions(settings: Settings, launcher: &Path) -> Vec<Finding> {
         ..config
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let plugins = settings.plugin.as_ref().map(|door| door.spec.clone());
-    let runners = match Runners::start(config, settings.modules, plugins, clock).await {
+    let modules = configuration.settings.modules.clone();
+    let plugins = configuration.plugin.as_ref().map(|door| door.spec.clone());
+    let runners = match Runners::start(config, modules, plugins, clock).await {
         Ok(runners) => runners,
         Err(error) => return vec![Finding::told(error)],
     };

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use msp_core::control::{MAX_LINE, Reply, Request, SOCKET, Status};
 use msp_core::{AuditEvent, Guard};
 use msp_runners::Runners;
-use msp_settings::Settings;
+use msp_settings::{InForce, Settings};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -20,7 +19,7 @@ use crate::readiness::Readiness;
 
 /// The door, and what it shows and steers.
 pub(crate) struct Control {
-    pub(crate) settings: Arc<ArcSwap<Settings>>,
+    pub(crate) settings: InForce<Arc<Settings>>,
     pub(crate) guard: Guard,
     pub(crate) runners: Runners,
     pub(crate) follower: Arc<Follower>,
@@ -136,7 +135,7 @@ async fn reset_floor(control: &Control, actor: String) -> Reply {
 }
 
 async fn restore(control: &Control, from: &Path, name: &str, actor: &str) -> Reply {
-    let ttl = control.settings.load().clients.request_ttl;
+    let ttl = control.settings.now().clients.request_ttl;
     let reply = match control.follower.registry.restore(from, name, ttl, actor).await {
         Err(error) => return Reply::Failed { message: error.to_string() },
         Ok(restored) => match control.guard.replay.reload_marks().await {

@@ -6,17 +6,16 @@ use actix_web::guard::{Any, Get, Head};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusHandle;
 use msp_door_sealed::Clients;
 use msp_http::{admit_host, bearer, plain};
-use msp_settings::Settings;
+use msp_settings::{InForce, Settings};
 
 use crate::readiness::Readiness;
 
 /// The door, and what it shows.
 pub(crate) struct Ops {
-    pub(crate) settings: Arc<ArcSwap<Settings>>,
+    pub(crate) settings: InForce<Arc<Settings>>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) clients: Arc<Clients>,
     pub(crate) metrics: PrometheusHandle,
@@ -66,7 +65,7 @@ async fn metrics(request: HttpRequest, ops: Data<Ops>) -> HttpResponse {
 
 /// What anybody may do who asks for a host of ours, or shows the token; whether it was shown, or none is asked for.
 fn look(request: &HttpRequest, ops: &Ops) -> Result<bool, StatusCode> {
-    let settings = ops.settings.load();
+    let settings = ops.settings.now();
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
     let token = settings.ops.token.as_ref();
     if given.zip(token).is_some_and(|(given, token)| token.is(given)) {

@@ -7,9 +7,12 @@
     reason = "tests"
 )]
 
+mod configuration;
 mod faults;
 mod isolation;
 mod plugin;
 mod programs;
+#[path = "../../../settings/tests/settings/scratch.rs"]
+mod scratch;
 mod sealed;
 mod sixth_door;

@@ -1,29 +1,8 @@
-//! The keys' own definitions.
+//! What the definitions of the keys say of themselves, and who may have others.
 
-use std::collections::BTreeSet;
-
-use msp_settings::{Counts, function_reference, reference};
+use msp_settings::Settings;
 
 use crate::Scratch;
-
-#[test]
-fn every_default_is_a_legal_value_of_its_own_key() {
-    for key in reference().iter().chain(function_reference()) {
-        let about = key.definition();
-        assert!(key.accepts(about.default), "{about:?} is not {}", key.expects());
-    }
-}
-
-#[test]
-fn no_two_keys_have_one_name() {
-    let mut names = BTreeSet::new();
-    for key in reference().iter().chain(function_reference()) {
-        let about = key.definition();
-        for name in [Some(about.name), about.alias].into_iter().flatten() {
-            assert!(names.insert((about.section, name.to_lowercase())), "{about:?}");
-        }
-    }
-}
 
 #[test]
 fn what_waits_for_the_next_start_is_named_and_nothing_else() {
@@ -40,29 +19,24 @@ fn what_waits_for_the_next_start_is_named_and_nothing_else() {
 }
 
 #[test]
-fn each_key_that_counts_at_the_next_start_is_one_of_these() {
-    let keys = reference().iter().chain(function_reference()).map(|key| key.definition());
-    let at_start = keys.filter(|key| key.counts == Counts::AtStart);
-    let mut sections: Vec<(&str, Vec<&str>)> = Vec::new();
-    for key in at_start {
-        match sections.last_mut().filter(|(section, _)| *section == key.section) {
-            Some((_, names)) => names.push(key.name),
-            None => sections.push((key.section, vec![key.name])),
-        }
-    }
-    let told = sections.iter().map(|(section, names)| format!("[{section}] {}", names.join(", ")));
-    insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"), @"
-    [Server] Keypath
-    [network] bindto, port
-    [Clients] Keypath
-    [Doors] sealed, plugin, rpc, gateway, ops
-    [Ops] bindto, port
-    [paths] pidfile
-    [SSL] enabled
-    [Registry] Url
-    [Guard] Url
-    [Limits] Connections, HeadTimeout, IdleTimeout, DrainTimeout
-    [Runners] Python, PythonWorkers, Isolation, WorkerUser, SearchPath
-    [Log] Level, Folder, MaxFiles, Json, Access
-    ");
+fn a_program_without_doors_leaves_alone_what_may_be_theirs() {
+    let load = |scratch: &Scratch| Settings::load(&scratch.sources);
+    let scratch = Scratch::new()
+        .config("[paths]\nplugins=${no:such}\n[auth]\nkey=x\n[later]\nport=x\n[Clients]\nRequestTTL=20\n")
+        .plugins("[auth]\nnothing=1\n[cors]\nenabled=ture\n[own]\na=int:x\n[network]\nport=7\n")
+        .environment("MSP__AUTH__APIKEY", "0123456789abcdef")
+        .environment("MSP__LATER__PORT", "1")
+        .option("paths.documents", "d");
+    let settings = load(&scratch).unwrap();
+    assert_eq!((settings.clients.request_ttl.as_secs(), settings.network.port), (20, 7));
+    assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
+    assert!(!format!("{settings:?}").contains("0123456789abcdef"));
+    let refusal = |scratch: Scratch| scratch.clean(&load(&scratch).unwrap_err().to_string());
+    insta::assert_snapshot!(refusal(Scratch::new().config("[Clients]\nPath=x\n")), @r#"/config/config.ini line 2: [Clients] has no key "path"; it has Keypath, Register, RequestTTL, Classic"#);
+    insta::assert_snapshot!(refusal(Scratch::new().environment("MSP__SSL__KEY", "x")), @r#"environment variable MSP__SSL__KEY: [SSL] has no key "key"; it has enabled, keyfile, certfile"#);
+    insta::assert_snapshot!(refusal(Scratch::new().environment("MSP__PORT", "1")), @"environment variable MSP__PORT: no such setting; sections are Clients, Doors, Guard, Limits, Log, Ops, Proxy, Registry, Runners, SSL, Server, network, paths, for instance MSP__CLIENTS__REQUESTTTL");
+    assert!(
+        Scratch::new().config("[paths]\nplugins=x\n").try_load().is_err(),
+        "one that knows all doors does not"
+    );
 }

@@ -97,17 +97,6 @@ fn a_section_that_is_not_ours_is_left_alone_and_told() {
 }
 
 #[test]
-fn share_point_17_a_name_that_is_no_setting_stops_the_start() {
-    insta::assert_snapshot!(Scratch::new().config("[Clients]\n\nRequestTTTL=30\n").refusal(), @r#"/config/config.ini line 3: [Clients] has no key "requesttttl"; it has Keypath, Register, RequestTTL, Classic"#);
-    insta::assert_snapshot!(Scratch::new().environment("MSP__CLIENTS__TTL", "30").refusal(), @r#"environment variable MSP__CLIENTS__TTL: [Clients] has no key "ttl"; it has Keypath, Register, RequestTTL, Classic"#);
-    insta::assert_snapshot!(Scratch::new().environment("MSP__CLIENT__REQUESTTTL", "30").refusal(), @"environment variable MSP__CLIENT__REQUESTTTL: no such setting; sections are Clients, Doors, Guard, Limits, Log, Ops, Proxy, Registry, Runners, SSL, Server, auth, cors, file_server, network, paths, for instance MSP__CLIENTS__REQUESTTTL");
-    insta::assert_snapshot!(Scratch::new().environment("MSP__PORT", "30").refusal(), @"environment variable MSP__PORT: no such setting; sections are Clients, Doors, Guard, Limits, Log, Ops, Proxy, Registry, Runners, SSL, Server, auth, cors, file_server, network, paths, for instance MSP__CLIENTS__REQUESTTTL");
-    insta::assert_snapshot!(Scratch::new().option("port", "30").refusal(), @"command line, port: no such setting; sections are Clients, Doors, Guard, Limits, Log, Ops, Proxy, Registry, Runners, SSL, Server, auth, cors, file_server, network, paths, for instance MSP__CLIENTS__REQUESTTTL");
-    let twice = Scratch::new().environment("MSP__NETWORK__PORT", "1").environment("MSP__network__port", "2");
-    insta::assert_snapshot!(twice.refusal(), @"environment variable MSP__network__port: [network] port stands there twice; keep one");
-}
-
-#[test]
 fn share_point_17_a_file_that_is_named_but_missing_stops_the_start() {
     let mut scratch = Scratch::new();
     scratch.sources.config = Some(scratch.folder.path().join("no.ini"));

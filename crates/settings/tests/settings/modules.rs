@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use msp_core::{Access, ConfinementPath, ConfinementSpec, FunctionLimits, ModuleSpec};
 
+use msp_settings::keys::FUNCTION;
+
 use crate::Scratch;
 
 fn refusal(text: &str) -> String {
@@ -79,4 +81,13 @@ fn share_point_17_a_faulty_line_of_the_modules_file_stops_the_start() {
     insta::assert_snapshot!(refusal("[Modules]\na=b\n[a]\nMemory=1\n"), @r#"/config/modules.ini line 4: [a] Memory: "1" is not a size from 1M to 1048576M (bytes, or with K or M), or empty"#);
     insta::assert_snapshot!(refusal("[Modules]\na=b\n[a]\nPaths=/srv/in:data\n"), @r#"/config/modules.ini line 4: [a] Paths: "/srv/in:data" is not absolute paths joined by ':', each to be read, or with + before it to be changed too, or empty"#);
     insta::assert_snapshot!(refusal("[Modules]\na=b\n[a]\nPaths=/srv/../sec\n"), @r#"/config/modules.ini line 4: [a] Paths: "/srv/../sec" is not absolute paths joined by ':', each to be read, or with + before it to be changed too, or empty"#);
+}
+
+#[test]
+fn every_default_of_a_functions_section_is_the_cores() {
+    let defaults = FUNCTION.iter().map(|key| key.definition());
+    let defaults = defaults.map(|key| format!("{}={}\n", key.name, key.default)).collect::<String>();
+    let with_section = Scratch::new().modules(&format!("[Modules]\na=b\n[a]\n{defaults}")).load();
+    assert_eq!(with_section.modules, Scratch::new().modules("[Modules]\na=b\n").load().modules);
+    assert_eq!(with_section.modules[0].limits, msp_core::FunctionLimits::default());
 }

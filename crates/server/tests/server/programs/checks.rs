@@ -4,6 +4,27 @@ use std::path::{Path, PathBuf};
 
 use msp_testkit::ProgramFolder;
 
+#[test]
+fn msp_admin_shows_the_settings_and_warnings_of_every_door() {
+    let bench = ProgramFolder::new();
+    std::fs::create_dir(bench.path("plugins")).unwrap();
+    let door = "[Doors]\nplugin=on\n[paths]\nplugins=plugins\n[auth]\ncontrol_open=yes\n";
+    bench.write("config/config.ini", &format!("{door}[Mine]\na=1\n"));
+    let told = |arguments: &[&str]| String::from_utf8(bench.run("msp-admin", arguments).stdout).unwrap();
+    let warning = "config/config.ini line 6: [auth] control_open: everybody may list and reload plugins; set [auth] apikey";
+    let shown = told(&["check-config", "--show"]);
+    assert!(shown.contains("auth\tcontrol_open\tyes\tconfig/config.ini line 6\n"), "{shown}");
+    assert!(shown.contains("paths\tplugins\tplugins\tconfig/config.ini line 4\n"), "{shown}");
+    assert!(shown.contains(&format!("warning: configuration: {warning}\n")), "{shown}");
+    assert!(told(&["doctor"]).contains(&format!("configuration\twarning\t{warning}\n")));
+    bench.write("config/config.ini", "[Mine]\na=1\n");
+    let shown = told(&["check-config"]);
+    assert_eq!(
+        shown,
+        "warning: configuration: config/config.ini line 1: [mine] is not read by this version\n"
+    );
+}
+
 /// What check-config finds, a line each; nothing when all is in order.
 fn found(bench: &ProgramFolder) -> Vec<String> {
     let output = bench.run("msp-server", &["--check-config"]);

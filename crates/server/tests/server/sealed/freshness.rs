@@ -179,7 +179,7 @@ async fn a_second_server_on_one_registry_is_refused_in_one_line() {
         .into(),
         ..msp_settings::Sources::default()
     };
-    let settings = msp_settings::Settings::load(&sources).unwrap();
+    let settings = msp_server::Configuration::load(&sources).unwrap();
     let clock = std::sync::Arc::new(msp_core::clock::SystemClock::start());
     let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
     let Err(error) = msp_server::Server::build(settings, sources, clock, metrics, "/nowhere".as_ref()).await

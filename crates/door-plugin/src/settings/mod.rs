@@ -1,20 +1,19 @@
-//! The plugin door's settings: `[paths]`, `[auth]`, `[plugin_parms]`, and what plugins are given.
+//! The door's settings: `[paths]`, `[auth]`, `[cors]`, `[file_server]`, `[plugin_parms]`, and what plugins are given.
 
-use std::collections::BTreeMap;
+mod cors;
+mod documents;
+pub(crate) mod keys;
+
 use std::fmt;
-use std::path::Path;
 
 use msp_core::PluginsSpec;
 use msp_protocol::Digest;
+use msp_settings::keys::{BINDTO, DOOR_PLUGIN, FORWARD_PROTO, SSL_ENABLED};
+use msp_settings::{DoorSettings, Loaded, SettingsError, Token};
 
-use crate::cors::CorsSettings;
-use crate::dialect::{Dialect, PARAMETERS};
-use crate::documents::DocumentsSettings;
-use crate::error::SettingsError;
-use crate::keys;
-use crate::layers::Layers;
-use crate::sections::DoorSettings;
-use crate::token::Token;
+pub use self::cors::CorsSettings;
+pub use self::documents::DocumentsSettings;
+pub use self::keys::KEYS;
 
 /// The plugin door, when it is on.
 ///
@@ -49,52 +48,53 @@ impl fmt::Debug for PluginSettings {
 }
 
 impl PluginSettings {
-    /// Nothing while the door is off; `ini_file` is what plugins are told to be the configuration.
-    pub(crate) fn read(
-        layers: &Layers,
-        dialect: &Dialect<'_>,
+    /// Nothing while the door is off; `warnings` receives what is legal but should be looked at.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for the first mistake.
+    pub fn read(
+        loaded: &Loaded,
         doors: DoorSettings,
-        ini_file: Option<&Path>,
         warnings: &mut Vec<String>,
     ) -> Result<Option<Self>, SettingsError> {
         if !doors.plugin {
             return Ok(None);
         }
-        let folder = layers.read(&keys::PLUGINS)?;
+        let folder = loaded.read(&keys::PLUGINS)?;
         let needs_folder = || {
             let needed = "it is on and needs [paths] plugins, the folder of the plugins";
-            layers.get(&keys::DOOR_PLUGIN).refused(needed)
+            loaded.get(&DOOR_PLUGIN).refused(needed)
         };
         let mut reserved: Vec<_> = CONTROL.iter().map(|&path| path.to_owned()).collect();
         reserved.extend(doors.sealed.then(|| "v1".to_owned()));
-        let documents = DocumentsSettings::read(layers, &reserved)?;
+        let documents = DocumentsSettings::read(loaded, &reserved)?;
         reserved.extend(documents.iter().map(|folder| folder.route.clone()));
-        let key = key(layers, warnings)?;
+        let key = key(loaded, warnings)?;
         let settings = Self {
             spec: PluginsSpec {
                 folder: folder.ok_or_else(needs_folder)?,
-                parameters: parameters(dialect)?,
-                config: dialect.for_plugins()?,
-                ini_file: ini_file.map(|path| path.display().to_string()).unwrap_or_default(),
+                parameters: loaded.plugin_parameters()?,
+                config: loaded.for_plugins()?,
+                ini_file: loaded.plugins_file().map(|path| path.display().to_string()).unwrap_or_default(),
                 has_key: key.is_some(),
                 reserved,
             },
             key,
-            control_open: layers.read(&keys::CONTROL_OPEN)?,
-            allow_plain: layers.read(&keys::ALLOW_PLAIN)?,
-            cors: CorsSettings::read(layers, warnings)?,
+            control_open: loaded.read(&keys::CONTROL_OPEN)?,
+            allow_plain: loaded.read(&keys::ALLOW_PLAIN)?,
+            cors: CorsSettings::read(loaded, warnings)?,
             documents,
         };
-        settings.warn(layers, warnings)?;
+        settings.warn(loaded, warnings)?;
         Ok(Some(settings))
     }
 
     /// Tells what is open that should perhaps not be, and what is closed.
-    fn warn(&self, layers: &Layers, warnings: &mut Vec<String>) -> Result<(), SettingsError> {
-        let plain = layers.get(&keys::ALLOW_PLAIN);
-        let bind = layers.get(&keys::BINDTO);
-        let behind_tls = layers.read(&keys::FORWARD_PROTO)? > 0;
-        let own_tls = layers.read(&keys::SSL_ENABLED)?;
+    fn warn(&self, loaded: &Loaded, warnings: &mut Vec<String>) -> Result<(), SettingsError> {
+        let plain = loaded.get(&keys::ALLOW_PLAIN);
+        let bind = loaded.get(&BINDTO);
+        let behind_tls = loaded.read(&FORWARD_PROTO)? > 0;
+        let own_tls = loaded.read(&SSL_ENABLED)?;
         if self.allow_plain {
             warnings.push(plain.warning(
                 "api keys and answers may travel in clear; set [SSL] enabled, or a proxy with TLS before it and [Proxy] \
@@ -107,7 +107,7 @@ impl PluginSettings {
             ));
         }
         if self.key.is_none() {
-            let open = layers.get(&keys::CONTROL_OPEN);
+            let open = loaded.get(&keys::CONTROL_OPEN);
             warnings.push(if self.control_open {
                 open.warning("everybody may list and reload plugins; set [auth] apikey")
             } else {
@@ -121,8 +121,8 @@ impl PluginSettings {
 }
 
 /// The door's own key, of which only the digest is kept.
-fn key(layers: &Layers, warnings: &mut Vec<String>) -> Result<Option<Digest>, SettingsError> {
-    let (text, file) = (layers.get(&keys::AUTH_APIKEY), layers.get(&keys::AUTH_APIKEY_FILE));
+fn key(loaded: &Loaded, warnings: &mut Vec<String>) -> Result<Option<Digest>, SettingsError> {
+    let (text, file) = (loaded.get(&keys::APIKEY), loaded.get(&keys::APIKEY_FILE));
     match (text.value()?, file.value()?) {
         (None, None) => Ok(None),
         (None, Some(path)) => Token::read(&file, &path, warnings).map(|key| Some(key.digest())),
@@ -137,27 +137,6 @@ fn key(layers: &Layers, warnings: &mut Vec<String>) -> Result<Option<Digest>, Se
             Err(file.refused(format!("there is an apikey too, at {}; keep one of them", text.origin)))
         }
     }
-}
-
-/// The parameters of each file: form-encoded, empty ones left out, of a repeated one the first.
-pub(crate) fn parameters(
-    dialect: &Dialect<'_>,
-) -> Result<BTreeMap<String, Vec<(String, String)>>, SettingsError> {
-    let mut files = BTreeMap::new();
-    for entry in dialect.entries(PARAMETERS) {
-        let line = dialect.value(PARAMETERS, entry)?.into_text().replace('\n', "");
-        let mut pairs: Vec<(String, String)> = Vec::new();
-        for (name, value) in form_urlencoded::parse(line.as_bytes()) {
-            if !name.is_empty() && !value.is_empty() && !pairs.iter().any(|(other, _)| *other == name) {
-                pairs.push((name.into_owned(), value.into_owned()));
-            }
-        }
-        let stem = entry.key.strip_suffix(".py").unwrap_or(&entry.key).to_owned();
-        if files.insert(stem, pairs).is_some() {
-            return Err(SettingsError::Duplicate { origin: entry.origin.clone(), what: entry.key.clone() });
-        }
-    }
-    Ok(files)
 }
 
 /// The door's own paths.

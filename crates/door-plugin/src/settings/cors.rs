@@ -1,10 +1,8 @@
 //! `[cors]`: which pages of other origins may call plugins.
 
-use crate::error::SettingsError;
-use crate::key::Setting;
-use crate::keys;
-use crate::layers::Layers;
-use crate::web_origin::{WebOrigin, host_name};
+use msp_settings::{Loaded, Setting, SettingsError, WebOrigin, host_name};
+
+use super::keys;
 
 /// `[cors]`, when it is enabled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,18 +19,18 @@ pub struct CorsSettings {
 
 impl CorsSettings {
     /// What can match no request is left out and told.
-    pub(crate) fn read(layers: &Layers, warnings: &mut Vec<String>) -> Result<Option<Self>, SettingsError> {
-        let enabled = layers.get(&keys::CORS_ENABLED);
+    pub(super) fn read(loaded: &Loaded, warnings: &mut Vec<String>) -> Result<Option<Self>, SettingsError> {
+        let enabled = loaded.get(&keys::CORS_ENABLED);
         if !enabled.value()? {
             return Ok(None);
         }
-        let (origin_url, acl) = (layers.get(&keys::ORIGIN_URL), layers.get(&keys::ACL));
+        let (origin_url, acl) = (loaded.get(&keys::ORIGIN_URL), loaded.get(&keys::ACL));
         let any_origin = origin_url.value()?.iter().any(|word| word == "*");
         let cors = Self {
             origins: keep(&origin_url, origin, "no origin such as https://app.example.net", warnings)?,
             any_origin,
             acl: keep(&acl, host, "no host name such as example.net", warnings)?,
-            require_origin: layers.read(&keys::REQUIRE_ORIGIN)?,
+            require_origin: loaded.read(&keys::REQUIRE_ORIGIN)?,
         };
         if cors.origins.is_empty() && cors.acl.is_empty() && !any_origin {
             warnings

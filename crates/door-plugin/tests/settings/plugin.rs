@@ -4,8 +4,9 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use msp_door_plugin::{DocumentsSettings, PluginSettings};
 use msp_protocol::Digest;
-use msp_settings::{PluginSettings, WebOrigin};
+use msp_settings::WebOrigin;
 
 use crate::Scratch;
 
@@ -17,7 +18,7 @@ fn door(lines: &str) -> Scratch {
 }
 
 fn plugin(scratch: &Scratch) -> PluginSettings {
-    (*scratch.load().plugin.unwrap()).clone()
+    scratch.load().plugin.unwrap()
 }
 
 /// An open door without a key.
@@ -84,7 +85,7 @@ fn plugin_19_what_lets_nobody_in_is_told() {
 fn documents_have_routes_of_their_own() {
     let routes = |lines: &str| {
         let documents = plugin(&door(lines)).documents;
-        let row = |folder: &msp_settings::DocumentsSettings| {
+        let row = |folder: &DocumentsSettings| {
             format!("{} {} {}", folder.route, folder.folder.display(), folder.index)
         };
         documents.iter().map(row).collect::<Vec<_>>()

@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::SettingsError;
-use crate::key::Setting;
-use crate::keys;
-use crate::layers::Layers;
+use msp_settings::{Loaded, Setting, SettingsError};
+
+use super::keys;
 
 /// One folder of documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,11 +19,11 @@ pub struct DocumentsSettings {
 
 impl DocumentsSettings {
     /// Reads all folders; `reserved` holds the paths that are taken.
-    pub(crate) fn read(layers: &Layers, reserved: &[String]) -> Result<Vec<Self>, SettingsError> {
-        let index = layers.read(&keys::INDEX_FILE)?;
+    pub(super) fn read(loaded: &Loaded, reserved: &[String]) -> Result<Vec<Self>, SettingsError> {
+        let index = loaded.read(&keys::INDEX_FILE)?;
         let mut folders: Vec<Self> = Vec::new();
         for (key, own_name) in [(&keys::PATHS_DOCUMENTS, false), (&keys::FILE_DOCUMENTS, true)] {
-            let setting = layers.get(key);
+            let setting = loaded.get(key);
             for item in &setting.value()? {
                 let (route, folder) = split(item, own_name);
                 let taken = |other: &str| other.eq_ignore_ascii_case(&route);

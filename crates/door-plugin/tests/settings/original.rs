@@ -143,8 +143,9 @@ fn it_opens_the_plugin_door_unless_something_says_otherwise() {
     insta::assert_snapshot!(off.warnings().join("\n"), @"/config/plugins.ini line 37: [server] is not read by this version
 /config/plugins.ini line 39: [myplugin] is not read by this version
 /config/plugins.ini line 43: [empty] is not read by this version");
-    let row =
-        |scratch: Scratch| scratch.load().effective.into_iter().find(|row| row.key == "plugin").unwrap();
+    let row = |scratch: Scratch| {
+        scratch.load().settings.effective.into_iter().find(|row| row.key == "plugin").unwrap()
+    };
     assert!(row(complete()).origin.starts_with("--plugins-config /"));
 }
 
