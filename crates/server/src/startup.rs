@@ -15,7 +15,7 @@ use msp_keyfile::ServerKeys;
 use msp_protocol::{OsRng, PrivateKey};
 use msp_registry::SqlRegistry;
 use msp_runners::Runners;
-use msp_settings::{LimitSettings, Settings, Sources};
+use msp_settings::{LimitSettings, Sources};
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 
