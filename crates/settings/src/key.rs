@@ -6,6 +6,20 @@ use crate::error::SettingsError;
 use crate::kinds::{Kind, Shown};
 
 /// The definition of one key, whose kind fixes the type of its value.
+///
+/// ```
+/// # use msp_settings::{KeyTable, Loaded, Sources, keys::PORT};
+/// # let loaded = Loaded::load(&Sources::default(), &KeyTable::core()).unwrap();
+/// let port: u16 = loaded.read(&PORT).unwrap();
+/// ```
+///
+/// Who asks for another type is told so by the compiler, and no operator is blamed:
+///
+/// ```compile_fail
+/// # use msp_settings::{KeyTable, Loaded, Sources, keys::PORT};
+/// # let loaded = Loaded::load(&Sources::default(), &KeyTable::core()).unwrap();
+/// let port: bool = loaded.read(&PORT).unwrap();
+/// ```
 pub struct Key<T: 'static> {
     definition: Definition,
     kind: &'static dyn Kind<T>,

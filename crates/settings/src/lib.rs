@@ -2,7 +2,7 @@
 //!
 //! Built-in default < config.ini < a configuration of the original plugin server < environment (`MSP__SECTION__KEY` and the original's `MSP_…` names) < command
 //! line. [`Settings::load`] reads all of it once; every mistake ends in one line that says where it is and what
-//! would be right. Each key is defined once ([`keys`], and a door's in its crate), from which the reference is made and what
+//! would be right. Each key is defined once ([`mod@keys`], and a door's in its crate), from which the reference is made and what
 //! waits for the next start is told.
 
 mod dialect;
