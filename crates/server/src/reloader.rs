@@ -74,14 +74,15 @@ impl Reloader {
         why: &str,
     ) -> Result<(Configuration, impl Future<Output = ()> + Send + use<>), String> {
         let before = self.configuration.load();
-        let sources = self.sources.clone();
+        let (sources, started) = (self.sources.clone(), self.started.clone());
         let loaded = match tokio::task::spawn_blocking(move || Configuration::load(&sources)).await {
-            Ok(loaded) => {
-                loaded.map_err(|error| error.to_string()).and_then(|loaded| match loaded.exposed() {
-                    Some(exposed) => Err(exposed.to_string()),
+            Ok(loaded) => loaded.map_err(|error| error.to_string()).and_then(|loaded| {
+                let exposed = loaded.exposed().map(|exposed| exposed.to_string());
+                match exposed.or_else(|| bares_ops(&started, &loaded.settings)) {
+                    Some(exposed) => Err(exposed),
                     None => Ok(loaded),
-                })
-            }
+                }
+            }),
             Err(error) => Err(error.to_string()),
         };
         let known = self.not_reloaded.swap(loaded.as_ref().err().cloned().map(Arc::new));
@@ -137,6 +138,15 @@ impl Reloads for Reloader {
     }
 }
 
+/// Says that these settings take its token from an ops listener that stays where others reach it; nothing when they do not.
+fn bares_ops(started: &Settings, settings: &Settings) -> Option<String> {
+    let open = started.doors.ops && !started.ops.bindto.is_loopback() && settings.ops.token.is_none();
+    open.then(|| {
+        let address = started.ops.bindto;
+        format!("[Ops] TokenFile: the listener is on {address} until the next start; keep the token as long")
+    })
+}
+
 /// What of the settings is the guard's.
 pub(crate) fn guard_config(settings: &Settings) -> MemoryGuardConfig {
     MemoryGuardConfig {
@@ -175,5 +185,34 @@ impl Files {
     fn beside(settings: &Settings) -> impl Iterator<Item = Option<Stamp>> {
         let certificate = settings.ssl.iter().flat_map(|ssl| [&ssl.certfile, &ssl.keyfile]);
         [&settings.clients.register].into_iter().chain(certificate).map(|path| Stamp::of(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_takes_no_token_from_an_ops_listener_that_others_reach() {
+        let folder = tempfile::tempdir().unwrap();
+        let token = folder.path().join("token");
+        std::fs::write(&token, "a-long-random-token-for-the-scraper").unwrap();
+        let settings = |text: &str| {
+            let file = folder.path().join("config.ini");
+            std::fs::write(&file, text.replace("<token>", &token.display().to_string())).unwrap();
+            let sources = Sources { config: Some(file), ..Sources::default() };
+            Configuration::load(&sources).unwrap().settings
+        };
+        let open = settings("[Ops]\nbindto=0.0.0.0\nTokenFile=<token>\n");
+        let kept = settings("[Ops]\nTokenFile=<token>\n");
+        let bare = settings("");
+        let refused =
+            "[Ops] TokenFile: the listener is on 0.0.0.0 until the next start; keep the token as long";
+        assert_eq!(bares_ops(&open, &bare).as_deref(), Some(refused));
+        for (started, now) in [(&open, &kept), (&open, &open), (&kept, &bare), (&bare, &bare)] {
+            assert_eq!(bares_ops(started, now), None);
+        }
+        let off = settings("[Doors]\nops=off\n[Ops]\nbindto=0.0.0.0\n");
+        assert_eq!(bares_ops(&off, &bare), None);
     }
 }
