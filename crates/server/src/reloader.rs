@@ -189,6 +189,7 @@ impl Files {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test writes its configuration")]
 mod tests {
     use super::*;
 
