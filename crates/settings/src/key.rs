@@ -181,6 +181,12 @@ impl<T> Setting<'_, T> {
         format!("[{}] {}", self.section, self.key.definition.name)
     }
 
+    /// Where it is set, and its name: `config.ini, line 3: [Ops] TokenFile`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{}: {}", self.origin, self.name())
+    }
+
     /// The error for a legal value that does not fit to the others.
     #[must_use]
     pub fn refused(&self, problem: impl Into<String>) -> SettingsError {
@@ -194,7 +200,7 @@ impl<T> Setting<'_, T> {
     /// A warning about it.
     #[must_use]
     pub fn warning(&self, what: &str) -> String {
-        format!("{}: {}: {what}", self.origin, self.name())
+        format!("{}: {what}", self.place())
     }
 }
 

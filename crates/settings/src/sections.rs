@@ -288,7 +288,7 @@ impl OpsSettings {
                 "the token travels in clear to {bindto}; put TLS before it, or bind to 127.0.0.1"
             )));
         }
-        let token = token_file.map(|file| Token::read(&token, &file, warnings)).transpose()?;
+        let token = token_file.map(|file| Token::read(token.place(), &file, warnings)).transpose()?;
         Ok(Self { bindto, port, token })
     }
 }

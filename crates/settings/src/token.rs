@@ -1,13 +1,12 @@
 //! A secret that the operator shares with callers.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use msp_protocol::Digest;
 use zeroize::Zeroizing;
 
 use crate::error::SettingsError;
-use crate::key::Setting;
 
 /// A bearer token or an api key, wiped when dropped; never printed.
 #[derive(Clone)]
@@ -16,22 +15,16 @@ pub struct Token(Zeroizing<String>);
 impl Token {
     /// Reads a file of 16 to 1024 printable ASCII characters; white space around them is ignored.
     ///
-    /// The setting is the one that names the file; `warnings` receives a line when others may read it.
+    /// `named_by` says which setting names the file, as [`Setting::place`](crate::Setting::place) does; `warnings` receives a line when others may read it.
     ///
     /// # Errors
     /// [`SettingsError`] for a file that cannot be read or holds no token.
-    pub fn read(
-        named_by: &Setting<'_, Option<PathBuf>>,
-        file: &Path,
-        warnings: &mut Vec<String>,
-    ) -> Result<Self, SettingsError> {
+    pub fn read(named_by: String, file: &Path, warnings: &mut Vec<String>) -> Result<Self, SettingsError> {
         if file.exists() && !msp_keyfile::is_private(file) {
             warnings.push(format!("{}: others may read the token; try: chmod 600 {0}", file.display()));
         }
-        let text = msp_keyfile::read_text(file, 4096).map_err(|cause| SettingsError::File {
-            named_by: format!("{}: {}", named_by.origin, named_by.name()),
-            cause,
-        })?;
+        let text = msp_keyfile::read_text(file, 4096);
+        let text = text.map_err(|cause| SettingsError::File { named_by, cause })?;
         let token = text.trim();
         if !(MIN_BYTES..=MAX_BYTES).contains(&token.len())
             || !token.bytes().all(|byte| byte.is_ascii_graphic())

@@ -125,7 +125,7 @@ fn key(loaded: &Loaded, warnings: &mut Vec<String>) -> Result<Option<Digest>, Se
     let (text, file) = (loaded.get(&keys::APIKEY), loaded.get(&keys::APIKEY_FILE));
     match (text.value()?, file.value()?) {
         (None, None) => Ok(None),
-        (None, Some(path)) => Token::read(&file, &path, warnings).map(|key| Some(key.digest())),
+        (None, Some(path)) => Token::read(file.place(), &path, warnings).map(|key| Some(key.digest())),
         (Some(key), None) => {
             if key.is_short() {
                 warnings
