@@ -67,7 +67,7 @@ impl Check {
         Self::new(name, Verdict::Ok, detail)
     }
 
-    fn warning(name: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn warning(name: &'static str, detail: impl Into<String>) -> Self {
         Self::new(name, Verdict::Warning, detail)
     }
 
@@ -104,9 +104,9 @@ pub(crate) fn add_findings(checks: &mut Vec<Check>, options: &GlobalOptions) {
     }
 }
 
-/// The settings of all doors, as the server's own program reads them; without it those that this program knows.
-pub(crate) fn report(settings: &Settings, options: &GlobalOptions) -> SettingsReport {
-    server_program::settings(options).unwrap_or_else(|| settings.report())
+/// The settings of all doors, as the server's own program reads them, and true; without it those that this program knows.
+pub(crate) fn report(settings: &Settings, options: &GlobalOptions) -> (SettingsReport, bool) {
+    server_program::settings(options).map_or_else(|| (settings.report(), false), |report| (report, true))
 }
 
 /// Which files were read, and what in them should be looked at.

@@ -157,13 +157,13 @@ impl Response {
     /// A response that can be sent.
     ///
     /// # Errors
-    /// [`Unfit`], with what of it is no HTTP: a status outside 200 to 599, or a header (RFC 9110, 5.1 and 5.5).
-    pub fn new(status: u16, headers: Vec<(String, String)>, body: Body) -> Result<Self, Unfit> {
+    /// [`NotHttp`], with what of it is no HTTP: a status outside 200 to 599, or a header (RFC 9110, 5.1 and 5.5).
+    pub fn new(status: u16, headers: Vec<(String, String)>, body: Body) -> Result<Self, NotHttp> {
         if !(200..600).contains(&status) {
-            return Err(Unfit(format!("status {status}")));
+            return Err(NotHttp(format!("status {status}")));
         }
         match headers.iter().find(|(name, value)| !is_name(name) || !is_value(value)) {
-            Some((name, _)) => Err(Unfit(format!("header {}", name.escape_debug()))),
+            Some((name, _)) => Err(NotHttp(format!("header {}", name.escape_debug()))),
             None => Ok(Self { status, headers, body }),
         }
     }
@@ -200,7 +200,7 @@ pub enum JsonStatus {
 /// What of a response is no HTTP.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("its response cannot be sent: {0}")]
-pub struct Unfit(String);
+pub struct NotHttp(String);
 
 /// The size of the value as JSON, in bytes; counting stops somewhere beyond the limit.
 #[must_use]

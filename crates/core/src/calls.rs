@@ -59,7 +59,7 @@ pub enum CallRefusal {
     /// There is no permit.
     Denied(Denied),
     /// There is no function of this name, because what is configured does not load.
-    NotLoaded(Trouble),
+    NotLoaded(NotLoaded),
     /// It worked, but answered something else than text, which is all that the door carries.
     NotText,
     /// The caller's rate is at its limit.
@@ -70,22 +70,22 @@ pub enum CallRefusal {
 
 /// What is configured and does not load.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct NotLoaded {
     /// What it was to be made of.
     pub source: Arc<str>,
     /// Why it does not load.
     pub why: String,
 }
 
-impl Trouble {
+impl NotLoaded {
     /// Why a function that is configured does not exist; none when none is configured, or it is still loading.
     #[must_use]
     pub fn of(catalogue: &Catalogue, function: &FunctionName) -> Option<Self> {
-        let trouble = catalogue.trouble(function)?;
+        let missing = catalogue.missing(function)?;
         // A file's name may hold anything.
         let safe = |character: char| if character.is_control() { ' ' } else { character };
-        let why = trouble.why.as_ref()?.chars().map(safe).take(LONGEST_REASON).collect();
-        Some(Self { source: trouble.source.clone(), why })
+        let why = missing.why.as_ref()?.chars().map(safe).take(LONGEST_REASON).collect();
+        Some(Self { source: missing.source.clone(), why })
     }
 }
 
@@ -125,7 +125,7 @@ impl fmt::Display for RefusedCall<'_> {
                 write!(f, "the answer of the function {name} is larger than its limit")
             }
             CallRefusal::Denied(denied) => write!(f, "{denied}: {name}"),
-            CallRefusal::NotLoaded(Trouble { source, why }) => {
+            CallRefusal::NotLoaded(NotLoaded { source, why }) => {
                 write!(f, "no function of this name: {name} ({source}) does not load: {why}")
             }
             CallRefusal::NotText => write!(
@@ -193,8 +193,13 @@ impl Calls {
     ) -> Result<Output, CallRefusal> {
         let line = AccessLine::begin(&*self.clock, caller, function);
         // What is logged meanwhile, by the runner too, belongs to this request. Costs nothing unless somebody listens.
-        let (req, door) = (caller.request, caller.door.as_str());
-        let span = tracing::debug_span!("call", %req, door, function = function.as_str());
+        let span = tracing::debug_span!(
+            "call",
+            req = %caller.request,
+            door = caller.door.as_str(),
+            caller = caller.identity.label().as_deref(),
+            function = function.as_str()
+        );
         let refusal = match self.run(caller, function, input, replies).instrument(span).await {
             Ok(output) => {
                 line.end("ok");
@@ -251,7 +256,7 @@ impl Calls {
             // Let go before the run: it holds plugins whose end a reload waits for.
             let catalogue = self.functions.catalogue_for(function).await;
             permit(caller, &catalogue, function).map_err(|denied| match denied {
-                Denied::Unknown => Trouble::of(&catalogue, function)
+                Denied::Unknown => NotLoaded::of(&catalogue, function)
                     .filter(|_| catalogue.find(function).is_none())
                     .map_or(CallRefusal::Denied(denied), CallRefusal::NotLoaded),
                 _ => CallRefusal::Denied(denied),

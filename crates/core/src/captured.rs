@@ -1,9 +1,15 @@
 //! What is logged inside a test.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
+
+/// Another one beside each that captures. With one alone, what a test of another thread logs first would be taken for what
+/// nobody listens to, here too.
+static OTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<u8>>>);
@@ -27,6 +33,7 @@ impl<'a> MakeWriter<'a> for Sink {
 
 /// The lines that this logs, without time and colours.
 pub(crate) fn lines(of: impl FnOnce()) -> Vec<String> {
+    LazyLock::force(&OTHER);
     let sink = Sink::default();
     let log = tracing_subscriber::fmt().with_writer(sink.clone()).without_time().with_ansi(false).finish();
     tracing::subscriber::with_default(log, of);

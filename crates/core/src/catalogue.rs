@@ -82,7 +82,7 @@ impl Function {
 
 /// A function that is configured and does not exist as it is configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct MissingFunction {
     /// What it is to be made of, as [`Function::source`].
     pub source: Arc<str>,
     /// Where it would come from.
@@ -116,43 +116,40 @@ pub struct ModuleSpec {
 #[derive(Debug, Default)]
 pub struct Catalogue {
     functions: BTreeMap<FunctionName, Arc<Function>>,
-    troubles: BTreeMap<FunctionName, Trouble>,
+    missing: BTreeMap<FunctionName, MissingFunction>,
 }
 
 impl Catalogue {
     /// The functions, and what keeps others, or newer ones of the same name, from existing.
     pub fn new(
         functions: impl IntoIterator<Item = Arc<Function>>,
-        troubles: impl IntoIterator<Item = (FunctionName, Trouble)>,
+        missing: impl IntoIterator<Item = (FunctionName, MissingFunction)>,
     ) -> Self {
         Self {
             functions: functions.into_iter().map(|function| (function.name.clone(), function)).collect(),
-            troubles: troubles.into_iter().collect(),
+            missing: missing.into_iter().collect(),
         }
     }
 
     /// What keeps the function of this name from existing as it is configured. A file of plugins goes by its own name
     /// as long as nobody knows how its plugins are called.
     #[must_use]
-    pub fn trouble(&self, name: &FunctionName) -> Option<&Trouble> {
-        self.troubles.get(name)
+    pub fn missing(&self, name: &FunctionName) -> Option<&MissingFunction> {
+        self.missing.get(name)
     }
 
-    /// All troubles in the order of their names.
-    pub fn troubles(&self) -> impl Iterator<Item = (&FunctionName, &Trouble)> {
-        self.troubles.iter()
+    /// All missing functions in the order of their names.
+    pub fn missing_functions(&self) -> impl Iterator<Item = (&FunctionName, &MissingFunction)> {
+        self.missing.iter()
     }
 
     /// True when there is no such function yet, and what loads may bring it: its module, or any file of plugins.
     #[must_use]
     pub fn may_come(&self, name: &FunctionName) -> bool {
-        let loading = |trouble: &Trouble| trouble.why.is_none();
+        let loading = |missing: &MissingFunction| missing.why.is_none();
         !self.functions.contains_key(name)
-            && (self.trouble(name).is_some_and(loading)
-                || self
-                    .troubles
-                    .values()
-                    .any(|trouble| trouble.origin == Origin::Plugins && loading(trouble)))
+            && (self.missing(name).is_some_and(loading)
+                || self.missing.values().any(|missing| missing.origin == Origin::Plugins && loading(missing)))
     }
 
     /// The function of exactly this name.

@@ -37,10 +37,10 @@ mod tally;
 
 pub use access::{Access, Origin, Route};
 pub use access_line::ACCESS_LOG;
-pub use body::{Body, BodyError, Input, JsonStatus, Output, Request, Response, Unfit, json_size};
+pub use body::{Body, BodyError, Input, JsonStatus, NotHttp, Output, Request, Response, json_size};
 pub use caller::{Caller, Door, RequestId, RequestIds};
-pub use calls::{CallRefusal, Calls, Functions, Replies, Trouble as LoadTrouble, run, successes};
-pub use catalogue::{Argument, Catalogue, Function, ModuleSpec, RunnerKind, Trouble};
+pub use calls::{CallRefusal, Calls, Functions, NotLoaded, Replies, run, successes};
+pub use catalogue::{Argument, Catalogue, Function, MissingFunction, ModuleSpec, RunnerKind};
 pub use confinement_spec::{ConfinementPath, ConfinementSpec};
 pub use finding::Finding;
 pub use grant::{Grants, Pattern, PatternError};

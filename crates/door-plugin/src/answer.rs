@@ -158,14 +158,14 @@ pub(crate) fn refuse(refusal: &Refusal) -> HttpResponse {
 }
 
 /// What this door carries: anything of this length, and streams of any.
-pub(crate) struct Rest<'a> {
+pub(crate) struct RestReplies<'a> {
     pub(crate) longest: usize,
     pub(crate) function: &'a FunctionName,
     pub(crate) identity: &'a Identity,
     pub(crate) key: &'a Key,
 }
 
-impl Replies for Rest<'_> {
+impl Replies for RestReplies<'_> {
     fn carry(&self, output: &Output) -> Result<(), CallRefusal> {
         let length = match output {
             Output::Response(response) => response.body().len().unwrap_or_default(),

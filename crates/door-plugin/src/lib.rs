@@ -22,13 +22,14 @@ use actix_web::{HttpRequest, HttpResponse};
 use msp_core::clock::Clock;
 use msp_core::{
     Audit, CallRefusal, Calls, Denied, Door, FailureKind, Failures, Function, Functions, Identity, Input,
-    LoadTrouble, Origin, Refused, Request, RequestId, RequestIds, Standing,
+    NotLoaded, Origin, Refused, Request, RequestId, RequestIds, Standing,
 };
 use msp_http::{ApiKeys, Budget, Listening, Path, Peer, UnderWay, admit_host, harden, plain};
 use msp_protocol::FunctionName;
 use msp_settings::{InForce, Settings};
+use tracing::Instrument as _;
 
-use self::answer::{Refusal, Rest};
+use self::answer::{Refusal, RestReplies};
 use self::reason::Reason;
 use self::request::ReadRequest;
 
@@ -94,14 +95,20 @@ async fn receive(request: HttpRequest, payload: Payload, door: Data<PluginDoor>)
     let id = door.ids.next();
     let peer = Peer::of(&request, &settings.proxy);
     tracing::debug!(req = %id, address = %peer.address, method = %request.method(), path = request.path(), "request");
-    let mut incoming = Incoming { door: &door, settings, rules, id, peer, request: &request, under_way };
+    let span = tracing::debug_span!("request", req = %id, door = DOOR.as_str());
+    let incoming = Incoming { door: &door, settings, rules, id, peer, request: &request, under_way };
+    answer(incoming, payload).instrument(span).await
+}
+
+async fn answer(mut incoming: Incoming<'_>, payload: Payload) -> HttpResponse {
     if let Err(status) = incoming.admit_host() {
         return plain(status);
     }
+    let request = incoming.request;
     let path = Path::of(request.path());
     let mut response = match admit(&incoming, path.as_ref()) {
         Err(refusal) => answer::refuse(&refusal),
-        Ok(()) => match cors::preflight(incoming.rules.cors.as_ref(), &request) {
+        Ok(()) => match cors::preflight(incoming.rules.cors.as_ref(), request) {
             Some(preflight) => preflight,
             None => match serve(&mut incoming, path, payload).await {
                 Ok(response) => response,
@@ -112,7 +119,7 @@ async fn receive(request: HttpRequest, payload: Payload, door: Data<PluginDoor>)
             },
         },
     };
-    cors::mark(incoming.rules.cors.as_ref(), &request, &mut response);
+    cors::mark(incoming.rules.cors.as_ref(), request, &mut response);
     harden(&mut response);
     response
 }
@@ -184,7 +191,7 @@ async fn run(
         }
     };
     let (longest, identity) = (incoming.settings.limits.answer, &caller.identity);
-    let replies = Rest { longest, function: &name, identity, key: &key };
+    let replies = RestReplies { longest, function: &name, identity, key: &key };
     let input = Input { args, request: Some(request.into()) };
     match incoming.door.calls.call(&caller, &name, input, &replies).await {
         Ok(output) => answer::send(output, &incoming.door.budget, incoming.under_way.take())
@@ -206,9 +213,9 @@ impl Incoming<'_> {
         if let Some(function) = catalogue.find(&name) {
             return if function.route.is_some() { Ok(function.clone()) } else { Err(Refusal::NotFound) };
         }
-        let refusal = match LoadTrouble::of(&catalogue, &name) {
+        let refusal = match NotLoaded::of(&catalogue, &name) {
             _ if catalogue.may_come(&name) => CallRefusal::Denied(Denied::Loading),
-            Some(trouble) => CallRefusal::NotLoaded(trouble),
+            Some(why) => CallRefusal::NotLoaded(why),
             // What nobody has configured is no refusal: strangers ask for much.
             None => return Err(Refusal::NotFound),
         };

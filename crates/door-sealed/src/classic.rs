@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::clients::Entry;
 use crate::proof::{Claim, Refused};
 use crate::reason::Reason;
+use crate::replies::{ClassicReplies, is_failure_of_the_function};
 use crate::tick::LEAST;
-use crate::told::{self, is_failure_of_the_function};
 use crate::{Incoming, Outcome, Sealed};
 
 pub(crate) async fn answer(door: &Sealed, incoming: &Incoming, request: Request) -> Outcome {
@@ -57,7 +57,7 @@ pub(crate) async fn answer(door: &Sealed, incoming: &Incoming, request: Request)
 async fn run(door: &Sealed, incoming: &Incoming, client: &Entry, function: &FunctionName) -> Outcome {
     // The four values can be recombined by a watcher within their time.
     let caller = incoming.caller(client, Access::Read);
-    let replies = told::Classic { longest: incoming.settings.limits.answer };
+    let replies = ClassicReplies { longest: incoming.settings.limits.answer };
     match door.calls.call(&caller, function, Input::default(), &replies).await {
         Ok(Output::Value(Value::String(text))) => {
             let key = client.box_key(&door.key);

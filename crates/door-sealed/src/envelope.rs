@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::clients::Entry;
 use crate::proof::{Claim, Refused};
-use crate::told::{self, failure};
+use crate::replies::{self, EnvelopeReplies, failure};
 use crate::{Incoming, Outcome, Sealed};
 
 pub(crate) async fn answer(door: &Sealed, incoming: &Incoming, sealed: &[u8]) -> Outcome {
@@ -42,7 +42,7 @@ pub(crate) async fn answer(door: &Sealed, incoming: &Incoming, sealed: &[u8]) ->
         return sealer.refuse(&claim.entry, refused).await;
     }
     let caller = incoming.caller(&claim.entry, Access::Write);
-    let replies = told::Envelope { longest: incoming.settings.limits.answer };
+    let replies = EnvelopeReplies { longest: incoming.settings.limits.answer };
     let called = if exact {
         door.calls.call(&caller, &function, Input::args(args), &replies).await
     } else {
@@ -51,7 +51,9 @@ pub(crate) async fn answer(door: &Sealed, incoming: &Incoming, sealed: &[u8]) ->
     };
     match called {
         Ok(Output::Value(value)) => sealer.seal(StatusCode::OK, Ok(value)),
-        Ok(Output::Response(_)) => sealer.seal(StatusCode::OK, Err(told::plain(ErrorCode::FunctionFailed))),
+        Ok(Output::Response(_)) => {
+            sealer.seal(StatusCode::OK, Err(replies::plain(ErrorCode::FunctionFailed)))
+        }
         Err(refusal) => sealer.seal(StatusCode::OK, Err(failure(&refusal))),
     }
 }
@@ -88,14 +90,14 @@ impl Sealer<'_> {
             }
             Refused::Skewed { tell: false, reason, .. } => ("401", reason, Outcome::Refused),
             Refused::Skewed { not_before, tell: true, reason } => {
-                let outcome = self.seal(StatusCode::UNAUTHORIZED, Err(told::clock_skew(not_before)));
+                let outcome = self.seal(StatusCode::UNAUTHORIZED, Err(replies::clock_skew(not_before)));
                 ("clock_skew", reason, outcome)
             }
             Refused::Closed(code, reason) => {
-                (code.as_str(), reason, self.seal(StatusCode::OK, Err(told::plain(code))))
+                (code.as_str(), reason, self.seal(StatusCode::OK, Err(replies::plain(code))))
             }
             Refused::Limited(reason) => {
-                ("busy", reason, self.seal(StatusCode::OK, Err(told::plain(ErrorCode::Busy))))
+                ("busy", reason, self.seal(StatusCode::OK, Err(replies::plain(ErrorCode::Busy))))
             }
         };
         self.door.refuse(self.incoming, Some(entry), answer, &reason);

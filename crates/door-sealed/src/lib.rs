@@ -7,9 +7,9 @@ mod clients;
 mod envelope;
 mod proof;
 mod reason;
+mod replies;
 mod search;
 mod tick;
-mod told;
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -24,7 +24,8 @@ use msp_http::{BodyRefusal, Peer, UnderWay, plain, read_body as read_whole, refu
 use msp_protocol::classic::ReplyTag;
 use msp_protocol::envelope::PairKeys;
 use msp_protocol::{Body, DecodeError, OsRng, PrivateKey, PublicKey};
-use msp_settings::{InForce, Settings};
+use msp_settings::{InForce, LimitSettings, Settings};
+use tracing::Instrument as _;
 
 use self::clients::Entry;
 use self::reason::Reason;
@@ -167,18 +168,30 @@ async fn receive(request: HttpRequest, payload: Payload, door: Data<Sealed>) -> 
     let (id, peer) = (door.ids.next(), Peer::of(&request, &settings.proxy));
     let Peer { address, scheme, host, port, prefix, .. } = &peer;
     tracing::debug!(req = %id, %address, ?scheme, ?host, ?port, ?prefix, "request");
-    let body = read_body(&request, payload, &settings.limits).await;
+    let span = tracing::debug_span!("request", req = %id, door = DOOR.as_str());
+    answer(&door, id, peer, &settings.limits, &request, payload).instrument(span).await
+}
+
+async fn answer(
+    door: &Sealed,
+    id: RequestId,
+    peer: Peer,
+    limits: &LimitSettings,
+    request: &HttpRequest,
+    payload: Payload,
+) -> HttpResponse {
+    let body = read_body(request, payload, limits).await;
     // The call begins when its request is complete: what was changed while the body came counts.
     let (settings, since) = (door.settings.now(), Cell::new(door.clock.monotonic()));
     let incoming = Incoming { id, peer, settings, since };
     let decoded = match body {
-        Ok(body) => Ok(decode(&door, &incoming, &body).await),
+        Ok(body) => Ok(decode(door, &incoming, &body).await),
         Err(reason) => Err(reason),
     };
     let outcome = match decoded {
         // Boxed, so that what is held back takes no room for what it will never do.
-        Ok(Some(Body::Classic(request))) => Box::pin(classic::answer(&door, &incoming, *request)).await,
-        Ok(Some(Body::Envelope(sealed))) => Box::pin(envelope::answer(&door, &incoming, &sealed)).await,
+        Ok(Some(Body::Classic(request))) => Box::pin(classic::answer(door, &incoming, *request)).await,
+        Ok(Some(Body::Envelope(sealed))) => Box::pin(envelope::answer(door, &incoming, &sealed)).await,
         Ok(None) => Outcome::Refused,
         Err(reason @ Reason::Body(BodyRefusal::TooLarge)) => {
             door.refuse(&incoming, None, "413", &reason);

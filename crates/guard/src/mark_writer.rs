@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::lock::lock;
 use crate::replay::ClientId;
 use crate::replay_rules::{ReplayRules, STEP};
-use crate::work::{Debt, Intervention, Work};
+use crate::work::{DueWrite, Intervention, Work};
 
 /// Work, and whom to tell when it is done.
 #[derive(Debug)]
@@ -26,12 +26,12 @@ pub(crate) struct MarkWriter {
     clock: Arc<dyn Clock>,
     store: Arc<dyn Marks>,
     rules: Arc<Mutex<ReplayRules>>,
-    owed: Owed,
+    due: DueWrites,
 }
 
-/// All debts.
+/// All that is due.
 #[derive(Default)]
-struct Owed {
+struct DueWrites {
     kept: Vec<KeptAhead>,
     marks: HashMap<ClientId, UnixSecond>,
     forget: Option<UnixSecond>,
@@ -42,7 +42,7 @@ type Done = oneshot::Sender<Result<(), RegistryError>>;
 
 impl MarkWriter {
     pub(crate) fn new(clock: Arc<dyn Clock>, store: Arc<dyn Marks>, rules: Arc<Mutex<ReplayRules>>) -> Self {
-        Self { clock, store, rules, owed: Owed::default() }
+        Self { clock, store, rules, due: DueWrites::default() }
     }
 
     /// Works until the guard is dropped.
@@ -63,8 +63,8 @@ impl MarkWriter {
                     needed = mark.max(needed);
                     for_mark.push(done);
                 }
-                Work::Owe(debt) => {
-                    self.owe(debt);
+                Work::Write(write) => {
+                    self.add_due(write);
                     for_owed.push(done);
                 }
                 Work::Then(intervention) => rest.push((intervention, done)),
@@ -85,15 +85,15 @@ impl MarkWriter {
         }
     }
 
-    fn owe(&mut self, debt: Debt) {
-        match debt {
-            Debt::Forget(before) => self.owed.forget = self.owed.forget.max(Some(before)),
-            Debt::Keep(kept) => self.owed.kept.extend(kept),
-            Debt::MarkClient(client, mark) => {
-                let owed = self.owed.marks.entry(client).or_default();
-                *owed = mark.max(*owed);
+    fn add_due(&mut self, write: DueWrite) {
+        match write {
+            DueWrite::Forget(before) => self.due.forget = self.due.forget.max(Some(before)),
+            DueWrite::Keep(kept) => self.due.kept.extend(kept),
+            DueWrite::MarkClient(client, mark) => {
+                let mark_due = self.due.marks.entry(client).or_default();
+                *mark_due = mark.max(*mark_due);
             }
-            Debt::Probe => self.owed.probe = true,
+            DueWrite::Probe => self.due.probe = true,
         }
     }
 
@@ -110,32 +110,32 @@ impl MarkWriter {
         Ok(())
     }
 
-    /// Writes what is owed. The registry forgets last: only then do marks stand in for what it forgets.
+    /// Writes what is due. The registry forgets last: only then do marks stand in for what it forgets.
     async fn pay(&mut self) -> Result<(), RegistryError> {
-        let probe = std::mem::take(&mut self.owed.probe);
-        if !self.owed.kept.is_empty() {
-            let kept = self.note(self.store.keep_ahead(self.owed.kept.clone()).await);
+        let probe = std::mem::take(&mut self.due.probe);
+        if !self.due.kept.is_empty() {
+            let kept = self.note(self.store.keep_ahead(self.due.kept.clone()).await);
             if kept.is_err() {
-                // What has passed meanwhile is not worth keeping; so what is owed cannot outgrow the guard.
+                // What has passed meanwhile is not worth keeping; so what is due cannot outgrow the guard.
                 let rules = lock(&self.rules);
-                self.owed.kept.retain(|kept| rules.keeps_ahead(&kept.item));
+                self.due.kept.retain(|kept| rules.keeps_ahead(&kept.item));
             }
             kept?;
-            self.owed.kept.clear();
+            self.due.kept.clear();
         }
-        for (client, mark) in self.owed.marks.clone() {
+        for (client, mark) in self.due.marks.clone() {
             let key = lock(&self.rules).client_to_mark(client, mark);
             if let Some(key) = key {
                 self.note(self.store.raise_client_mark(key, mark).await)?;
                 lock(&self.rules).set_client_mark(client, mark);
             }
-            self.owed.marks.remove(&client);
+            self.due.marks.remove(&client);
         }
-        if let Some(before) = self.owed.forget {
+        if let Some(before) = self.due.forget {
             // The clock may have gone back since, and something been kept for an earlier second.
             let before = before.min(lock(&self.rules).earliest_ahead());
             self.note(self.store.forget_ahead(before).await)?;
-            self.owed.forget = None;
+            self.due.forget = None;
         }
         let failing = lock(&self.rules).status().mark_failing;
         if probe && failing {
@@ -172,8 +172,8 @@ impl MarkWriter {
     async fn reload(&mut self) -> Result<(), RegistryError> {
         let marks = self.store.marks().await?;
         let missing = lock(&self.rules).load(marks);
-        for debt in missing.debts {
-            self.owe(debt);
+        for write in missing.writes {
+            self.add_due(write);
         }
         self.raise(missing.mark).await?;
         self.pay().await

@@ -18,7 +18,7 @@ use crate::lock::lock;
 use crate::mark_writer::{MarkWriter, QueuedWrite};
 use crate::replay_rules::ReplayRules;
 use crate::sightings::Addresses;
-use crate::work::{Debt, Intervention, Work};
+use crate::work::{DueWrite, Intervention, Work};
 
 /// What is short-lived, in this process.
 ///
@@ -98,7 +98,7 @@ impl MemoryGuard {
         }
         let mut rules = lock(&self.rules);
         if passed {
-            work.push(Work::Owe(Debt::Forget(rules.due_before(now))));
+            work.push(Work::Write(DueWrite::Forget(rules.due_before(now))));
         }
         work.extend(rules.upkeep(now));
         work.into_iter().map(|work| self.order(&mut rules, work)).collect()

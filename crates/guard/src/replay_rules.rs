@@ -8,7 +8,7 @@ use crate::MemoryGuardConfig;
 use crate::clients::{Client, Clients};
 use crate::replay::{ClientId, Print, Printer, Prints, ReplayTable};
 use crate::told_once::ToldOnce;
-use crate::work::{Debt, Work};
+use crate::work::{DueWrite, Work};
 
 mod marks;
 
@@ -140,7 +140,7 @@ impl ReplayRules {
                 client.ahead = client.ahead.saturating_sub(1);
                 client.floor = client.floor.max(ts);
                 if ts > lasting && ts > client.mark {
-                    work.push(Work::Owe(Debt::MarkClient(id, ts)));
+                    work.push(Work::Write(DueWrite::MarkClient(id, ts)));
                 }
             }
         }
@@ -194,7 +194,7 @@ impl ReplayRules {
             Some(Work::MarkAll(ts))
         } else {
             // It binds only after a start: a step above its time spares a write for each of its next seconds.
-            Some(Work::Owe(Debt::MarkClient(id, ts.saturating_add(STEP))))
+            Some(Work::Write(DueWrite::MarkClient(id, ts.saturating_add(STEP))))
         };
         Verdict { work, answer: Ok(()) }
     }
@@ -222,10 +222,10 @@ impl ReplayRules {
             for item in items {
                 self.ahead.insert(*item, ts, id);
             }
-            return Verdict { work: Some(Work::Owe(Debt::Keep(kept))), answer };
+            return Verdict { work: Some(Work::Write(DueWrite::Keep(kept))), answer };
         }
         client.floor = ts;
-        let work = (ts > client.mark).then_some(Work::Owe(Debt::MarkClient(id, ts)));
+        let work = (ts > client.mark).then_some(Work::Write(DueWrite::MarkClient(id, ts)));
         Verdict { work, answer }
     }
 

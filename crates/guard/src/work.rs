@@ -10,15 +10,15 @@ use crate::replay::ClientId;
 pub(crate) enum Work {
     /// Raises the mark for all clients to this second at least.
     MarkAll(UnixSecond),
-    /// Owed until it is written, whether or not anybody still waits for it.
-    Owe(Debt),
+    /// Due until it is written, whether or not anybody still waits for it.
+    Write(DueWrite),
     /// Comes after all work ordered before it.
     Then(Intervention),
 }
 
 /// What must be written sooner or later.
 #[derive(Debug)]
-pub(crate) enum Debt {
+pub(crate) enum DueWrite {
     /// Forgets what was kept as ahead with a time before this one.
     Forget(UnixSecond),
     /// Keeps requests whose time was ahead.

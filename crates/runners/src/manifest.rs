@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use msp_core::{Catalogue, Function, ModuleSpec, Origin, Runner, RunnerKind, Trouble};
+use msp_core::{Catalogue, Function, MissingFunction, ModuleSpec, Origin, Runner, RunnerKind};
 use msp_protocol::FunctionName;
 use tokio::sync::Semaphore;
 
@@ -124,7 +124,7 @@ pub(crate) fn wasm_modules(entries: &[Entry]) -> Vec<wasm::Listed> {
 #[derive(Debug, Default)]
 pub(crate) struct Assembled {
     pub(crate) functions: Vec<Arc<Function>>,
-    pub(crate) troubles: Vec<(FunctionName, Trouble)>,
+    pub(crate) missing: Vec<(FunctionName, MissingFunction)>,
 }
 
 /// What runs a function, if its module has loaded, and why it does not load as it is now.
@@ -140,12 +140,12 @@ impl SharedParts {
     pub(crate) fn assemble(&self, plan: &Plan, wasm: &Modules, before: &Catalogue) -> Assembled {
         let mut assembled = Assembled::default();
         for (spec, why) in &plan.missing {
-            assembled.trouble(spec, Some(why.clone()));
+            assembled.missing(spec, Some(why.clone()));
         }
         for Entry { spec, what } in &plan.entries {
             let Binding { runner, description, why } = self.bind(spec, what, wasm);
             if runner.is_none() || why.is_some() {
-                assembled.trouble(spec, why);
+                assembled.missing(spec, why);
             }
             let Some((kind, runner)) = runner else { continue };
             let most = spec.limits.max_concurrent;
@@ -197,9 +197,9 @@ impl SharedParts {
 }
 
 impl Assembled {
-    fn trouble(&mut self, spec: &ModuleSpec, why: Option<Arc<str>>) {
-        let trouble = Trouble { source: source(spec), origin: Origin::Modules, why };
-        self.troubles.push((spec.function.clone(), trouble));
+    fn missing(&mut self, spec: &ModuleSpec, why: Option<Arc<str>>) {
+        let missing = MissingFunction { source: source(spec), origin: Origin::Modules, why };
+        self.missing.push((spec.function.clone(), missing));
     }
 }
 

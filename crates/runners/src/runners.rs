@@ -96,7 +96,7 @@ pub enum ReloadError {
 
 impl Runners {
     /// Begins to load the listed modules and the plugins, and serves each as soon as it has loaded. What does not load
-    /// is logged, one line each, and stands in the catalogue as a trouble. Module files that change later are taken up
+    /// is logged, one line each, and stands in the catalogue as a missing function. Module files that change later are taken up
     /// within about a second, plugins when they are told to be.
     ///
     /// # Errors

@@ -77,8 +77,7 @@ impl Reloader {
         let (sources, started) = (self.sources.clone(), self.started.clone());
         let loaded = match tokio::task::spawn_blocking(move || Configuration::load(&sources)).await {
             Ok(loaded) => loaded.map_err(|error| error.to_string()).and_then(|loaded| {
-                let exposed = loaded.exposed().map(|exposed| exposed.to_string());
-                match exposed.or_else(|| bares_ops(&started, &loaded.settings)) {
+                match exposes(&started, &loaded) {
                     Some(exposed) => Err(exposed),
                     None => Ok(loaded),
                 }
@@ -106,11 +105,12 @@ impl Reloader {
         if configuration.plugin.is_none() || before.plugin.is_none() {
             configuration.plugin.clone_from(&before.plugin);
         }
+        import::take_in(&*self.registry, &self.started.clients.keypath, &settings.clients.register).await;
+        // From here on nothing is waited for: all of it is in force at once, but for functions that are still to load.
         self.guard.reconfigure(guard_config(&settings));
         self.calls.rates.reconfigure(settings.limits.per_address_rate, settings.limits.per_caller_rate);
         // The same list, too: the paths in it may lead elsewhere now.
         let modules = self.runners.reload(settings.modules.clone());
-        import::take_in(&*self.registry, &self.started.clients.keypath, &settings.clients.register).await;
         self.configuration.store(configuration.clone());
         tracing::info!("reloaded: {why}");
         Ok((configuration, modules))
@@ -136,6 +136,12 @@ impl Reloads for Reloader {
             Ok(plugins.await.map_err(NotReloaded::Plugins)?.settled().await)
         })
     }
+}
+
+/// Says what these settings would lay open, of what they name and of what stays in force until the next start.
+fn exposes(started: &Settings, loaded: &Configuration) -> Option<String> {
+    let served = [&*loaded.settings, started].into_iter().find_map(|private| loaded.exposed(private));
+    served.map(|exposed| exposed.to_string()).or_else(|| bares_ops(started, &loaded.settings))
 }
 
 /// Says that these settings take its token from an ops listener that stays where others reach it; nothing when they do not.
@@ -192,6 +198,32 @@ impl Files {
 #[expect(clippy::disallowed_methods, reason = "a test writes its configuration")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reload_serves_no_documents_from_where_private_files_stay_until_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["public", "work/sec", "plugins", "elsewhere"] {
+            std::fs::create_dir_all(folder.path().join(name)).unwrap();
+        }
+        let configuration = |keys: &str, documents: &str| {
+            let [keys, documents, plugins] =
+                [keys, documents, "plugins"].map(|name| folder.path().join(name).display().to_string());
+            let text = format!(
+                "[Doors]\nplugin=on\n[Server]\nKeypath={keys}\n[Clients]\nKeypath={keys}\n[Log]\nFolder={keys}\n\
+                 [paths]\nplugins={plugins}\ndocuments=site:{documents}\n"
+            );
+            let file = folder.path().join("elsewhere/config.ini");
+            std::fs::write(&file, text).unwrap();
+            Configuration::load(&Sources { config: Some(file), ..Sources::default() }).unwrap()
+        };
+        let started = configuration("work/sec", "public").settings;
+        assert_eq!(exposes(&started, &configuration("work/sec", "public")), None);
+        // The keys move with the next start only.
+        let moved = exposes(&started, &configuration("elsewhere", "work")).unwrap();
+        assert!(moved.contains("work/sec"), "{moved}");
+        let other = exposes(&started, &configuration("elsewhere", "elsewhere")).unwrap();
+        assert!(other.contains("elsewhere"), "{other}");
+    }
 
     #[test]
     fn a_reload_takes_no_token_from_an_ops_listener_that_others_reach() {

@@ -79,7 +79,7 @@ impl Server {
         for warning in &settings.warnings {
             tracing::warn!("{warning}");
         }
-        if let Some(exposed) = configuration.exposed() {
+        if let Some(exposed) = configuration.exposed(&settings) {
             return Err(exposed);
         }
         let files = Files::as_read(&settings);
@@ -227,7 +227,7 @@ impl Server {
 async fn tell_when_loaded(runners: Runners) {
     runners.loaded().await;
     let catalogue = runners.catalogue();
-    let failed = catalogue.troubles().count();
+    let failed = catalogue.missing_functions().count();
     tracing::info!("functions have loaded: {}, failed: {failed}", catalogue.iter().count());
 }
 

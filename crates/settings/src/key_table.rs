@@ -12,12 +12,12 @@ use crate::keys::{CONFIG, FUNCTION};
 #[derive(Debug, Clone)]
 pub struct KeyTable {
     keys: Vec<&'static dyn AnyKey>,
-    /// False for a program that has no doors, and leaves alone what may be a door's.
+    /// False for a program that has no doors, and leaves alone what is a door's.
     knows_doors: bool,
 }
 
 impl KeyTable {
-    /// The core's keys alone, for a program without doors: what may be a door's is left alone.
+    /// The core's keys alone, for a program without doors: what stands in a section of doors is left alone.
     #[must_use]
     pub fn core() -> Self {
         Self { keys: CONFIG.to_vec(), knows_doors: false }
@@ -38,7 +38,7 @@ impl KeyTable {
         self.keys.iter().copied()
     }
 
-    /// The key of this name in a section that has some; none for what may be a door's and is left alone.
+    /// The key of this name in a section that has some; none for what is a door's and left alone.
     ///
     /// # Errors
     /// [`SettingsError::UnknownKey`].
@@ -50,7 +50,7 @@ impl KeyTable {
     ) -> Result<Option<&'static dyn AnyKey>, SettingsError> {
         let keys: Vec<_> = self.iter().filter(|key| key.definition().is_in(section)).collect();
         let found = keys.iter().find(|key| key.definition().is_called(name)).copied();
-        let open = !self.knows_doors && (keys.is_empty() || section.eq_ignore_ascii_case(SHARED_WITH_DOORS));
+        let open = !self.knows_doors && is_of_doors(section);
         if found.is_some() || open {
             return Ok(found);
         }
@@ -72,7 +72,9 @@ impl KeyTable {
         origin: &str,
     ) -> Result<Option<&'static dyn AnyKey>, SettingsError> {
         match path {
-            Some((section, key)) if self.has(section) || !self.knows_doors => self.find(section, key, origin),
+            Some((section, key)) if self.has(section) || !self.knows_doors && is_of_doors(section) => {
+                self.find(section, key, origin)
+            }
             _ => {
                 let sections: BTreeSet<_> = self.iter().map(|key| key.definition().section).collect();
                 let known = sections.into_iter().collect::<Vec<_>>().join(", ");
@@ -128,5 +130,10 @@ fn row(key: &dyn AnyKey) -> String {
     format!("| {name} | {default} | {expects} | {what}{alias}{variable}{counts} |")
 }
 
-/// The section in which the core and doors have keys, since it is so in the original plugin server.
-const SHARED_WITH_DOORS: &str = "paths";
+/// The sections in which doors have keys, in lower case; a program without doors knows no more of them. The core has keys in
+/// `[paths]` too, since it is so in the original plugin server.
+pub const SECTIONS_OF_DOORS: [&str; 4] = ["auth", "cors", "file_server", "paths"];
+
+fn is_of_doors(section: &str) -> bool {
+    SECTIONS_OF_DOORS.iter().any(|known| section.eq_ignore_ascii_case(known))
+}

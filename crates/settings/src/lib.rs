@@ -28,7 +28,7 @@ mod web_origin;
 pub use error::SettingsError;
 pub use in_force::InForce;
 pub use key::{AnyKey, Counts, Definition, Key, Setting};
-pub use key_table::KeyTable;
+pub use key_table::{KeyTable, SECTIONS_OF_DOORS};
 pub use loaded::Loaded;
 pub use sections::{
     ClientsSettings, DoorSettings, GuardSettings, LimitSettings, LogLevel, LogSettings, NetworkSettings,

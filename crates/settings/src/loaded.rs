@@ -1,6 +1,7 @@
 //! The configuration as it was read, before who owns a section has taken it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use msp_core::Stamp;
@@ -17,7 +18,6 @@ use crate::sources::Sources;
 
 /// What files, environment and command line say: each key's text with its origin. The core and each door read their
 /// sections from it, so that all of them are of one moment.
-#[derive(Debug)]
 pub struct Loaded {
     pub(crate) keys: KeyTable,
     pub(crate) sources: Sources,
@@ -28,6 +28,13 @@ pub struct Loaded {
     /// What is legal but looks like a mistake.
     pub(crate) warnings: Vec<String>,
     layers: Layers,
+}
+
+/// Without what the files say, which may be secret.
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").field("sources", &self.sources).finish_non_exhaustive()
+    }
 }
 
 impl Loaded {

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
+use msp_core::{Grants, NewClient};
 use msp_protocol::envelope::{Answer, PairKeys, RequestParts, Rid};
 use msp_protocol::sealing::BoxKey;
 use msp_protocol::{FunctionName, OsRng, PrivateKey, PublicKey, Secret, classic};
 use serde_json::Value;
 
-use crate::program::now;
-use crate::server::TestServer;
+use crate::machine::now;
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,11 +58,6 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The client of this server with this key and secret, whether or not it is registered.
-    pub fn new(server: &TestServer, key: PrivateKey, secret: Secret) -> Self {
-        Self { key, secret, server: *server.public(), address: server.address }
-    }
-
     /// The same client with another's secret.
     pub fn with_secret_of(&self, other: &Self) -> Self {
         Self { secret: other.secret.clone(), ..self.clone() }
@@ -103,25 +98,21 @@ impl Caller {
     pub fn open(&self, rid: &Rid, answered: &Answered) -> Answer {
         self.pair().open_answer(rid, answered.body.as_bytes()).unwrap()
     }
-
-    /// Calls in the envelope shape and gives status and outcome: the value, or the error's code.
-    pub async fn call(
-        &self,
-        server: &TestServer,
-        ts: u64,
-        function: &str,
-        args: Option<Value>,
-    ) -> (u16, Result<Value, String>) {
-        let (rid, body) = self.envelope(ts, function, args.as_ref());
-        let answered = server.post(body).await;
-        if answered.body.is_empty() {
-            return (answered.status, Err(String::new()));
-        }
-        let answer = self.open(&rid, &answered);
-        (answered.status, answer.outcome.map_err(|failure| failure.code.to_string()))
-    }
 }
 
 fn name(function: &str) -> FunctionName {
     function.parse().unwrap()
+}
+
+/// A client as `appendclient` would register it.
+pub fn new_client(key: &PrivateKey, secret: &Secret, name: Option<&str>) -> NewClient {
+    NewClient {
+        key: *key.public(),
+        secret: secret.digest(),
+        name: name.map(|name| name.parse().unwrap()),
+        grants: Grants::Standard,
+        expires: None,
+        classic: name.is_none(),
+        revive: false,
+    }
 }

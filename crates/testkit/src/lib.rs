@@ -11,11 +11,15 @@
 )]
 
 mod caller;
+mod machine;
+mod peer;
 mod program;
 mod requests;
 mod server;
 pub mod suites;
 
-pub use caller::{Answered, Caller};
-pub use program::{Program, ProgramFolder, now, program_path, stdout};
-pub use server::{NOW, ServerBuilder, TestServer, http, http_from, new_client, until};
+pub use caller::{Answered, Caller, new_client};
+pub use machine::{http, http_from, now, program_path, until};
+pub use peer::Peer;
+pub use program::{Program, ProgramFolder, stdout};
+pub use server::{NOW, ServerBuilder, TestServer};

@@ -8,14 +8,14 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
 use msp_core::Registry;
-use msp_core::clock::{Clock as _, SystemClock};
+use msp_core::clock::SystemClock;
 use msp_protocol::{OsRng, PrivateKey, Secret};
 use msp_registry::SqlRegistry;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::caller::{Answered, Caller};
-use crate::server::{http, new_client, until};
+use crate::caller::{Answered, Caller, new_client};
+use crate::machine::{http, program_path, until};
 
 /// A folder in which programs run.
 #[derive(Debug)]
@@ -124,33 +124,6 @@ impl ProgramFolder {
         .await;
         caller
     }
-}
-
-/// The second at which the programs live.
-pub fn now() -> u64 {
-    SystemClock::start().unix()
-}
-
-/// Where a program is: ours beside the server's binary, which the whole workspace is built into.
-pub fn program_path(program: &str) -> PathBuf {
-    if matches!(program, "curl" | "prlimit") {
-        return program.into();
-    }
-    if program == "python3" {
-        return std::env::var_os("MSP_TEST_PYTHON").map_or_else(|| "python3".into(), Into::into);
-    }
-    if program == "sh" {
-        return program.into();
-    }
-    let path = programs().join(program);
-    assert!(path.exists(), "{} is missing: build the whole workspace first", path.display());
-    path
-}
-
-/// The folder of the programs, which the whole workspace is built into: two above the test that runs.
-fn programs() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    test.ancestors().nth(2).unwrap().to_owned()
 }
 
 /// What a program printed, or the reason it gave for failing.

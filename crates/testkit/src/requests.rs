@@ -1,14 +1,12 @@
 //! Raw requests to a server's doors, and what they bring.
 
-use std::time::Duration;
-
 use msp_core::control::{FunctionRow, Reply, Request};
+use msp_protocol::{PrivateKey, Secret};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
-use crate::caller::Answered;
+use crate::caller::{Answered, Caller};
+use crate::peer::Peer;
 use crate::server::TestServer;
 
 impl TestServer {
@@ -24,12 +22,9 @@ impl TestServer {
 
     /// Sends these bytes and reads all that comes, until the server closes the connection.
     pub async fn raw(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        let read = stream.read_to_string(&mut answer);
-        tokio::time::timeout(Duration::from_secs(20), read).await.unwrap().unwrap();
-        answer
+        let mut peer = Peer::connect(self.address).await;
+        assert!(peer.send(request).await);
+        peer.to_the_end().await
     }
 
     /// Asks for a path as it is, which no client would send like this.
@@ -56,6 +51,30 @@ impl TestServer {
     pub async fn function(&self, name: &str) -> FunctionRow {
         let rows = self.functions().await;
         rows.iter().find(|row| row.name == name).unwrap_or_else(|| panic!("{name}: {rows:?}")).clone()
+    }
+}
+
+impl Caller {
+    /// The client of this server with this key and secret, whether or not it is registered.
+    pub fn new(server: &TestServer, key: PrivateKey, secret: Secret) -> Self {
+        Self { key, secret, server: *server.public(), address: server.address }
+    }
+
+    /// Calls in the envelope shape and gives status and outcome: the value, or the error's code.
+    pub async fn call(
+        &self,
+        server: &TestServer,
+        ts: u64,
+        function: &str,
+        args: Option<Value>,
+    ) -> (u16, Result<Value, String>) {
+        let (rid, body) = self.envelope(ts, function, args.as_ref());
+        let answered = server.post(body).await;
+        if answered.body.is_empty() {
+            return (answered.status, Err(String::new()));
+        }
+        let answer = self.open(&rid, &answered);
+        (answered.status, answer.outcome.map_err(|failure| failure.code.to_string()))
     }
 }
 

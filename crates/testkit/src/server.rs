@@ -1,13 +1,12 @@
 //! The real server inside the test, in a folder of its own, on ports of its own, with a clock that the test moves.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use msp_core::NewClient;
+use msp_core::Registry;
 use msp_core::clock::ManualClock;
-use msp_core::{Grants, Registry};
 use msp_protocol::{OsRng, PrivateKey, PublicKey, Secret};
 use msp_registry::SqlRegistry;
 use msp_server::{Configuration, Server, ServerHandle};
@@ -15,8 +14,8 @@ use msp_settings::{Settings, Sources};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use crate::caller::{Answered, Caller};
-use crate::program::program_path;
+use crate::caller::{Answered, Caller, new_client};
+use crate::machine::{http, program_path};
 
 /// The moment at which most tests and all vectors stand.
 pub const NOW: u64 = 1_711_804_853;
@@ -199,7 +198,7 @@ impl TestServer {
         let mut new = new_client(&key, &secret, name);
         change(&mut new);
         self.registry.add_client(&new, "test").await.unwrap();
-        Caller::new(self, key, secret)
+        Caller { key, secret, server: *self.public(), address: self.address }
     }
 
     /// An unlinked client, as `appendclient KEY` makes it.
@@ -263,41 +262,4 @@ impl TestServer {
     pub fn public(&self) -> &PublicKey {
         self.key.public()
     }
-}
-
-/// A client as `appendclient` would register it.
-pub fn new_client(key: &PrivateKey, secret: &Secret, name: Option<&str>) -> NewClient {
-    NewClient {
-        key: *key.public(),
-        secret: secret.digest(),
-        name: name.map(|name| name.parse().unwrap()),
-        grants: Grants::Standard,
-        expires: None,
-        classic: name.is_none(),
-        revive: false,
-    }
-}
-
-/// A client for raw requests.
-pub fn http() -> reqwest::Client {
-    http_from(None)
-}
-
-/// A client for raw requests that come from this address.
-pub fn http_from(address: Option<IpAddr>) -> reqwest::Client {
-    let _set_already = rustls::crypto::ring::default_provider().install_default();
-    let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).no_proxy();
-    http.local_address(address).build().unwrap()
-}
-
-/// Waits for an event, at most 10 seconds.
-pub async fn until(what: &str, mut happened: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !happened().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), waiting)
-        .await
-        .unwrap_or_else(|_| panic!("waited in vain: {what}"));
 }

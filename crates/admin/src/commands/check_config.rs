@@ -37,8 +37,11 @@ impl CheckConfig {
         let mut report = Report { checks: Vec::new(), settings: Vec::new() };
         match Context::load(&options, None, None) {
             Ok(Context { settings, .. }) => {
-                let in_force = checks::report(&settings, &options);
+                let (in_force, knows_doors) = checks::report(&settings, &options);
                 report.checks = checks::warnings(&settings, &in_force);
+                if self.show && !knows_doors {
+                    report.checks.push(Check::warning("settings", DOORS_LEFT_OUT));
+                }
                 report.settings = if self.show { in_force.settings } else { Vec::new() };
             }
             Err(error @ AdminError::RanAsOwner(_)) => return Err(error),
@@ -78,6 +81,9 @@ impl Report {
         lines.join("\n")
     }
 }
+
+/// What is said where only this program's own settings can be listed.
+const DOORS_LEFT_OUT: &str = "those of the doors are left out of the list, as msp-server does not tell them";
 
 const EXAMPLES: &str = "\
 Examples:

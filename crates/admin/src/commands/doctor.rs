@@ -39,7 +39,7 @@ impl Doctor {
 
 async fn look(context: &Context, options: &GlobalOptions) -> Vec<Check> {
     let settings = &context.settings;
-    let mut checks = checks::configuration(settings, &checks::report(settings, options));
+    let mut checks = checks::configuration(settings, &checks::report(settings, options).0);
     checks.push(checks::server_keys(settings));
     let (registry, opened) = checks::registry(context).await;
     checks.push(registry);

@@ -6,11 +6,11 @@ use msp_core::control::{Reply, Request};
 use msp_protocol::Digest;
 use serde_json::{Value, json};
 
-use crate::harness::{Outcome, Place};
+use crate::harness::{Outcome, WorkingFolder};
 
 /// Adds an api key, which must succeed.
-fn add(place: &Place, options: &str) -> Outcome {
-    let outcome = place.run(&format!("msp-admin apikey add {options}"));
+fn add(folder: &WorkingFolder, options: &str) -> Outcome {
+    let outcome = folder.run(&format!("msp-admin apikey add {options}"));
     assert_eq!(outcome.code, 0, "{outcome:?}");
     outcome
 }
@@ -31,8 +31,8 @@ fn holding(folder: &Path, text: &str) -> Vec<String> {
 
 #[test]
 fn plugin_25_a_key_is_printed_once_on_standard_output_and_is_nowhere_else() {
-    let place = Place::empty();
-    let outcome = add(&place, "deploy --allow plugin/list --allow-query");
+    let folder = WorkingFolder::empty();
+    let outcome = add(&folder, "deploy --allow plugin/list --allow-query");
     let key = outcome.stdout.strip_suffix('\n').unwrap();
     assert!(key.starts_with("msp_") && key.len() == 47 && !key.contains(char::is_whitespace), "{key}");
     assert_eq!(
@@ -43,22 +43,22 @@ fn plugin_25_a_key_is_printed_once_on_standard_output_and_is_nowhere_else() {
     let drawn = &key[4..];
     let lines = ["apikey list", "audit", "audit --json", "apikey list --json"];
     for line in lines {
-        let outcome = place.run(&format!("msp-admin {line}"));
+        let outcome = folder.run(&format!("msp-admin {line}"));
         assert!(outcome.stdout.contains("deploy") && !outcome.stdout.contains(drawn), "{line}: {outcome:?}");
         let digest = Digest::of(key.as_bytes()).to_string();
         assert!(!outcome.stdout.contains(&digest), "{line}: {outcome:?}");
     }
-    assert_eq!(place.run("msp-admin backup copy").code, 0);
-    assert_eq!(holding(&place.path(""), drawn), Vec::<String>::new());
-    assert!(holding(&place.path(""), "plugin/list").contains(&"registry.db".to_owned()));
+    assert_eq!(folder.run("msp-admin backup copy").code, 0);
+    assert_eq!(holding(&folder.path(""), drawn), Vec::<String>::new());
+    assert!(holding(&folder.path(""), "plugin/list").contains(&"registry.db".to_owned()));
 }
 
 #[test]
 fn keys_are_listed_with_what_they_may_until_when_and_how() {
-    let place = Place::empty();
-    add(&place, "reports --allow sys* --allow-write report");
-    add(&place, "monitoring --expires 90d --allow-query");
-    let listed = place.json("msp-admin apikey list");
+    let folder = WorkingFolder::empty();
+    add(&folder, "reports --allow sys* --allow-write report");
+    add(&folder, "monitoring --expires 90d --allow-query");
+    let listed = folder.json("msp-admin apikey list");
     let (monitoring, reports) = (&listed[0], &listed[1]);
     let added = monitoring["added"].as_u64().unwrap();
     assert_eq!(
@@ -69,7 +69,7 @@ fn keys_are_listed_with_what_they_may_until_when_and_how() {
     let granted =
         json!([{ "functions": "report", "access": "write" }, { "functions": "sys*", "access": "read" }]);
     assert_eq!((&reports["grants"], &reports["allow_query"]), (&granted, &json!(false)));
-    let text = place.run("msp-admin apikey list").stdout;
+    let text = folder.run("msp-admin apikey list").stdout;
     let lines: Vec<_> = text.lines().collect();
     let day = lines[2].split('\t').nth(2).unwrap();
     assert_eq!(lines[0], "NAME\tGRANTS\tADDED\tLAST USED\tEXPIRES\tQUERY\tSTATE");
@@ -80,27 +80,27 @@ fn keys_are_listed_with_what_they_may_until_when_and_how() {
 
 #[test]
 fn an_expired_key_stays_listed() {
-    let place = Place::empty();
-    add(&place, "short --expires 1s");
-    let state = || place.json("msp-admin apikey list")[0]["state"].clone();
+    let folder = WorkingFolder::empty();
+    add(&folder, "short --expires 1s");
+    let state = || folder.json("msp-admin apikey list")[0]["state"].clone();
     while state() == "active" {}
     assert_eq!(state(), "expired");
 }
 
 #[test]
 fn a_key_is_revoked_when_the_question_is_answered_by_y() {
-    let place = Place::empty();
-    let first = add(&place, "deploy").stdout;
-    let outcome = place.answer("msp-admin apikey revoke deploy", "n\n");
+    let folder = WorkingFolder::empty();
+    let first = add(&folder, "deploy").stdout;
+    let outcome = folder.answer("msp-admin apikey revoke deploy", "n\n");
     assert_eq!(outcome.code, 0);
     assert_eq!(outcome.stdout, "Revoke the api key deploy for good? (y|n) Abort\n");
-    assert_eq!(place.json("msp-admin apikey list").as_array().unwrap().len(), 1);
-    let outcome = place.answer("msp-admin apikey revoke deploy", "y\n");
+    assert_eq!(folder.json("msp-admin apikey list").as_array().unwrap().len(), 1);
+    let outcome = folder.answer("msp-admin apikey revoke deploy", "y\n");
     assert!(outcome.stdout.ends_with("Revoked the api key deploy\n"), "{outcome:?}");
-    assert_ne!(add(&place, "deploy").stdout, first);
-    assert_eq!(place.json("msp-admin apikey revoke deploy --yes"), json!({ "revoked": "deploy" }));
-    assert_eq!(place.json("msp-admin apikey list"), json!([]));
-    let audit = place.json("msp-admin audit");
+    assert_ne!(add(&folder, "deploy").stdout, first);
+    assert_eq!(folder.json("msp-admin apikey revoke deploy --yes"), json!({ "revoked": "deploy" }));
+    assert_eq!(folder.json("msp-admin apikey list"), json!([]));
+    let audit = folder.json("msp-admin audit");
     let actions = audit.as_array().unwrap().iter().map(|row| row["action"].as_str().unwrap());
     let expected = ["apikey.revoke", "apikey.add", "apikey.revoke", "apikey.add"];
     assert_eq!(actions.collect::<Vec<_>>(), expected);
@@ -108,42 +108,42 @@ fn a_key_is_revoked_when_the_question_is_answered_by_y() {
 
 #[test]
 fn a_restore_brings_api_keys_back_but_not_what_was_revoked_since() {
-    let place = Place::empty();
+    let folder = WorkingFolder::empty();
     for name in ["deploy", "leaked"] {
-        add(&place, name);
+        add(&folder, name);
     }
-    place.run("msp-admin backup copy");
-    place.run("msp-admin apikey revoke leaked --yes");
-    assert_eq!(place.run("msp-admin restore copy --yes").code, 0);
-    let listed = place.json("msp-admin apikey list");
+    folder.run("msp-admin backup copy");
+    folder.run("msp-admin apikey revoke leaked --yes");
+    assert_eq!(folder.run("msp-admin restore copy --yes").code, 0);
+    let listed = folder.json("msp-admin apikey list");
     assert_eq!(listed.as_array().unwrap().len(), 1);
     assert_eq!(listed[0]["name"], "deploy");
 }
 
 #[test]
 fn a_purge_says_that_api_keys_stay() {
-    let place = Place::new();
-    place.add("--name laptop");
-    add(&place, "deploy");
-    let outcome = place.run("purgeclients --yes");
+    let folder = WorkingFolder::new();
+    folder.add("--name laptop");
+    add(&folder, "deploy");
+    let outcome = folder.run("purgeclients --yes");
     assert_eq!(outcome.stderr, "1 api keys stay; msp-admin apikey list shows them\n");
-    assert_eq!(place.json("msp-admin apikey list")[0]["name"], "deploy");
+    assert_eq!(folder.json("msp-admin apikey list")[0]["name"], "deploy");
 }
 
 #[test]
 fn a_running_server_is_told_to_follow() {
-    let place = Place::empty();
+    let folder = WorkingFolder::empty();
     for line in ["msp-admin apikey add deploy", "msp-admin apikey revoke deploy --yes"] {
-        let server = place.server(Reply::Done);
-        assert_eq!(place.run(line).code, 0, "{line}");
+        let server = folder.server(Reply::Done);
+        assert_eq!(folder.run(line).code, 0, "{line}");
         assert_eq!(server.join().unwrap(), Request::Follow, "{line}");
     }
 }
 
 #[test]
 fn a_script_gets_the_key_as_json_on_standard_output() {
-    let place = Place::empty();
-    let outcome = add(&place, "deploy --json");
+    let folder = WorkingFolder::empty();
+    let outcome = add(&folder, "deploy --json");
     assert_eq!(outcome.stderr, "");
     let added: Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!((&added["name"], &added["expires"]), (&json!("deploy"), &Value::Null));

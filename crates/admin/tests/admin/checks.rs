@@ -7,7 +7,7 @@ use msp_core::GuardStatus;
 use msp_core::control::{Reply, Request, Status};
 use serde_json::Value;
 
-use crate::harness::{Outcome, Place};
+use crate::harness::{Outcome, WorkingFolder};
 
 /// The verdict and detail of the first check of this name.
 fn check<'a>(checks: &'a Value, name: &str) -> (&'a str, &'a str) {
@@ -17,43 +17,43 @@ fn check<'a>(checks: &'a Value, name: &str) -> (&'a str, &'a str) {
 }
 
 /// Runs `msp-admin check-config` from a folder of its own, beside this stand-in for msp-server.
-fn check_beside(place: &Place, server: Option<&str>) -> Outcome {
-    let program = place.path("bin/msp-admin");
-    std::fs::create_dir_all(place.path("bin")).unwrap();
+fn check_beside(folder: &WorkingFolder, server: Option<&str>) -> Outcome {
+    let program = folder.path("bin/msp-admin");
+    std::fs::create_dir_all(folder.path("bin")).unwrap();
     std::fs::copy(env!("CARGO_BIN_EXE_msp-admin"), &program).unwrap();
     if let Some(script) = server {
-        place.write("bin/msp-server", &format!("#!/bin/sh\n{script}\n"));
+        folder.write("bin/msp-server", &format!("#!/bin/sh\n{script}\n"));
         let executable = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(place.path("bin/msp-server"), executable).unwrap();
+        std::fs::set_permissions(folder.path("bin/msp-server"), executable).unwrap();
     }
-    let mut command = place.command("msp-admin check-config --config own.ini");
+    let mut command = folder.command("msp-admin check-config --config own.ini");
     let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
     command = std::process::Command::new(program);
-    command.args(arguments).current_dir(place.path("")).env_clear().env("PATH", "/nowhere");
+    command.args(arguments).current_dir(folder.path("")).env_clear().env("PATH", "/nowhere");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Outcome::of(command.spawn().unwrap())
 }
 
 #[test]
 fn what_the_server_beside_it_finds_is_told_a_line_each() {
-    let place = Place::new();
-    place.write("own.ini", "");
+    let folder = WorkingFolder::new();
+    folder.write("own.ini", "");
     let findings = r#"[{"place":"[SSL] certfile a.pem","problem":"gone","hint":"name another"}]"#;
     let script =
         format!("[ \"$*\" = \"--check-config --json --config own.ini\" ] && echo '{findings}'; exit 1");
-    let outcome = check_beside(&place, Some(&script));
+    let outcome = check_beside(&folder, Some(&script));
     assert_eq!(outcome.stdout, "problem: [SSL] certfile a.pem: gone; name another\n");
     assert_eq!((outcome.code, outcome.stderr.as_str()), (1, ""));
-    let outcome = check_beside(&place, Some("echo '[]'"));
+    let outcome = check_beside(&folder, Some("echo '[]'"));
     assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "No problems\n"));
 }
 
 #[test]
 fn without_a_server_program_that_can_check_that_is_the_problem() {
-    let place = Place::new();
-    place.write("own.ini", "");
-    let none = check_beside(&place, None);
-    let older = check_beside(&place, Some("echo 'error: unexpected argument' >&2; exit 2"));
+    let folder = WorkingFolder::new();
+    folder.write("own.ini", "");
+    let none = check_beside(&folder, None);
+    let older = check_beside(&folder, Some("echo 'error: unexpected argument' >&2; exit 2"));
     for (outcome, part) in
         [(none, "there is no msp-server in "), (older, "are it and msp-admin of one version?")]
     {
@@ -67,8 +67,8 @@ fn without_a_server_program_that_can_check_that_is_the_problem() {
 
 #[test]
 fn doctor_in_a_folder_of_no_server_says_so() {
-    let place = Place::empty();
-    let outcome = place.run("msp-admin doctor");
+    let folder = WorkingFolder::empty();
+    let outcome = folder.run("msp-admin doctor");
     assert_eq!(outcome.code, 1);
     let rows: Vec<_> = outcome.stdout.lines().skip(1).collect();
     assert_eq!(rows.len(), 1, "{outcome:?}");
@@ -77,21 +77,21 @@ fn doctor_in_a_folder_of_no_server_says_so() {
 
 #[test]
 fn every_setting_is_shown_with_its_origin() {
-    let place = Place::new();
-    place.write("config/config.ini", "[Clients]\nRequestTTL=20\n");
-    let shown = place.run("msp-admin check-config --show").stdout;
+    let folder = WorkingFolder::new();
+    folder.write("config/config.ini", "[Clients]\nRequestTTL=20\n");
+    let shown = folder.run("msp-admin check-config --show").stdout;
     assert!(shown.contains("Clients\tRequestTTL\t20\tconfig/config.ini"), "{shown}");
     assert!(shown.contains("network\tport\t8000\tbuilt-in default"), "{shown}");
 }
 
 #[test]
 fn doctor_finds_what_others_may_read() {
-    let place = Place::new();
-    place.add("");
+    let folder = WorkingFolder::new();
+    folder.add("");
     for file in ["sec/server.key", "sec/registry.db"] {
-        std::fs::set_permissions(place.path(file), std::fs::Permissions::from_mode(0o644)).unwrap();
+        std::fs::set_permissions(folder.path(file), std::fs::Permissions::from_mode(0o644)).unwrap();
     }
-    let outcome = place.run("msp-admin doctor --json");
+    let outcome = folder.run("msp-admin doctor --json");
     let checks: Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(
         check(&checks, "server keys"),
@@ -104,7 +104,7 @@ fn doctor_finds_what_others_may_read() {
 
 #[test]
 fn doctor_asks_the_running_server_and_sees_a_floor_ahead_of_the_clock() {
-    let place = Place::new();
+    let folder = WorkingFolder::new();
     let status = Status {
         version: "1.2.3".to_owned(),
         pid: 7,
@@ -123,8 +123,8 @@ fn doctor_asks_the_running_server_and_sees_a_floor_ahead_of_the_clock() {
         notes: vec!["isolation=require: all".to_owned()],
         warnings: vec!["functions run as root".to_owned()],
     };
-    let server = place.server(Reply::Status { status: Box::new(status) });
-    let outcome = place.run("msp-admin doctor");
+    let server = folder.server(Reply::Status { status: Box::new(status) });
+    let outcome = folder.run("msp-admin doctor");
     assert_eq!(server.join().unwrap(), Request::Status);
     assert_eq!(outcome.code, 1);
     let rows: Vec<_> = outcome.stdout.lines().filter(|line| line.starts_with("server\t")).collect();

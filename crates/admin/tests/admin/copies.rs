@@ -4,45 +4,45 @@ use msp_core::Restored;
 use msp_core::control::{Reply, Request};
 use serde_json::json;
 
-use crate::harness::Place;
+use crate::harness::WorkingFolder;
 
 #[test]
 fn a_backup_is_private_holds_no_secret_and_is_never_written_over_a_file() {
-    let place = Place::new();
-    let (_, secret, _) = place.add("--name laptop");
-    assert_eq!(place.stable(&place.run("msp-admin backup copy").stdout), "Written: /here/copy\n");
-    assert_eq!(place.mode("copy"), 0o600);
-    let bytes = std::fs::read(place.path("copy")).unwrap();
+    let folder = WorkingFolder::new();
+    let (_, secret, _) = folder.add("--name laptop");
+    assert_eq!(folder.stable(&folder.run("msp-admin backup copy").stdout), "Written: /here/copy\n");
+    assert_eq!(folder.mode("copy"), 0o600);
+    let bytes = std::fs::read(folder.path("copy")).unwrap();
     let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(holds("laptop") && !holds(&secret));
-    assert_eq!(place.run("msp-admin backup copy").code, 1);
-    assert_eq!(std::fs::read(place.path("copy")).unwrap(), bytes);
+    assert_eq!(folder.run("msp-admin backup copy").code, 1);
+    assert_eq!(std::fs::read(folder.path("copy")).unwrap(), bytes);
 }
 
 #[test]
 fn a_restore_brings_clients_back_but_not_what_was_revoked_since() {
-    let place = Place::new();
-    place.add("--name laptop");
-    place.add("--name stolen");
-    place.run("msp-admin backup copy");
-    place.run("msp-admin client revoke stolen");
-    place.add("--name newer");
-    let outcome = place.answer("msp-admin restore copy", "n\n");
+    let folder = WorkingFolder::new();
+    folder.add("--name laptop");
+    folder.add("--name stolen");
+    folder.run("msp-admin backup copy");
+    folder.run("msp-admin client revoke stolen");
+    folder.add("--name newer");
+    let outcome = folder.answer("msp-admin restore copy", "n\n");
     assert_eq!((outcome.code, outcome.stdout.ends_with("Abort\n")), (0, true));
-    assert_eq!(place.json("msp-admin client list")["linked"].as_array().unwrap().len(), 2);
-    assert_eq!(place.answer("msp-admin restore copy", "y\n").code, 0);
-    let list = place.json("msp-admin client list");
+    assert_eq!(folder.json("msp-admin client list")["linked"].as_array().unwrap().len(), 2);
+    assert_eq!(folder.answer("msp-admin restore copy", "y\n").code, 0);
+    let list = folder.json("msp-admin client list");
     let names: Vec<_> = list["linked"].as_array().unwrap().iter().map(|row| row["name"].clone()).collect();
     assert_eq!(names, [json!("laptop")]);
-    let audit = place.json("msp-admin audit --last 1");
+    let audit = folder.json("msp-admin audit --last 1");
     assert_eq!(audit[0]["action"], "registry.restore");
-    let floor = place.json("msp-admin floor show");
+    let floor = folder.json("msp-admin floor show");
     assert!(floor["floor"].as_u64() > floor["now"].as_u64(), "{floor}");
 }
 
 #[test]
 fn a_restore_into_a_new_place_brings_everyone_back() {
-    let (old, new) = (Place::new(), Place::empty());
+    let (old, new) = (WorkingFolder::new(), WorkingFolder::empty());
     old.add("--name laptop");
     old.add("");
     old.run("msp-admin backup copy");
@@ -54,13 +54,13 @@ fn a_restore_into_a_new_place_brings_everyone_back() {
 
 #[test]
 fn a_running_server_restores_a_copy_that_its_user_can_read_and_what_it_did_is_told() {
-    let place = Place::new();
-    place.add("--name laptop");
-    assert_eq!(place.run("msp-admin backup copy").code, 0);
+    let folder = WorkingFolder::new();
+    folder.add("--name laptop");
+    assert_eq!(folder.run("msp-admin backup copy").code, 0);
     let restored = Restored { clients: 3, api_keys: 1, revoked: 2, shut_out: 1, floor: 4_102_444_800 };
-    let server = place.server(Reply::Restored { restored });
-    let outcome = place.run("msp-admin restore copy --yes");
-    let told = place.stable(&outcome.stdout);
+    let server = folder.server(Reply::Restored { restored });
+    let outcome = folder.run("msp-admin restore copy --yes");
+    let told = folder.stable(&outcome.stdout);
     let (first, floor) = told.split_once("\nThe floor is ").unwrap();
     assert_eq!(
         first,
@@ -73,9 +73,9 @@ fn a_running_server_restores_a_copy_that_its_user_can_read_and_what_it_did_is_to
     );
     match server.join().unwrap() {
         Request::Restore { from, name, actor } => {
-            assert!(from.starts_with(place.path("sec").canonicalize().unwrap()), "{}", from.display());
+            assert!(from.starts_with(folder.path("sec").canonicalize().unwrap()), "{}", from.display());
             assert!(!from.exists(), "the copy stays");
-            assert_eq!(place.stable(&name), "/here/copy");
+            assert_eq!(folder.stable(&name), "/here/copy");
             assert!(actor.starts_with("admin:"), "{actor}");
         }
         other => panic!("{other:?}"),
@@ -84,22 +84,22 @@ fn a_running_server_restores_a_copy_that_its_user_can_read_and_what_it_did_is_to
 
 #[test]
 fn a_restore_tells_scripts_what_it_did() {
-    let place = Place::new();
-    place.add("--name laptop");
-    place.add("--name stolen");
-    place.run("msp-admin backup copy");
-    place.run("msp-admin client revoke stolen");
-    let told = place.json("msp-admin restore copy --yes");
+    let folder = WorkingFolder::new();
+    folder.add("--name laptop");
+    folder.add("--name stolen");
+    folder.run("msp-admin backup copy");
+    folder.run("msp-admin client revoke stolen");
+    let told = folder.json("msp-admin restore copy --yes");
     let numbers = ["clients", "api_keys", "revoked", "shut_out"].map(|name| told[name].as_u64().unwrap());
     assert_eq!(numbers, [1, 0, 1, 0]);
-    assert_eq!(told["floor"], place.json("msp-admin floor show")["floor"]);
+    assert_eq!(told["floor"], folder.json("msp-admin floor show")["floor"]);
 }
 
 #[test]
 fn what_a_server_says_cannot_steer_the_terminal() {
-    let place = Place::new();
-    let server = place.server(Reply::Failed { message: "bad\u{1b}[2J\r\nnews \u{202e}".to_owned() });
-    let outcome = place.run("msp-admin bans");
+    let folder = WorkingFolder::new();
+    let server = folder.server(Reply::Failed { message: "bad\u{1b}[2J\r\nnews \u{202e}".to_owned() });
+    let outcome = folder.run("msp-admin bans");
     server.join().unwrap();
     assert_eq!(outcome.stderr, "error: the server: bad\\u{1b}[2J\\r\\nnews \\u{202e}\n");
 }

@@ -4,50 +4,50 @@ use msp_core::GuardStatus;
 use msp_core::control::{Reply, Request};
 use serde_json::json;
 
-use crate::harness::Place;
+use crate::harness::WorkingFolder;
 
 /// Raises the mark: a restore sets it to the clock and RequestTTL.
-fn ahead() -> Place {
-    let place = Place::new();
-    place.add("");
-    place.run("msp-admin backup copy");
-    assert_eq!(place.run("msp-admin restore copy --yes").code, 0);
-    place
+fn ahead() -> WorkingFolder {
+    let folder = WorkingFolder::new();
+    folder.add("");
+    folder.run("msp-admin backup copy");
+    assert_eq!(folder.run("msp-admin restore copy --yes").code, 0);
+    folder
 }
 
 #[test]
 fn a_reset_says_what_becomes_replayable_and_is_audited() {
-    let place = ahead();
-    let before = place.json("msp-admin floor show");
-    assert!(place.run("msp-admin floor show").stdout.contains("AHEAD of the clock"));
-    let outcome = place.answer("msp-admin floor reset", "n\n");
+    let folder = ahead();
+    let before = folder.json("msp-admin floor show");
+    assert!(folder.run("msp-admin floor show").stdout.contains("AHEAD of the clock"));
+    let outcome = folder.answer("msp-admin floor reset", "n\n");
     assert!(
         outcome.stdout.contains("become replayable") && outcome.stdout.ends_with("Abort\n"),
         "{outcome:?}"
     );
-    assert_eq!(place.json("msp-admin floor show")["floor"], before["floor"]);
-    let reset = place.json("msp-admin floor reset --yes");
+    assert_eq!(folder.json("msp-admin floor show")["floor"], before["floor"]);
+    let reset = folder.json("msp-admin floor reset --yes");
     assert_eq!((&reset["reset"], &reset["replayable"][1]), (&json!(true), &before["floor"]));
-    let after = place.json("msp-admin floor show");
+    let after = folder.json("msp-admin floor show");
     assert!(after["floor"].as_u64() <= after["now"].as_u64(), "{after}");
-    assert_eq!(place.json("msp-admin audit --last 1")[0]["action"], "floor.reset");
-    assert_eq!(place.json("msp-admin floor reset --yes"), json!({ "reset": false, "replayable": null }));
+    assert_eq!(folder.json("msp-admin audit --last 1")[0]["action"], "floor.reset");
+    assert_eq!(folder.json("msp-admin floor reset --yes"), json!({ "reset": false, "replayable": null }));
 }
 
 #[test]
 fn nothing_is_reset_behind_the_back_of_a_server() {
-    let place = ahead();
-    let lock = std::fs::File::options().write(true).open(place.path("sec/registry.db.lock")).unwrap();
+    let folder = ahead();
+    let lock = std::fs::File::options().write(true).open(folder.path("sec/registry.db.lock")).unwrap();
     lock.try_lock().unwrap();
-    let outcome = place.run("msp-admin floor reset --yes");
+    let outcome = folder.run("msp-admin floor reset --yes");
     assert_eq!(outcome.code, 1);
     assert!(outcome.stderr.contains("in use by another msp-server"), "{}", outcome.stderr);
-    assert_eq!(place.json("msp-admin audit --last 1")[0]["action"], "registry.restore");
+    assert_eq!(folder.json("msp-admin audit --last 1")[0]["action"], "registry.restore");
 }
 
 #[test]
 fn a_running_server_is_asked_for_its_floor() {
-    let place = Place::new();
+    let folder = WorkingFolder::new();
     let guard = GuardStatus {
         entries: 1,
         max_entries: 16,
@@ -55,9 +55,9 @@ fn a_running_server_is_asked_for_its_floor() {
         accepted_until: 1_000_000_102,
         mark_failing: true,
     };
-    let server = place.server(Reply::Floor { guard, now: 1_000_000_000 });
+    let server = folder.server(Reply::Floor { guard, now: 1_000_000_000 });
     assert_eq!(
-        place.run("msp-admin floor show").stdout,
+        folder.run("msp-admin floor show").stdout,
         "Floor (as the running server has it): 2001-09-09 01:48:20 (1000000100), AHEAD of the clock by 1m 40s: \
          nothing is accepted until then\n\
          Mark: 2001-09-09 01:48:22 (1000000102)\nClock: 2001-09-09 01:46:40 (1000000000)\n\

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A working folder.
-pub(crate) struct Place(TempDir);
+pub(crate) struct WorkingFolder(TempDir);
 
 /// How a program ended.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Outcome {
     pub(crate) stderr: String,
 }
 
-impl Place {
+impl WorkingFolder {
     /// An empty folder, as before the first start of a server.
     pub(crate) fn empty() -> Self {
         Self(tempfile::tempdir().unwrap())
@@ -31,9 +31,9 @@ impl Place {
 
     /// A folder with the server's keys, as after the first start.
     pub(crate) fn new() -> Self {
-        let place = Self::empty();
-        msp_keyfile::create_server_keys(&place.path("sec"), &PrivateKey::generate(&mut OsRng)).unwrap();
-        place
+        let folder = Self::empty();
+        msp_keyfile::create_server_keys(&folder.path("sec"), &PrivateKey::generate(&mut OsRng)).unwrap();
+        folder
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -10,14 +10,14 @@ use std::time::Duration;
 use msp_protocol::{OsRng, PrivateKey, Secret};
 use rustix::fs::{CWD, FileType, Mode};
 
-use crate::harness::{Outcome, Place};
+use crate::harness::{Outcome, WorkingFolder};
 
 /// A user that no machine has.
 const USER: u32 = 54_321;
 
 /// Where root's files are, and `home`, where the user may do everything.
 struct Trap {
-    place: Place,
+    folder: WorkingFolder,
     secret: String,
 }
 
@@ -28,9 +28,9 @@ impl Trap {
             "what root does in another user's folder can only be tested as root; to leave such tests out: \
              cargo nextest run --workspace -E 'not test(as_root)'"
         );
-        let place = Place::empty();
+        let folder = WorkingFolder::empty();
         let secret = Secret::generate(&mut OsRng).dangerously_as_str().to_owned();
-        let trap = Self { place, secret };
+        let trap = Self { folder, secret };
         std::fs::set_permissions(trap.path(""), std::fs::Permissions::from_mode(0o755)).unwrap();
         for folder in ["roots", "roots/empty", "roots/old", "home"] {
             std::fs::create_dir(trap.path(folder)).unwrap();
@@ -53,11 +53,11 @@ impl Trap {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.place.path(name)
+        self.folder.path(name)
     }
 
     fn roots(&self, name: &str, text: &str) {
-        self.place.write(&format!("roots/{name}"), text);
+        self.folder.write(&format!("roots/{name}"), text);
         std::fs::set_permissions(self.path("roots").join(name), std::fs::Permissions::from_mode(0o600))
             .unwrap();
     }
@@ -93,7 +93,7 @@ impl Trap {
     fn spawn(&self, line: &str) -> Child {
         let line = line.replace("ROOTS", &self.path("roots").display().to_string());
         let line = line.replace("HOME", &self.path("home").display().to_string());
-        let mut command = self.place.command(&line);
+        let mut command = self.folder.command(&line);
         command.env("MSP_CONFIG_PATH", self.path("roots/config.ini"));
         command.env("MSP_MODCONF_PATH", self.path("roots/modules.ini"));
         let mut child = command.spawn().unwrap();
@@ -194,8 +194,8 @@ fn as_root_a_linked_register_and_linked_client_files_are_neither_read_nor_writte
 #[test]
 fn as_root_a_link_where_the_purged_files_would_go_is_not_followed() {
     nothing_happens_to_root(|trap| {
-        trap.place.write("home/sec/clients.dev", "0\n");
-        trap.place.write("home/sec/client_1.pub", "nothing");
+        trap.folder.write("home/sec/clients.dev", "0\n");
+        trap.folder.write("home/sec/client_1.pub", "nothing");
         trap.give_home();
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
         for second in now..now + 60 {

@@ -1,6 +1,6 @@
 //! The whole command reference, a snapshot for each command, and what else is made from the definitions.
 
-use crate::harness::Place;
+use crate::harness::WorkingFolder;
 
 #[test]
 fn the_command_reference() {
@@ -30,21 +30,21 @@ fn help(command: &clap::Command) -> String {
 
 #[test]
 fn every_command_has_examples_and_a_manual_page() {
-    let place = Place::empty();
-    std::fs::create_dir(place.path("man")).unwrap();
-    assert_eq!(place.run("msp-admin man --dir man").code, 0);
+    let folder = WorkingFolder::empty();
+    std::fs::create_dir(folder.path("man")).unwrap();
+    assert_eq!(folder.run("msp-admin man --dir man").code, 0);
     for mut command in msp_admin::definitions() {
         command.build();
-        hold(&place, &command, command.get_name());
+        hold(&folder, &command, command.get_name());
     }
 }
 
-fn hold(place: &Place, command: &clap::Command, name: &str) {
-    let page = std::fs::read_to_string(place.path(&format!("man/{name}.1"))).unwrap_or_default();
+fn hold(folder: &WorkingFolder, command: &clap::Command, name: &str) {
+    let page = std::fs::read_to_string(folder.path(&format!("man/{name}.1"))).unwrap_or_default();
     assert!(page.contains(".SH NAME"), "{name}");
     let leaves = command.get_subcommands().collect::<Vec<_>>();
     for subcommand in &leaves {
-        hold(place, subcommand, &format!("{name}-{}", subcommand.get_name()));
+        hold(folder, subcommand, &format!("{name}-{}", subcommand.get_name()));
     }
     let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let simple = matches!(name, "msp-admin-bans-list" | "msp-admin-bans-lift" | "msp-admin-floor-show");
@@ -53,10 +53,10 @@ fn hold(place: &Place, command: &clap::Command, name: &str) {
 
 #[test]
 fn each_shell_gets_a_completion_for_each_program() {
-    let place = Place::empty();
+    let folder = WorkingFolder::empty();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         for program in ["msp-admin", "gen_key", "appendclient", "purgeclients"] {
-            let outcome = place.run(&format!("msp-admin completions {shell} --program {program}"));
+            let outcome = folder.run(&format!("msp-admin completions {shell} --program {program}"));
             assert_eq!(outcome.code, 0);
             assert!(outcome.stdout.contains(program), "{shell} {program}");
         }

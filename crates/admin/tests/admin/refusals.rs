@@ -1,24 +1,24 @@
 //! Every refusal: its exit code, and the line that says what would be right.
 
-use crate::harness::{Outcome, Place};
+use crate::harness::{Outcome, WorkingFolder};
 
 /// A key that nobody registered.
 const KEY: &str = "iSQhxAx4b3IqGZv0sT7n8zK07ugSYe697WSWDg/fb1Q=";
 
-fn refusals(place: &Place, lines: &[&str]) -> String {
+fn refusals(folder: &WorkingFolder, lines: &[&str]) -> String {
     let refusal = |line: &&str| {
-        let outcome = place.run(line);
+        let outcome = folder.run(line);
         assert_eq!(outcome.stdout, "", "{line}");
         format!("$ {line}\n{}: {}", outcome.code, outcome.stderr)
     };
-    place.stable(&lines.iter().map(refusal).collect::<String>())
+    folder.stable(&lines.iter().map(refusal).collect::<String>())
 }
 
 #[test]
 fn a_wrong_command_line_ends_with_2_but_with_1_from_appendclient() {
-    let place = Place::new();
+    let folder = WorkingFolder::new();
     let text = refusals(
-        &place,
+        &folder,
         &[
             "gen_key pair",
             "gen_key pair a b",
@@ -46,15 +46,15 @@ fn a_wrong_command_line_ends_with_2_but_with_1_from_appendclient() {
 
 #[test]
 fn what_cannot_be_done_ends_with_1_and_one_line() {
-    let place = Place::new();
-    place.add("--name laptop");
-    place.run("msp-admin apikey add deploy");
-    place.write("bad/config.ini", "[Server]\nKeypaht = x\n");
-    place.write("damaged/server.key", "nonsense");
-    place.write("full/config.ini", "[Registry]\nUrl = sqlite:/nowhere/registry.db\n");
-    place.write("text/config.ini", "[Registry]\nUrl = sqlite:text/config.ini\n");
+    let folder = WorkingFolder::new();
+    folder.add("--name laptop");
+    folder.run("msp-admin apikey add deploy");
+    folder.write("bad/config.ini", "[Server]\nKeypaht = x\n");
+    folder.write("damaged/server.key", "nonsense");
+    folder.write("full/config.ini", "[Registry]\nUrl = sqlite:/nowhere/registry.db\n");
+    folder.write("text/config.ini", "[Registry]\nUrl = sqlite:text/config.ini\n");
     let text = refusals(
-        &place,
+        &folder,
         &[
             "gen_key foo x",
             "gen_key public x",
@@ -92,9 +92,9 @@ fn what_cannot_be_done_ends_with_1_and_one_line() {
 
 #[test]
 fn a_secret_given_as_an_argument_is_refused_and_not_repeated() {
-    let place = Place::new();
-    let (_, secret, _) = place.add("");
-    let outcome = place.run(&format!("msp-admin client revoke --secret {secret}"));
+    let folder = WorkingFolder::new();
+    let (_, secret, _) = folder.add("");
+    let outcome = folder.run(&format!("msp-admin client revoke --secret {secret}"));
     assert_eq!(outcome.code, 2);
     assert!(
         outcome.stderr.contains("shell's history") && !outcome.stderr.contains(&secret),
@@ -105,13 +105,13 @@ fn a_secret_given_as_an_argument_is_refused_and_not_repeated() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    let place = Place::new();
+    let folder = WorkingFolder::new();
     for line in
         ["msp-admin completions bash", "msp-admin man", "msp-admin check-config --show", "msp-admin --help"]
     {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let outcome = Outcome::of(place.command(line).stdout(writer).spawn().unwrap());
+        let outcome = Outcome::of(folder.command(line).stdout(writer).spawn().unwrap());
         assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{line}");
     }
 }

@@ -8,7 +8,7 @@ use self::stand::{ADDRESS, Carries, NOW, Stand, caller, client, name};
 use super::*;
 use crate::access::Origin;
 use crate::caller::RequestId;
-use crate::catalogue::Trouble as Missing;
+use crate::catalogue::MissingFunction;
 use crate::grant::Grants;
 use crate::identity::FailureKind;
 
@@ -122,16 +122,16 @@ async fn an_answer_that_the_door_cannot_carry_is_refused_after_its_run() {
 
 #[tokio::test]
 async fn what_does_not_load_is_told_with_the_reason_and_what_loads_is_busy() {
-    let missing = |why: Option<&str>| Missing {
+    let missing = |why: Option<&str>| MissingFunction {
         source: "a.py".into(),
         origin: Origin::Modules,
         why: why.map(Into::into),
     };
     let broken = missing(Some("line 3:\n\tno"));
-    let troubles =
+    let all =
         vec![(name("broken"), broken), (name("loads"), missing(None)), (name("echo"), missing(Some("x")))];
-    let stand = Stand::with(Rates::default(), troubles);
-    let why = Trouble { source: "a.py".into(), why: "line 3:  no".to_owned() };
+    let stand = Stand::with(Rates::default(), all);
+    let why = NotLoaded { source: "a.py".into(), why: "line 3:  no".to_owned() };
     assert_eq!(stand.call(&client(), "broken").await, Err(CallRefusal::NotLoaded(why)));
     let kept = "no function of this name: broken (a.py) does not load: line 3:  no";
     assert_eq!(stand.refused(), (Some("kim".to_owned()), "unknown_function".to_owned(), kept.to_owned()));
@@ -183,10 +183,10 @@ fn what_is_refused_by_its_door_is_kept_like_any_other() {
 #[test]
 fn what_failed_is_always_logged_and_what_was_denied_once_a_minute() {
     let severity = |refusal: CallRefusal| refusal.of(&name("f")).severity();
-    let trouble = Trouble { source: "a".into(), why: String::new() };
+    let not_loaded = NotLoaded { source: "a".into(), why: String::new() };
     for refusal in [
         CallRefusal::Denied(Denied::Unknown),
-        CallRefusal::NotLoaded(trouble),
+        CallRefusal::NotLoaded(not_loaded),
         CallRefusal::RateLimited,
         CallRefusal::Run(RunError::Busy),
     ] {
@@ -208,7 +208,7 @@ fn what_a_function_says_of_its_failure_is_cut() {
         assert_eq!(reason(error).chars().count(), around + 500);
     }
     let long: Arc<str> = "y".repeat(9_999).into();
-    let missing = Missing { source: "a".into(), origin: Origin::Modules, why: Some(long) };
-    let trouble = Trouble::of(&Catalogue::new([], [(name.clone(), missing)]), &name).unwrap();
-    assert_eq!(trouble.why.chars().count(), 500);
+    let missing = MissingFunction { source: "a".into(), origin: Origin::Modules, why: Some(long) };
+    let not_loaded = NotLoaded::of(&Catalogue::new([], [(name.clone(), missing)]), &name).unwrap();
+    assert_eq!(not_loaded.why.chars().count(), 500);
 }

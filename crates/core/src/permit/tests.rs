@@ -177,21 +177,21 @@ fn without_a_grant_of_its_own_a_client_may_call_what_modules_ini_names_and_only_
 
 #[test]
 fn what_does_not_exist_may_come_while_something_loads_that_may_bring_it() {
-    let trouble = |origin, why: Option<&str>| crate::catalogue::Trouble {
+    let missing = |origin, why: Option<&str>| crate::catalogue::MissingFunction {
         source: "a".into(),
         origin,
         why: why.map(Into::into),
     };
-    let denied = |troubles: Vec<(&str, crate::catalogue::Trouble)>, name: &str| {
-        let troubles = troubles.into_iter().map(|(name, trouble)| (name.parse().unwrap(), trouble));
-        let catalogue = Catalogue::new([function("there", Origin::Modules, Access::Read)], troubles);
+    let denied = |missing: Vec<(&str, crate::catalogue::MissingFunction)>, name: &str| {
+        let missing = missing.into_iter().map(|(name, missing)| (name.parse().unwrap(), missing));
+        let catalogue = Catalogue::new([function("there", Origin::Modules, Access::Read)], missing);
         let caller = Arc::new(caller(Identity::Client { key: own(), name: None }, Access::Write));
         let name = name.parse().unwrap();
         (permit(&caller, &catalogue, &name).unwrap_err(), catalogue.may_come(&name))
     };
     let (loading, unknown) = ((Denied::Loading, true), (Denied::Unknown, false));
-    let module = |why| vec![("f", trouble(Origin::Modules, why))];
-    let plugins = |why| vec![("file.py", trouble(Origin::Plugins, why))];
+    let module = |why| vec![("f", missing(Origin::Modules, why))];
+    let plugins = |why| vec![("file.py", missing(Origin::Plugins, why))];
     assert_eq!(denied(module(None), "f"), loading);
     assert_eq!(denied(module(None), "other"), unknown, "a module brings its own function only");
     assert_eq!(denied(module(Some("broken")), "f"), unknown);

@@ -7,7 +7,7 @@ use msp_protocol::{Digest, UnixSecond};
 
 use super::{Client, ReplayRules, STEP};
 use crate::replay::ClientId;
-use crate::work::{Debt, Work};
+use crate::work::{DueWrite, Work};
 
 /// What is known here and not in the registry.
 #[derive(Debug)]
@@ -15,14 +15,14 @@ pub(crate) struct Missing {
     /// The mark for all clients must rise to this second.
     pub(crate) mark: UnixSecond,
     /// What else must be written.
-    pub(crate) debts: Vec<Debt>,
+    pub(crate) writes: Vec<DueWrite>,
 }
 
 impl ReplayRules {
     /// Takes what the registry holds, at a start and after a restore, and returns what the registry lacks of
     /// what is known here. Floors only rise; marks become what they really are.
     pub(crate) fn load(&mut self, marks: StoredMarks) -> Missing {
-        let mut missing = Missing { mark: self.mark, debts: Vec::new() };
+        let mut missing = Missing { mark: self.mark, writes: Vec::new() };
         self.mark = marks.accepted_until;
         self.floor = self.floor.max(marks.accepted_until);
 
@@ -31,16 +31,16 @@ impl ReplayRules {
         for (id, client) in self.clients.iter_mut() {
             let mark = stored.get(&id).copied().unwrap_or(0);
             if client.mark > mark {
-                missing.debts.push(Debt::MarkClient(id, client.mark));
+                missing.writes.push(DueWrite::MarkClient(id, client.mark));
             }
             client.mark = mark;
             client.floor = client.floor.max(mark);
         }
-        missing.debts.extend(self.load_ahead(&marks.ahead));
+        missing.writes.extend(self.load_ahead(&marks.ahead));
         missing
     }
 
-    fn load_ahead(&mut self, stored: &[KeptAhead]) -> Option<Debt> {
+    fn load_ahead(&mut self, stored: &[KeptAhead]) -> Option<DueWrite> {
         let items: HashSet<&Item> = stored.iter().map(|kept| &kept.item).collect();
         let key_of = |id| self.clients.get(id).map(|client| client.key);
         let missing: Vec<KeptAhead> = self
@@ -58,7 +58,7 @@ impl ReplayRules {
                 client.ahead += 1;
             }
         }
-        (!missing.is_empty()).then_some(Debt::Keep(missing))
+        (!missing.is_empty()).then_some(DueWrite::Keep(missing))
     }
 
     /// What is due for the marks: raising ahead of need while calls flow, and a try while writing fails.
@@ -70,7 +70,7 @@ impl ReplayRules {
         if flow && self.mark <= now {
             return Some(Work::MarkAll(now.saturating_add(STEP)));
         }
-        self.failing.then_some(Work::Owe(Debt::Probe))
+        self.failing.then_some(Work::Write(DueWrite::Probe))
     }
 
     /// The mark for all, as it is known to stand in the registry.

@@ -2,7 +2,7 @@
 
 use msp_core::{Rejection, Replay as _};
 
-use msp_testkit::suites::{START, classic, envelope, item, key};
+use msp_testkit::suites::guard::{START, classic, envelope, item, key};
 
 use crate::support::{World, Writes};
 

@@ -3,7 +3,7 @@
 use msp_core::{Rejection, Replay as _};
 use msp_guard::MemoryGuardConfig;
 
-use msp_testkit::suites::{START, classic, envelope, key};
+use msp_testkit::suites::guard::{START, classic, envelope, key};
 
 use crate::support::World;
 

@@ -3,7 +3,7 @@
 use msp_core::{Rejection, Replay as _};
 use msp_guard::MemoryGuardConfig;
 
-use msp_testkit::suites::{START, envelope, key};
+use msp_testkit::suites::guard::{START, envelope, key};
 
 use crate::support::{World, Writes};
 

@@ -2,7 +2,7 @@
 
 use msp_core::{Rejection, Replay as _};
 
-use msp_testkit::suites::START;
+use msp_testkit::suites::guard::START;
 
 use crate::support::World;
 

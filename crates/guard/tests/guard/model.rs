@@ -7,7 +7,7 @@ use msp_core::clock::Clock;
 use msp_core::{Rejection, Replay as _};
 use proptest::prelude::*;
 
-use msp_testkit::suites::{classic, envelope};
+use msp_testkit::suites::guard::{classic, envelope};
 
 use crate::support::{World, Writes};
 

@@ -2,7 +2,7 @@
 
 use msp_core::{Admission, Rejection, Replay as _};
 use msp_testkit::guard_suite;
-use msp_testkit::suites::{START, envelope};
+use msp_testkit::suites::guard::{START, envelope};
 
 use crate::support::World;
 

@@ -2,7 +2,7 @@
 
 use msp_core::{KeptAhead, Rejection, Replay as _, StoredMarks};
 
-use msp_testkit::suites::{START, envelope, item, key};
+use msp_testkit::suites::guard::{START, envelope, item, key};
 
 use crate::support::{World, Writes};
 

@@ -2,7 +2,7 @@
 
 use msp_core::{Rejection, Replay as _};
 
-use msp_testkit::suites::{START, envelope};
+use msp_testkit::suites::guard::{START, envelope};
 
 use crate::support::World;
 

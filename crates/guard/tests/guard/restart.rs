@@ -5,7 +5,7 @@ use std::time::Duration;
 use msp_core::clock::Clock;
 use msp_core::{Rejection, Replay as _};
 
-use msp_testkit::suites::{START, envelope, key};
+use msp_testkit::suites::guard::{START, envelope, key};
 
 use crate::support::World;
 

@@ -8,7 +8,7 @@ use msp_core::clock::ManualClock;
 use msp_core::{BoxFuture, Guard, KeptAhead, Marks, RegistryError, Rejection, Replay as _, StoredMarks};
 use msp_guard::{MemoryGuard, MemoryGuardConfig};
 use msp_protocol::{Digest, UnixSecond};
-use msp_testkit::suites::{GuardLimits, GuardStand, START, envelope};
+use msp_testkit::suites::guard::{GuardLimits, GuardStand, START, envelope};
 use tokio::sync::watch;
 
 /// How the registry takes writes.

@@ -11,19 +11,19 @@ const LINE: usize = 64;
 pub(super) struct RequestCounter {
     /// Since it was last set to zero.
     pub(super) count: u32,
-    at: At,
+    at: Position,
     /// The beginning of the line that is being received.
     begun: Vec<u8>,
     /// Whether that line is longer than what was kept of it.
     cut: bool,
     body: Body,
     /// Where in a request's first line it is.
-    first: First,
+    first: LinePart,
 }
 
 /// A part of a request's first line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum First {
+enum LinePart {
     Method,
     Path,
     Query,
@@ -33,7 +33,7 @@ enum First {
 
 /// What comes next.
 #[derive(Debug, Clone, Copy)]
-enum At {
+enum Position {
     /// A line of a head.
     Line,
     /// The line that says how long a chunk is.
@@ -59,7 +59,7 @@ enum Body {
 
 impl RequestCounter {
     pub(super) const fn new() -> Self {
-        let (at, body, first) = (At::Line, Body::Length(0), First::Method);
+        let (at, body, first) = (Position::Line, Body::Length(0), LinePart::Method);
         Self { count: 0, at, begun: Vec::new(), cut: false, body, first }
     }
 
@@ -70,8 +70,8 @@ impl RequestCounter {
         let (mut left, mut encoded) = (bytes, None);
         while !left.is_empty() {
             left = match self.at {
-                At::Skip(length, next) => self.skip(length, next, left),
-                At::Line | At::ChunkLine | At::Trailer => {
+                Position::Skip(length, next) => self.skip(length, next, left),
+                Position::Line | Position::ChunkLine | Position::Trailer => {
                     let from = bytes.len() - left.len();
                     self.line(left, |at| {
                         encoded.get_or_insert_with(|| Encoded::of(bytes)).put(from + at);
@@ -86,11 +86,11 @@ impl RequestCounter {
     fn first(&mut self, part: &[u8], mut encode: impl FnMut(usize)) {
         for (at, byte) in part.iter().enumerate() {
             self.first = match (self.first, byte) {
-                (First::Past, _) => return,
-                (First::Method, b' ') => First::Path,
-                (First::Path | First::Query, b' ') => First::Past,
-                (First::Path, b'?') => First::Query,
-                (First::Path | First::Query, b'"' | b'<' | b'>') | (First::Path, b'`') => {
+                (LinePart::Past, _) => return,
+                (LinePart::Method, b' ') => LinePart::Path,
+                (LinePart::Path | LinePart::Query, b' ') => LinePart::Past,
+                (LinePart::Path, b'?') => LinePart::Query,
+                (LinePart::Path | LinePart::Query, b'"' | b'<' | b'>') | (LinePart::Path, b'`') => {
                     encode(at);
                     self.first
                 }
@@ -103,9 +103,9 @@ impl RequestCounter {
         let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
         let left = left - here as u64;
         self.at = match (left, next) {
-            (0, Next::Line) => At::Line,
-            (0, Next::ChunkLine) => At::ChunkLine,
-            _ => At::Skip(left, next),
+            (0, Next::Line) => Position::Line,
+            (0, Next::ChunkLine) => Position::ChunkLine,
+            _ => Position::Skip(left, next),
         };
         bytes.get(here..).unwrap_or_default()
     }
@@ -113,7 +113,7 @@ impl RequestCounter {
     fn line<'a>(&mut self, bytes: &'a [u8], encode: impl FnMut(usize)) -> &'a [u8] {
         let end = memchr::memchr(b'\n', bytes);
         let (part, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
-        if matches!(self.at, At::Line) && self.first != First::Past {
+        if matches!(self.at, Position::Line) && self.first != LinePart::Past {
             self.first(part, encode);
         }
         let room = LINE - self.begun.len();
@@ -126,16 +126,16 @@ impl RequestCounter {
         let (text, cut) = (line.strip_suffix(b"\r").unwrap_or(&line), std::mem::take(&mut self.cut));
         let is_empty = !cut && text.is_empty();
         self.at = match self.at {
-            At::ChunkLine => chunk(text).filter(|_| !cut).unwrap_or_else(|| self.give_up()),
+            Position::ChunkLine => chunk(text).filter(|_| !cut).unwrap_or_else(|| self.give_up()),
             // The library ends a trailer's line at CR only.
-            At::Trailer if !cut && text.len() == line.len() => self.give_up(),
-            At::Trailer if is_empty => At::Line,
-            At::Trailer => At::Trailer,
+            Position::Trailer if !cut && text.len() == line.len() => self.give_up(),
+            Position::Trailer if is_empty => Position::Line,
+            Position::Trailer => Position::Trailer,
             _ if is_empty => self.end_of_head(),
             _ => {
-                self.first = First::Past;
+                self.first = LinePart::Past;
                 self.note(text, cut);
-                At::Line
+                Position::Line
             }
         };
         self.begun = line;
@@ -144,18 +144,18 @@ impl RequestCounter {
     }
 
     /// What cannot be followed might hide any number.
-    fn give_up(&mut self) -> At {
+    fn give_up(&mut self) -> Position {
         self.count = u32::MAX;
-        At::Line
+        Position::Line
     }
 
-    fn end_of_head(&mut self) -> At {
+    fn end_of_head(&mut self) -> Position {
         self.count = self.count.saturating_add(1);
-        self.first = First::Method;
+        self.first = LinePart::Method;
         match std::mem::replace(&mut self.body, Body::Length(0)) {
-            Body::Length(0) => At::Line,
-            Body::Length(length) => At::Skip(length, Next::Line),
-            Body::Chunked => At::ChunkLine,
+            Body::Length(0) => Position::Line,
+            Body::Length(length) => Position::Skip(length, Next::Line),
+            Body::Chunked => Position::ChunkLine,
         }
     }
 
@@ -207,11 +207,11 @@ impl<'a> Encoded<'a> {
 }
 
 /// What follows the line before a chunk: its bytes and the end of their line, or the trailer; none for no such line.
-fn chunk(line: &[u8]) -> Option<At> {
+fn chunk(line: &[u8]) -> Option<Position> {
     let size = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     match u64::from_str_radix(std::str::from_utf8(size).ok()?, 16).ok()? {
-        0 => Some(At::Trailer),
-        size => Some(At::Skip(size.saturating_add(2), Next::ChunkLine)),
+        0 => Some(Position::Trailer),
+        size => Some(Position::Skip(size.saturating_add(2), Next::ChunkLine)),
     }
 }
 

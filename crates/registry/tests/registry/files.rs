@@ -5,11 +5,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use msp_core::{ClientStore as _, RegistryError};
 use msp_registry::SqlRegistry;
 
-use crate::fixture::{Fixture, NOW, new_client};
+use msp_testkit::suites::registry::{NOW, RegistryStand as _, new_client};
+
+use crate::fixture::Fixture;
 
 #[tokio::test]
 async fn all_files_are_private_from_the_start() {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::start().await;
     fixture.registry.add_client(&new_client(Some("laptop")), "test").await.unwrap();
     let _lock = fixture.registry.lock_for_server().await.unwrap();
     fixture.back_up("copy.db").await;
@@ -40,7 +42,7 @@ async fn many_first_starts_at_once_make_one_registry() {
 
 #[tokio::test]
 async fn what_cannot_be_a_registry_is_named_in_one_line() {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::start().await;
     std::fs::write(fixture.path("rubbish.db"), "no database ".repeat(1000)).unwrap();
     std::fs::write(fixture.path("file"), "").unwrap();
     let open = async |url: String| {
@@ -63,9 +65,8 @@ async fn what_cannot_be_a_registry_is_named_in_one_line() {
 
 #[tokio::test]
 async fn a_newer_schema_is_refused_and_left_alone() {
-    let fixture = Fixture::new().await;
-    let raw =
-        sqlx::AnyPool::connect(&format!("sqlite://{}", fixture.path("registry.db").display())).await.unwrap();
+    let fixture = Fixture::start().await;
+    let raw = fixture.raw("registry.db").await;
     sqlx::query(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
                  VALUES (99, 'later', 1, x'00', 0)",
@@ -81,7 +82,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
 #[tokio::test]
 async fn a_database_of_another_program_is_refused_and_nothing_in_it_or_beside_it_changes() {
     for journal in ["DELETE", "WAL"] {
-        let fixture = Fixture::new().await;
+        let fixture = Fixture::start().await;
         let folder = fixture.path("other");
         std::fs::create_dir(&folder).unwrap();
         let file = folder.join("other.db");
@@ -106,7 +107,7 @@ async fn a_database_of_another_program_is_refused_and_nothing_in_it_or_beside_it
 async fn a_link_or_a_pipe_in_place_of_a_file_of_the_registry_is_refused() {
     for ending in ["", "-wal", "-shm", "-journal", ".lock", ".migrating"] {
         for kind in ["a link", "named pipe"] {
-            let fixture = Fixture::new().await;
+            let fixture = Fixture::start().await;
             let (file, other) = (fixture.path(&format!("second.db{ending}")), fixture.path("other"));
             std::fs::write(&other, "").unwrap();
             if kind == "a link" {
@@ -123,15 +124,4 @@ async fn a_link_or_a_pipe_in_place_of_a_file_of_the_registry_is_refused() {
             assert_eq!(std::fs::read(&other).unwrap(), b"", "{ending}");
         }
     }
-}
-
-#[tokio::test]
-async fn one_server_holds_the_registry_and_gives_it_back() {
-    let fixture = Fixture::new().await;
-    let lock = fixture.registry.lock_for_server().await.unwrap();
-    let again = fixture.opened_again().await;
-    assert!(matches!(again.lock_for_server().await, Err(RegistryError::InUse(_))));
-    again.add_client(&new_client(None), "test").await.unwrap();
-    drop(lock);
-    assert!(again.lock_for_server().await.is_ok());
 }

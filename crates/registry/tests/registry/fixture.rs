@@ -1,15 +1,13 @@
-//! A fresh registry in a folder of its own.
+//! A fresh SQLite registry in a folder of its own.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
+use msp_core::Registry;
 use msp_core::clock::ManualClock;
-use msp_core::{ClientRecord, Grants, Link, Linked, NewClient, Registry};
-use msp_protocol::{OsRng, PrivateKey, Secret};
 use msp_registry::SqlRegistry;
+use msp_testkit::suites::registry::{NOW, RegistryStand};
 use tempfile::TempDir;
-
-pub(crate) const NOW: u64 = 1_711_804_853;
 
 pub(crate) struct Fixture {
     folder: TempDir,
@@ -18,7 +16,19 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    pub(crate) async fn new() -> Self {
+    pub(crate) fn url(&self) -> String {
+        format!("sqlite:{}", self.path("registry.db").display())
+    }
+
+    /// Its file, or another one of the folder, as nobody but a test opens it: without a look at what is in it.
+    pub(crate) async fn raw(&self, name: &str) -> sqlx::AnyPool {
+        let url = format!("sqlite://{}", self.path(name).display());
+        sqlx::AnyPool::connect(&url).await.unwrap()
+    }
+}
+
+impl RegistryStand for Fixture {
+    async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(NOW));
         let url = format!("sqlite:{}", folder.path().join("registry.db").display());
@@ -26,52 +36,19 @@ impl Fixture {
         Self { folder, clock, registry }
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+    fn clock(&self) -> &ManualClock {
+        &self.clock
     }
 
-    pub(crate) fn url(&self) -> String {
-        format!("sqlite:{}", self.path("registry.db").display())
+    fn registry(&self) -> &Arc<dyn Registry> {
+        &self.registry
     }
 
-    /// The same file, opened as another process would.
-    pub(crate) async fn opened_again(&self) -> Arc<dyn Registry> {
+    async fn opened_again(&self) -> Arc<dyn Registry> {
         Arc::new(SqlRegistry::open(&self.url(), self.clock.clone()).await.unwrap())
     }
 
-    /// Writes a copy.
-    pub(crate) async fn back_up(&self, name: &str) {
-        self.registry.backup(&mut msp_keyfile::create_private(&self.path(name)).unwrap()).await.unwrap();
-    }
-
-    pub(crate) async fn only_client(&self) -> ClientRecord {
-        let clients = self.registry.clients().await.unwrap();
-        assert_eq!(clients.len(), 1, "{clients:?}");
-        clients[0].clone()
-    }
-}
-
-/// The number that grows with every change.
-pub(crate) async fn generation(registry: &Arc<dyn Registry>) -> u64 {
-    registry.snapshot().await.unwrap().generation
-}
-
-/// A client that is not registered yet.
-pub(crate) fn new_client(name: Option<&str>) -> NewClient {
-    NewClient {
-        key: *PrivateKey::generate(&mut OsRng).public(),
-        secret: Secret::generate(&mut OsRng).digest(),
-        name: name.map(|name| name.parse().unwrap()),
-        grants: Grants::Standard,
-        expires: None,
-        classic: false,
-        revive: false,
-    }
-}
-
-pub(crate) fn linked(client: &ClientRecord) -> &Linked {
-    match &client.link {
-        Link::Linked(linked) => linked,
-        Link::Unlinked => panic!("{client:?} is not linked"),
+    fn folder(&self) -> &Path {
+        self.folder.path()
     }
 }

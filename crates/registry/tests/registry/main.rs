@@ -1,4 +1,4 @@
-//! The registry's behaviour, on a real database file.
+//! What every registry must do, and what of that shows in this one's file.
 #![allow(
     clippy::disallowed_methods,
     clippy::indexing_slicing,
@@ -7,13 +7,10 @@
     reason = "tests"
 )]
 
-mod api_keys;
-mod changes;
-mod clients;
-mod copies;
 mod files;
 mod fixture;
-mod freshness;
-mod import;
 mod migration;
-mod removal;
+mod original_files;
+mod rows;
+
+msp_testkit::registry_suite!(fixture::Fixture);

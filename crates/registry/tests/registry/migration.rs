@@ -2,14 +2,16 @@
 
 use msp_core::{Access, Grants, Link, RegistryError};
 
-use crate::fixture::{Fixture, NOW, linked, new_client};
+use msp_testkit::suites::registry::{NOW, RegistryStand as _, linked, new_client};
+
+use crate::fixture::Fixture;
 
 /// The day, in 2024, that unlinked keys were last used, and the second at which the file's principals were added.
 const DAY: u64 = 1_711_756_800;
 
 #[tokio::test]
 async fn everybody_of_a_registry_of_schema_3_is_there_as_before() {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::start().await;
     fixture.registry.close().await;
     std::fs::write(fixture.path("registry.db"), include_bytes!("kept/schema-3.db")).unwrap();
     assert_eq!(
@@ -50,8 +52,7 @@ async fn everybody_of_a_registry_of_schema_3_is_there_as_before() {
     assert_eq!((marks.accepted_until, marks.clients.as_slice()), (NOW, &[(laptop, 1_711_804_900)][..]));
     assert_eq!((marks.ahead.len(), marks.ahead[0].client), (1, laptop));
     assert_eq!(registry.audit_rows(1).await.unwrap()[0].actor, "admin:kim");
-    let raw =
-        sqlx::AnyPool::connect(&format!("sqlite://{}", fixture.path("registry.db").display())).await.unwrap();
+    let raw = fixture.raw("registry.db").await;
     let used =
         sqlx::query_as::<_, (i64,)>("SELECT last_used FROM unlinked_keys").fetch_all(&raw).await.unwrap();
     assert_eq!(used, [(1_711_756_800,), (1_711_756_800,)]);
@@ -60,12 +61,11 @@ async fn everybody_of_a_registry_of_schema_3_is_there_as_before() {
 
 #[tokio::test]
 async fn what_was_revoked_under_schema_3_stays_revoked_and_changes_go_on() {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::start().await;
     fixture.registry.close().await;
     std::fs::write(fixture.path("registry.db"), include_bytes!("kept/schema-3.db")).unwrap();
     let registry = fixture.opened_again().await;
-    let raw =
-        sqlx::AnyPool::connect(&format!("sqlite://{}", fixture.path("registry.db").display())).await.unwrap();
+    let raw = fixture.raw("registry.db").await;
     let buried =
         sqlx::query_as::<_, (Vec<u8>,)>("SELECT digest FROM tombstones").fetch_all(&raw).await.unwrap();
     assert_eq!(buried.len(), 2, "a key and its secret");
@@ -86,7 +86,7 @@ async fn what_was_revoked_under_schema_3_stays_revoked_and_changes_go_on() {
 
 #[tokio::test]
 async fn an_unlinked_key_that_a_restore_had_disabled_does_not_come_back_by_the_migration() {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::start().await;
     fixture.registry.close().await;
     std::fs::write(fixture.path("registry.db"), include_bytes!("kept/schema-3.db")).unwrap();
     let url = format!("sqlite://{}", fixture.path("registry.db").display());

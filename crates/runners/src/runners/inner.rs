@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use msp_core::clock::Clock;
-use msp_core::{Catalogue, Function, ModuleSpec, PluginsSpec, Trouble};
+use msp_core::{Catalogue, Function, MissingFunction, ModuleSpec, PluginsSpec};
 use msp_protocol::FunctionName;
 use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_blocking;
@@ -48,7 +48,7 @@ pub(super) struct Parts {
     wasm: Arc<Modules>,
     modules: Assembled,
     plugins: Vec<Arc<Function>>,
-    plugin_troubles: Vec<(FunctionName, Trouble)>,
+    missing_plugins: Vec<(FunctionName, MissingFunction)>,
     /// Plugins whose names modules have.
     hidden: BTreeSet<FunctionName>,
 }
@@ -72,7 +72,7 @@ impl Inner {
             self.plugins.set_spec(PluginsSpec { folder: resolved(&spec.folder), ..spec });
             self.plugins.announce();
         }
-        self.publish(|parts| parts.modules = Assembled { functions: Vec::new(), troubles: lines });
+        self.publish(|parts| parts.modules = Assembled { functions: Vec::new(), missing: lines });
         self.publish_plugins();
         let inner = self.clone();
         self.shared.tasks.spawn(async move {
@@ -160,7 +160,7 @@ impl Inner {
     }
 
     fn publish_plugins(&self) {
-        self.publish(|parts| (parts.plugins, parts.plugin_troubles) = self.plugins.published());
+        self.publish(|parts| (parts.plugins, parts.missing_plugins) = self.plugins.published());
     }
 
     /// Changes a part and makes the catalogue of all. A plugin whose name a module has is left out.
@@ -178,8 +178,8 @@ impl Inner {
         }
         let functions = self.shared.built_in.iter().chain(&parts.modules.functions).chain(&plugins).cloned();
         // What modules.ini says of a name goes before what a file of plugins may be called.
-        let troubles = parts.plugin_troubles.iter().chain(&parts.modules.troubles).cloned();
-        self.current.store(Arc::new(Catalogue::new(functions, troubles)));
+        let missing = parts.missing_plugins.iter().chain(&parts.modules.missing).cloned();
+        self.current.store(Arc::new(Catalogue::new(functions, missing)));
         parts.hidden = hidden;
         drop(parts);
         self.published.send_replace(());

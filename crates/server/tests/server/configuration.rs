@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use msp_server::{Configuration, keys};
 use msp_settings::keys::FUNCTION;
-use msp_settings::{AnyKey, Counts, Settings, Sources};
+use msp_settings::{AnyKey, Counts, KeyTable, SECTIONS_OF_DOORS, Settings, Sources};
 
 use crate::scratch::Scratch;
 
@@ -46,6 +46,16 @@ fn values(settings: &Settings) -> BTreeMap<(&'static str, &'static str), (String
         ((row.section, row.key), (row.value.clone(), row.origin != "built-in default"))
     };
     settings.effective.iter().map(row).collect()
+}
+
+#[test]
+fn a_program_without_doors_knows_the_sections_that_doors_have() {
+    let sections = |table: KeyTable| -> BTreeSet<_> {
+        table.iter().map(|key| (key.definition().section, key.definition().name)).collect()
+    };
+    let of_doors =
+        sections(keys()).difference(&sections(KeyTable::core())).map(|(section, _)| *section).collect();
+    assert_eq!(BTreeSet::from(SECTIONS_OF_DOORS), of_doors);
 }
 
 #[test]

@@ -25,7 +25,6 @@ fn a_program_without_doors_leaves_alone_what_may_be_theirs() {
         .config("[paths]\nplugins=${no:such}\n[auth]\nkey=x\n[later]\nport=x\n[Clients]\nRequestTTL=20\n")
         .plugins("[auth]\nnothing=1\n[cors]\nenabled=ture\n[own]\na=int:x\n[network]\nport=7\n")
         .environment("MSP__AUTH__APIKEY", "0123456789abcdef")
-        .environment("MSP__LATER__PORT", "1")
         .option("paths.documents", "d");
     let settings = load(&scratch).unwrap();
     assert_eq!((settings.clients.request_ttl.as_secs(), settings.network.port), (20, 7));
@@ -34,6 +33,7 @@ fn a_program_without_doors_leaves_alone_what_may_be_theirs() {
     let refusal = |scratch: Scratch| scratch.clean(&load(&scratch).unwrap_err().to_string());
     insta::assert_snapshot!(refusal(Scratch::new().config("[Clients]\nPath=x\n")), @r#"/config/config.ini line 2: [Clients] has no key "path"; it has Keypath, Register, RequestTTL, Classic"#);
     insta::assert_snapshot!(refusal(Scratch::new().environment("MSP__SSL__KEY", "x")), @r#"environment variable MSP__SSL__KEY: [SSL] has no key "key"; it has enabled, keyfile, certfile"#);
+    assert!(refusal(Scratch::new().environment("MSP__CLIENT__KEYPATH", "x")).contains("no such setting"));
     insta::assert_snapshot!(refusal(Scratch::new().environment("MSP__PORT", "1")), @"environment variable MSP__PORT: no such setting; sections are Clients, Doors, Guard, Limits, Log, Ops, Proxy, Registry, Runners, SSL, Server, network, paths, for instance MSP__CLIENTS__REQUESTTTL");
     assert!(
         Scratch::new().config("[paths]\nplugins=x\n").try_load().is_err(),

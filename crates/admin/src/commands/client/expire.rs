@@ -18,12 +18,12 @@ pub(crate) struct Expire {
     name: ClientName,
 
     #[command(flatten)]
-    when: When,
+    when: Expiry,
 }
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-struct When {
+struct Expiry {
     /// After this time: 90d, 12h, 30m, 45s
     #[arg(long, value_name = "TIME", value_parser = times::span)]
     r#in: Option<Duration>,

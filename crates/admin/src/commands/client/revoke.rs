@@ -16,12 +16,12 @@ use crate::prompt;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Revoke {
     #[command(flatten)]
-    what: What,
+    what: Selection,
 }
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-struct What {
+struct Selection {
     /// The name of a linked client
     name: Option<ClientName>,
 
@@ -68,7 +68,7 @@ impl Revoke {
     }
 
     fn selector(&self) -> Result<Selector, AdminError> {
-        let What { name, key, secret_file } = &self.what;
+        let Selection { name, key, secret_file } = &self.what;
         match (name, key, secret_file) {
             (Some(name), ..) => Ok(Selector::Name(name.clone())),
             (_, Some(key), _) => Ok(Selector::Key(key.trim().parse().map_err(AdminError::ClientKey)?)),

@@ -12,7 +12,7 @@ use super::super::*;
 use crate::BoxFuture;
 use crate::access::{Access, Origin, Route};
 use crate::caller::{Door, RequestId};
-use crate::catalogue::{Function, RunnerKind, Trouble as Missing};
+use crate::catalogue::{Function, MissingFunction, RunnerKind};
 use crate::clock::ManualClock;
 use crate::grant::Grants;
 use crate::guard::{Admission, Ban, Failures, GuardStatus, Rejection, Replay, Sightings, Standing};
@@ -121,7 +121,7 @@ pub(super) struct Stand {
     pub(super) runner: Arc<Echo>,
 }
 
-/// What exists: one function, and troubles.
+/// What exists: one function, and missing.
 pub(super) struct Listed(Arc<Catalogue>);
 
 impl Functions for Listed {
@@ -142,11 +142,15 @@ impl Stand {
         Self::with(Rates::default(), Vec::new())
     }
 
-    pub(super) fn with(rates: Rates, troubles: Vec<(FunctionName, Missing)>) -> Self {
-        Self::routed(Some(Route::Key), rates, troubles)
+    pub(super) fn with(rates: Rates, missing: Vec<(FunctionName, MissingFunction)>) -> Self {
+        Self::routed(Some(Route::Key), rates, missing)
     }
 
-    pub(super) fn routed(route: Option<Route>, rates: Rates, troubles: Vec<(FunctionName, Missing)>) -> Self {
+    pub(super) fn routed(
+        route: Option<Route>,
+        rates: Rates,
+        missing: Vec<(FunctionName, MissingFunction)>,
+    ) -> Self {
         let limits = FunctionLimits { max_concurrent: 2, ..FunctionLimits::default() };
         let runner = Arc::new(Echo(Mutex::default(), Mutex::default()));
         let function = Arc::new(Function {
@@ -165,7 +169,7 @@ impl Stand {
             succeeded: successes(&name("echo")),
             tally: Arc::new(Tally::default()),
         });
-        let functions = Arc::new(Listed(Arc::new(Catalogue::new([function.clone()], troubles))));
+        let functions = Arc::new(Listed(Arc::new(Catalogue::new([function.clone()], missing))));
         let noted = Arc::new(Noted::default());
         let clock = Arc::new(ManualClock::at(NOW));
         Self { calls: Calls::new(clock, functions, Guard::of(noted.clone()), rates), noted, function, runner }

@@ -187,6 +187,7 @@ impl Reports for ModuleLoads<'_> {
     const TIMEOUT_KEY: &'static str = "LoadTimeout";
     const ENDED: &'static str = "the worker ended";
     const TOO_LONG: &'static str = "a report is too long";
+    const TIMES_COMMAND: bool = false;
 
     fn longest(&self) -> usize {
         if self.position.module < self.candidates.len() { SOURCE_REPORT } else { LAST_REPORT }
@@ -359,6 +360,21 @@ mod tests {
         let took = after(Duration::ZERO) - start;
         assert!(took < LOAD * 2 + Duration::from_secs(1), "{took:?}");
         assert_eq!(loads.culprit, Some(Position { module: 0, attempt: 0 }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reports_that_were_sent_in_time_count_though_the_server_comes_to_them_late() {
+        let candidates = candidates(&[("a", 1)]);
+        let mut loads = ModuleLoads::new(&candidates, Vec::new());
+        let (mut worker, server) = tokio::io::duplex(1024);
+        worker.write_all(&frames(&[loading("a", 0), loaded("a", 0), ready()])).await.unwrap();
+        let mut load = Load::new(Vec::new(), LOAD, &mut loads);
+        tokio::time::advance(LOAD * 2).await;
+        let mut input = ReadBuffer::default();
+        let never = std::future::pending();
+        let followed = run(server, sink(), &mut input, never, &mut load, &mut no_calls()).await;
+        assert_eq!(followed, Ok(()));
+        assert!(loads.report.loaded.contains_key("a"));
     }
 
     #[test]

@@ -113,6 +113,7 @@ impl Reports for HostReport {
     const TIMEOUT_KEY: &'static str = "msp_load_timeout";
     const ENDED: &'static str = "it ended";
     const TOO_LONG: &'static str = "it said too much";
+    const TIMES_COMMAND: bool = true;
 
     fn longest(&self) -> usize {
         LONGEST_REPORT

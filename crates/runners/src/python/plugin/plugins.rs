@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use msp_core::{Function, Origin, PluginsSpec, Trouble};
+use msp_core::{Function, MissingFunction, Origin, PluginsSpec};
 use msp_protocol::FunctionName;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -95,30 +95,30 @@ impl Plugins {
     }
 
     /// The functions of all plugins, and what keeps others from existing.
-    pub(crate) fn published(&self) -> (Vec<Arc<Function>>, Vec<(FunctionName, Trouble)>) {
+    pub(crate) fn published(&self) -> (Vec<Arc<Function>>, Vec<(FunctionName, MissingFunction)>) {
         let (files, spec) = (self.files(), self.spec());
-        let (mut functions, mut troubles, mut taken) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let (mut functions, mut missing, mut taken) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (path, state) in &*files {
             let file: Arc<str> = file_name(path).into();
-            let mut trouble = |name: &str, why: Option<Arc<str>>| {
-                let trouble = Trouble { source: file.clone(), origin: Origin::Plugins, why };
-                troubles.extend(name.parse().ok().map(|name| (name, trouble)));
+            let mut add_missing = |name: &str, why: Option<Arc<str>>| {
+                let function = MissingFunction { source: file.clone(), origin: Origin::Plugins, why };
+                missing.extend(name.parse().ok().map(|name| (name, function)));
             };
             if state.expected {
-                trouble(&likely_name(path, spec.as_deref()), None);
+                add_missing(&likely_name(path, spec.as_deref()), None);
             }
             for failure in &state.failures {
-                trouble(&failure.name, Some(failure.why.clone()));
+                add_missing(&failure.name, Some(failure.why.clone()));
             }
             for function in state.file.iter().flat_map(RunningFile::functions) {
                 if taken.insert(function.name.clone()) {
                     functions.push(function.clone());
                 } else {
-                    trouble(&format!("{} ({file})", function.name), Some(DUPLICATE.into()));
+                    add_missing(&format!("{} ({file})", function.name), Some(DUPLICATE.into()));
                 }
             }
         }
-        (functions, troubles)
+        (functions, missing)
     }
 
     /// Loads every file of the folder anew; `publish` is called whenever one has changed. A file that does not load

@@ -20,6 +20,8 @@ pub(in crate::python) trait Reports {
     const ENDED: &'static str;
     /// What is said of a process whose report is longer than [`Self::longest`].
     const TOO_LONG: &'static str;
+    /// True when the time begins with the command, and not when the process has it all.
+    const TIMES_COMMAND: bool;
 
     /// The longest report that may be next, in bytes.
     fn longest(&self) -> usize;
@@ -95,7 +97,7 @@ impl<R: Reports> Exchange for Load<'_, R> {
     }
 
     fn enforce(&mut self, now: Instant) -> Result<(), Failure> {
-        if now < self.deadline {
+        if self.done || now < self.deadline {
             return Ok(());
         }
         let (seconds, key) = (self.limit.as_secs(), R::TIMEOUT_KEY);
@@ -124,7 +126,7 @@ impl<R: Reports> Exchange for Load<'_, R> {
 
     fn wrote(&mut self, count: usize) {
         self.queue.wrote(count);
-        if self.queue.is_empty() {
+        if self.queue.is_empty() && !R::TIMES_COMMAND {
             self.deadline = after(self.limit);
         }
     }

@@ -1,47 +1,12 @@
 //! Peers that are slow, silent, many, or say too much in a head.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use rustix::process::{Resource, getrlimit};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use msp_testkit::{Caller, NOW, Program, ProgramFolder, TestServer, until};
-
-/// Longer than anything here may take, and an end where something hangs.
-const LONG: Duration = Duration::from_secs(20);
-
-async fn connect(address: SocketAddr) -> TcpStream {
-    timeout(LONG, TcpStream::connect(address)).await.unwrap().unwrap()
-}
-
-/// Everything that comes until the server ends the connection.
-async fn to_the_end(stream: &mut TcpStream) -> String {
-    let mut received = Vec::new();
-    // A reset is an end as well.
-    let _reset = timeout(LONG, stream.read_to_end(&mut received)).await.unwrap();
-    String::from_utf8(received).unwrap()
-}
-
-/// Sends a byte now and then until the server has had enough.
-async fn drip(address: SocketAddr, head: &str) -> String {
-    let mut stream = connect(address).await;
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let (mut reading, mut writing) = stream.into_split();
-    let dripping = tokio::spawn(async move {
-        let mut drops = tokio::time::interval(Duration::from_millis(50));
-        while writing.write_all(b"x").await.is_ok() {
-            drops.tick().await;
-        }
-    });
-    let mut received = Vec::new();
-    let _reset = timeout(LONG, reading.read_to_end(&mut received)).await.unwrap();
-    dripping.abort();
-    String::from_utf8(received).unwrap()
-}
+use msp_testkit::{Caller, NOW, Peer, Program, ProgramFolder, TestServer, until};
 
 /// Calls as long as the others go on, and gives what they come to.
 async fn beside<T>(server: &TestServer, caller: &Caller, others: impl Future<Output = T>) -> T {
@@ -61,11 +26,11 @@ async fn slow_heads_and_bodies_are_given_up_while_good_callers_are_served() {
     let server = TestServer::builder().with_config(HASTY).start().await;
     let caller = server.linked("laptop").await;
     let address = server.address;
-    let heads = join_all((0..50).map(|_| drip(address, "POST /v1 HTTP/1.1\r\nHost: x\r\nX-Slow: ")));
+    let heads = join_all((0..50).map(|_| Peer::drip(address, "POST /v1 HTTP/1.1\r\nHost: x\r\nX-Slow: ")));
     let body =
         "POST /v1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n";
-    let bodies = join_all((0..50).map(|_| drip(address, body)));
-    let silent = join_all((0..50).map(|_| async move { to_the_end(&mut connect(address).await).await }));
+    let bodies = join_all((0..50).map(|_| Peer::drip(address, body)));
+    let silent = join_all((0..50).map(|_| async move { Peer::connect(address).await.until_it_ends().await }));
     let (heads, bodies, silent) =
         beside(&server, &caller, async { tokio::join!(heads, bodies, silent) }).await;
     for answer in heads.iter().chain(&silent) {
@@ -83,7 +48,7 @@ async fn a_second_head_that_never_ends_is_given_up_too() {
     bench.write("config/config.ini", HASTY);
     let server = bench.serve();
     let sent = "GET / HTTP/1.1\r\nHost: x\r\n\r\nPOST /v1 HTTP/1.1\r\nX-Slow: ";
-    for answer in join_all((0..50).map(|_| drip(server.address, sent))).await {
+    for answer in join_all((0..50).map(|_| Peer::drip(server.address, sent))).await {
         assert!(answer.starts_with("HTTP/1.1 404 Not Found"), "{answer}");
     }
     assert!(server.stop().success());
@@ -101,19 +66,19 @@ async fn who_does_not_read_an_answer_is_given_up_and_a_long_call_is_not() {
     let server = bench.serve();
     let caller = bench.client(&server, "laptop").await;
     let long = server.post(caller.fresh("slow"));
-    let mut deaf = connect(server.address).await;
+    let mut deaf = Peer::connect(server.address).await;
     let reading = tokio::spawn(async move { while deaf_writes(&mut deaf, &caller, "large").await {} });
     assert_eq!(long.await.status, 200, "longer than an idle connection is kept");
-    timeout(LONG, reading).await.unwrap().unwrap();
+    timeout(Duration::from_secs(20), reading).await.unwrap().unwrap();
     assert!(server.stop().success());
 }
 
 /// Sends one more request and reads nothing; false when the connection has ended.
-async fn deaf_writes(stream: &mut TcpStream, caller: &Caller, function: &str) -> bool {
+async fn deaf_writes(peer: &mut Peer, caller: &Caller, function: &str) -> bool {
     let body = caller.fresh(function);
     let length = body.len();
     let head = "POST /v1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length:";
-    stream.write_all(format!("{head} {length}\r\n\r\n{body}").as_bytes()).await.is_ok()
+    peer.send(format!("{head} {length}\r\n\r\n{body}")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,10 +93,9 @@ async fn floods_of_headers_are_refused_and_written_nowhere() {
     for head in [many, huge, names, "\0\0\0\r\n".to_owned(), "Content-Length: -1\r\n".to_owned()] {
         let request = format!("POST /v1 HTTP/1.1\r\nHost: x\r\n{head}\r\n");
         let floods = (0..40).map(|_| async {
-            let mut stream = connect(server.address).await;
-            // The server may answer, and end it, before all was sent.
-            let _ended = stream.write_all(request.as_bytes()).await;
-            to_the_end(&mut stream).await
+            let mut peer = Peer::connect(server.address).await;
+            let _may_be_ended_before_all_was_sent = peer.send(&request).await;
+            peer.until_it_ends().await
         });
         for answer in join_all(floods).await {
             assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
@@ -155,9 +119,9 @@ async fn who_sends_far_ahead_of_the_answers_is_given_up_and_takes_no_memory() {
     for request in [short, plain] {
         let ahead = request.repeat(4_000);
         let floods = (0..100).map(|_| async {
-            let mut stream = connect(server.address).await;
-            let _ended = stream.write_all(ahead.as_bytes()).await;
-            to_the_end(&mut stream).await
+            let mut peer = Peer::connect(server.address).await;
+            let _may_be_ended_before_all_was_sent = peer.send(&ahead).await;
+            peer.until_it_ends().await
         });
         for answers in join_all(floods).await {
             assert!(answers.matches("HTTP/1.1 ").count() <= 16, "{answers}");
@@ -166,9 +130,9 @@ async fn who_sends_far_ahead_of_the_answers_is_given_up_and_takes_no_memory() {
     assert!(server.resident() < before + 32 * 1024, "{} after {before} KiB", server.resident());
     let few = "GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(7)
         + "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    let mut stream = connect(server.address).await;
-    stream.write_all(few.as_bytes()).await.unwrap();
-    assert_eq!(to_the_end(&mut stream).await.matches("HTTP/1.1 404").count(), 8, "a few may be sent ahead");
+    let mut peer = Peer::connect(server.address).await;
+    assert!(peer.send(few).await);
+    assert_eq!(peer.to_the_end().await.matches("HTTP/1.1 404").count(), 8, "a few may be sent ahead");
     is_served(&server, &caller, 5).await;
     assert!(server.stop().success());
 }
@@ -179,13 +143,11 @@ async fn a_stop_does_not_wait_for_idle_connections() {
     // Longer than this test may take.
     bench.write("config/config.ini", "[Limits]\nDrainTimeout=300\nIdleTimeout=300\n");
     let server = bench.serve();
-    let mut idle = connect(server.address).await;
-    idle.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    let mut answer = [0; 12];
-    idle.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 404");
+    let mut idle = Peer::connect(server.address).await;
+    assert!(idle.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await);
+    assert!(idle.head().await.starts_with("HTTP/1.1 404"));
     server.signal(rustix::process::Signal::TERM);
-    to_the_end(&mut idle).await;
+    idle.until_it_ends().await;
     assert!(server.wait().success());
 }
 
@@ -210,19 +172,17 @@ async fn ten_thousand_idle_connections_leave_room_for_good_callers() {
     let mut idle = Vec::with_capacity(IDLE);
     for n in 0..IDLE {
         // From eight addresses, as one has no ports for so many; every other one has begun a head.
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind(SocketAddr::from(([127, 0, 1, (n % 8) as u8 + 1], 0))).unwrap();
-        let mut stream = timeout(LONG, socket.connect(server.address)).await.unwrap().unwrap();
+        let from = [127, 0, 1, (n % 8) as u8 + 1];
+        let mut peer = Peer::connect_from(from.into(), server.address).await;
         if n % 2 == 0 {
-            stream.write_all(b"POST /v1 HTTP/1.1\r\n").await.unwrap();
+            assert!(peer.send("POST /v1 HTTP/1.1\r\n").await);
         }
-        idle.push(stream);
+        idle.push(peer);
     }
     is_served(&server, &caller, 50).await;
     let each = (server.resident() - before) * 1024 / IDLE as u64;
     assert!(each < 32 * 1024, "{each} bytes a connection");
-    let open = idle.iter().filter(|stream| matches!(stream.try_read(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock));
-    assert_eq!(open.count(), IDLE, "all of them are still open");
+    assert!(idle.iter().all(Peer::is_left_alone), "all of them are still open");
     drop(idle);
     is_served(&server, &caller, 10).await;
     assert!(!server.log.lock().unwrap().contains("[Limits] Connections"));
@@ -235,16 +195,15 @@ async fn beyond_the_limit_a_caller_waits_until_silent_connections_are_given_up()
     let caller = server.linked("laptop").await;
     let mut silent = Vec::new();
     for _ in 0..8 {
-        silent.push(connect(server.address).await);
+        silent.push(Peer::connect(server.address).await);
     }
-    let call = caller.call(&server, NOW, "time_test", None);
-    tokio::pin!(call);
-    tokio::select! {
-        biased;
-        ended = to_the_end(&mut silent[0]) => assert!(ended.starts_with("HTTP/1.1 408"), "{ended}"),
-        _ = &mut call => panic!("served beyond the limit"),
+    // Each of them holds a place, and any of them may be the first to be given up.
+    assert_eq!(caller.call(&server, NOW, "time_test", None).await.0, 200);
+    assert!(!silent.iter().all(Peer::is_left_alone), "served beyond the limit");
+    for mut peer in silent {
+        let ended = peer.until_it_ends().await;
+        assert!(ended.starts_with("HTTP/1.1 408"), "{ended}");
     }
-    assert_eq!(call.await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -262,7 +221,7 @@ async fn a_limit_that_the_system_does_not_grant_is_said_in_one_line() {
     let caller = bench.client(&server, "laptop").await;
     let mut idle = Vec::new();
     for _ in 0..440 {
-        idle.push(connect(server.address).await);
+        idle.push(Peer::connect(server.address).await);
     }
     drop(idle);
     is_served(&server, &caller, 5).await;

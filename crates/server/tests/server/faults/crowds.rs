@@ -4,10 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-
-use msp_testkit::{NOW, Program, ProgramFolder, TestServer};
+use msp_testkit::{NOW, Peer, Program, ProgramFolder, TestServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_clients_added_while_calls_go_on_are_served_at_once_and_no_call_is_refused() {
@@ -54,19 +51,16 @@ async fn a_thousand_clients_added_while_calls_go_on_are_served_at_once_and_no_ca
 
 /// Requests of one connection, one after the other, each from another address.
 async fn flood(server: &Program, connection: usize, requests: usize) {
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let mut peer = Peer::connect(server.address).await;
     for n in 0..requests {
         let address = format!("198.{}.{}.{n}", connection / 250 + 18, connection % 250);
         // Of three kinds: no JSON, no envelope, and no classic values.
         let body = ["{", r#"{"sealed":"AAAA"}"#, r#"{"id":"a","check":"b","ts":"c","entry":"d"}"#][n % 3];
         let head = "POST /v1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-Forwarded-For:";
         let request = format!("{head} {address}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        while !answer.ends_with(b"\r\n\r\n") {
-            assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "closed after {n} requests");
-        }
-        assert!(answer.starts_with(b"HTTP/1.1 401 "), "{}", String::from_utf8_lossy(&answer));
+        assert!(peer.send(request).await, "closed after {n} requests");
+        let answer = peer.head().await;
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
     }
 }
 

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::place::{NOBODY, Place, Plan, is_root};
+use super::running_server::{NOBODY, Plan, RunningServer, is_root};
 use msp_testkit::http;
 
 /// Size, mode, owner and time of all that is not to change.
-fn state(place: &Place) -> BTreeMap<String, (u64, u32, u32, i64)> {
+fn state(running: &RunningServer) -> BTreeMap<String, (u64, u32, u32, i64)> {
     let mut all = BTreeMap::new();
     let mut add = |path: &Path| {
         let found = path.symlink_metadata().unwrap();
@@ -18,8 +18,8 @@ fn state(place: &Place) -> BTreeMap<String, (u64, u32, u32, i64)> {
         all.insert(path.display().to_string(), (size, found.permissions().mode(), found.uid(), time));
     };
     for folder in ["sec", "config", "modules"] {
-        add(&place.bench.path(folder));
-        for entry in place.bench.path(folder).read_dir().unwrap() {
+        add(&running.bench.path(folder));
+        for entry in running.bench.path(folder).read_dir().unwrap() {
             let path = entry.unwrap().path();
             // The registry is written while the server works.
             if !path.display().to_string().contains("registry.db") {
@@ -30,20 +30,20 @@ fn state(place: &Place) -> BTreeMap<String, (u64, u32, u32, i64)> {
     all
 }
 
-async fn attempts(place: &Place, function: &str) -> Vec<String> {
-    let before = state(place);
-    let facts = place.facts("everything").await;
-    let got = place.call(function, facts).await.unwrap();
+async fn attempts(running: &RunningServer, function: &str) -> Vec<String> {
+    let before = state(running);
+    let facts = running.facts("everything").await;
+    let got = running.call(function, facts).await.unwrap();
     // An executable's answer is text.
     let got = got.as_str().map_or_else(|| got.clone(), |text| serde_json::from_str::<Value>(text).unwrap());
-    assert_eq!(state(place), before, "a file has changed");
+    assert_eq!(state(running), before, "a file has changed");
     got.as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
 }
 
 async fn nothing_is_got(plan: Plan) {
-    let place = plan.start().await;
+    let running = plan.start().await;
     for function in ["attempts", "attempt"] {
-        let lines = attempts(&place, function).await;
+        let lines = attempts(&running, function).await;
         if std::env::var_os("MSP_TEST_SHOW").is_some() {
             println!("{function}:\n{}", lines.join("\n"));
         }
@@ -51,8 +51,8 @@ async fn nothing_is_got(plan: Plan) {
         assert!(got.is_empty(), "{function}: {got:#?}");
         assert!(lines.len() > 50, "{lines:?}");
     }
-    assert!(place.call("whose", json!({})).await.is_ok());
-    assert!(place.server.stop().success());
+    assert!(running.call("whose", json!({})).await.is_ok());
+    assert!(running.server.stop().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,21 +78,21 @@ async fn a_function_of_a_user_of_its_own_gets_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_is_a_stranger_to_every_listener() {
-    let place = Plan::new().start().await;
+    let running = Plan::new().start().await;
     let stranger = http();
-    let sealed = stranger.post(place.server.url("/v1")).body(r#"{"sealed":"AAAA"}"#).send().await.unwrap();
+    let sealed = stranger.post(running.server.url("/v1")).body(r#"{"sealed":"AAAA"}"#).send().await.unwrap();
     let sealed = json!([sealed.status().as_u16(), sealed.text().await.unwrap()]);
-    let ops = stranger.get(format!("http://{}/readyz", place.ops())).send().await.unwrap();
+    let ops = stranger.get(format!("http://{}/readyz", running.ops())).send().await.unwrap();
     let ops = json!([ops.status().as_u16(), ops.text().await.unwrap()]);
     assert_eq!((&sealed, &ops[0]), (&json!([401, ""]), &json!(200)));
-    assert_eq!(place.call("attempts", place.facts("sealed").await).await, Ok(sealed));
-    assert_eq!(place.call("attempts", place.facts("ops").await).await, Ok(ops));
+    assert_eq!(running.call("attempts", running.facts("sealed").await).await, Ok(sealed));
+    assert_eq!(running.call("attempts", running.facts("ops").await).await, Ok(ops));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_functions_do_for_a_living_works() {
-    let place = Plan::new().start().await;
-    let done = place.call("attempts", place.facts("work").await).await.unwrap();
+    let running = Plan::new().start().await;
+    let done = running.call("attempts", running.facts("work").await).await.unwrap();
     let mut expected = vec![json!("asyncio")];
     expected.extend(std::iter::repeat_n(json!("thread"), 8));
     expected.extend([
@@ -116,11 +116,11 @@ async fn a_descriptor_that_the_server_was_started_with_does_not_reach_a_function
         .current_dir(plan.bench.path(""))
         .stdin(std::process::Stdio::null())
         .stderr(std::process::Stdio::piped());
-    let place = plan.serve(command);
-    let held = std::fs::read_link(format!("/proc/{}/fd/7", place.server.id())).unwrap();
+    let running = plan.serve(command);
+    let held = std::fs::read_link(format!("/proc/{}/fd/7", running.server.id())).unwrap();
     assert!(held.ends_with("sec/server.key"), "{held:?}");
     for function in ["attempts", "attempt"] {
-        let lines = attempts(&place, function).await;
+        let lines = attempts(&running, function).await;
         let line = lines.iter().find(|line| line.starts_with("use descriptors")).unwrap();
         assert!(line.contains(": nothing ("), "{line}");
     }

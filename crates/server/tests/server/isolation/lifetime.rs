@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::place::{Place, Plan, scratch_of};
+use super::running_server::{Plan, RunningServer, scratch_of};
 use msp_testkit::{ProgramFolder, until};
 
 /// Forks twice, tries to leave its group and session, and says who is left.
@@ -46,9 +46,9 @@ fn text(value: Result<Value, String>) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_an_executable_started_outlives_its_call_not_even_as_a_zombie() {
     let program = format!("#!/usr/bin/env python3\n{LEAVE}\nprint(entry_call())\n");
-    let place = Plan::new().program("leave", &program, "").start().await;
+    let running = Plan::new().program("leave", &program, "").start().await;
     for _ in 0..3 {
-        ends(&text(place.call("leave", json!({})).await)).await;
+        ends(&text(running.call("leave", json!({})).await)).await;
     }
 }
 
@@ -56,25 +56,25 @@ async fn nothing_that_an_executable_started_outlives_its_call_not_even_as_a_zomb
 async fn nothing_that_a_python_function_started_outlives_its_worker() {
     let hang = LEAVE.replace("def entry_call", "def leave").replace("entry_call()", "leave()");
     let hang = hang.replace("def hang", "def entry_call");
-    let place = Plan::new().python("hang", &hang, "Timeout=1").start().await;
-    assert_eq!(place.call("hang", json!({})).await, Err("timeout".to_owned()));
-    let id = told(&place, "left ").await;
+    let running = Plan::new().python("hang", &hang, "Timeout=1").start().await;
+    assert_eq!(running.call("hang", json!({})).await, Err("timeout".to_owned()));
+    let id = told(&running, "left ").await;
     ends(&id).await;
 }
 
 /// The word after this text in the log.
-async fn told(place: &Place, text: &str) -> String {
-    until(text, async || place.logged(text)).await;
-    let log = place.server.log.lock().unwrap();
+async fn told(running: &RunningServer, text: &str) -> String {
+    until(text, async || running.logged(text)).await;
+    let log = running.server.log.lock().unwrap();
     log.split_once(text).unwrap().1.split_whitespace().next().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_end_with_a_server_that_was_killed() {
-    let place = Plan::new().start().await;
-    let worker = place.call("whose", json!({})).await.unwrap().to_string();
+    let running = Plan::new().start().await;
+    let worker = running.call("whose", json!({})).await.unwrap().to_string();
     assert!(exists(&worker));
-    let Place { server, bench, .. } = place;
+    let RunningServer { server, bench, .. } = running;
     assert!(!server.kill().success());
     ends(&worker).await;
     drop(bench);
@@ -84,23 +84,23 @@ async fn workers_end_with_a_server_that_was_killed() {
 async fn the_temporary_folder_is_private_and_goes_with_its_process() {
     let program =
         "#!/bin/sh\nmkdir -p $HOME/a/b && chmod 0 $HOME/a && echo x > $TMPDIR/file && pwd && echo $HOME\n";
-    let place = Plan::new().program("litter", program, "").start().await;
-    let answer = text(place.call("litter", json!({})).await);
+    let running = Plan::new().program("litter", program, "").start().await;
+    let answer = text(running.call("litter", json!({})).await);
     let home = std::path::PathBuf::from(answer.lines().nth(1).unwrap());
-    assert_eq!(home.parent(), Some(place.scratch().as_path()));
+    assert_eq!(home.parent(), Some(running.scratch().as_path()));
     until("the folder is gone", async || !home.exists()).await;
-    let scratch = place.scratch();
+    let scratch = running.scratch();
     assert!(scratch.exists());
-    assert!(place.server.stop().success());
+    assert!(running.server.stop().success());
     assert!(!scratch.exists(), "left after a stop");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_removes_what_a_killed_server_has_left_in_its_temporary_folder() {
     let source = "import os\ndef entry_call():\n    open(os.environ['HOME'] + '/left', 'w').close()\n    return os.environ['HOME']\n";
-    let place = Plan::new().python("litter", source, "").start().await;
-    let left = std::path::Path::new(&text(place.call("litter", json!({})).await)).join("left");
-    let Place { server, bench, .. } = place;
+    let running = Plan::new().python("litter", source, "").start().await;
+    let left = std::path::Path::new(&text(running.call("litter", json!({})).await)).join("left");
+    let RunningServer { server, bench, .. } = running;
     assert!(!server.kill().success());
     assert!(left.exists());
     let again = bench.serve();
@@ -141,10 +141,10 @@ async fn what_a_call_of_a_python_function_left_ends_with_the_call_and_what_its_m
     let own = "own = subprocess.Popen(['sleep', '1000'])\n";
     let left = format!("{ABANDON}{own}def entry_call():\n    return f'{{abandon()}} {{own.pid}}'\n");
     let at_once = format!("{ABANDON}async def entry_call():\n    return abandon() + ' none'\n");
-    let place = Plan::new().python("left", &left, "").python("at_once", &at_once, "").start().await;
+    let running = Plan::new().python("left", &left, "").python("at_once", &at_once, "").start().await;
     let mut workers = std::collections::BTreeSet::new();
     for function in ["left", "at_once", "left", "at_once"] {
-        let answer = text(place.call(function, json!({})).await);
+        let answer = text(running.call(function, json!({})).await);
         let [orphan, child, worker, own] = *answer.split(' ').collect::<Vec<_>>() else { panic!("{answer}") };
         // At once, or within a second where a module has processes of its own.
         ends(orphan).await;
@@ -155,7 +155,7 @@ async fn what_a_call_of_a_python_function_left_ends_with_the_call_and_what_its_m
         workers.insert(worker.to_owned());
     }
     assert_eq!(workers.len(), 1, "none of them has ended for it");
-    assert_eq!(zombies(&place.server.id().to_string()), 0);
+    assert_eq!(zombies(&running.server.id().to_string()), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,11 +164,11 @@ async fn orphans_of_a_program_that_still_runs_are_waited_for() {
         "#!/usr/bin/env python3\n{ABANDON}\nabandon()\nimport sys, time\nsys.stderr.write('abandoned\\n')\n\
          sys.stderr.flush()\ntime.sleep(1000)\n"
     );
-    let place = Plan::new().program("hang", &program, "Timeout=100").start().await;
-    let server = place.server.id().to_string();
-    let call = place.call("hang", json!({}));
+    let running = Plan::new().program("hang", &program, "Timeout=100").start().await;
+    let server = running.server.id().to_string();
+    let call = running.call("hang", json!({}));
     let reaped = async {
-        until("it has abandoned them", async || place.logged("abandoned")).await;
+        until("it has abandoned them", async || running.logged("abandoned")).await;
         until("none is a zombie", async || zombies(&server) == 0).await;
     };
     tokio::select! {
@@ -183,13 +183,13 @@ async fn a_start_ends_what_functions_of_a_killed_server_have_left() {
         "{ABANDON}\ndef entry_call():\n    import sys, time\n    sys.stderr.write('left ' + abandon() + '\\n')\n    \
          sys.stderr.flush()\n    time.sleep(1000)\n"
     );
-    let place = Plan::new().python("hang", &hang, "Timeout=100").start().await;
-    let left = async { told(&place, "left ").await };
+    let running = Plan::new().python("hang", &hang, "Timeout=100").start().await;
+    let left = async { told(&running, "left ").await };
     let orphan = tokio::select! {
-        _ = place.call("hang", json!({})) => panic!("it has ended"),
+        _ = running.call("hang", json!({})) => panic!("it has ended"),
         orphan = left => orphan,
     };
-    let Place { server, bench, .. } = place;
+    let RunningServer { server, bench, .. } = running;
     assert!(!server.kill().success());
     assert!(exists(&orphan));
     let again = bench.serve();

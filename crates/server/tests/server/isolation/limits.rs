@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::place::{NOBODY, Plan, is_root};
+use super::running_server::{NOBODY, Plan, is_root};
 
 const EAT: &str = "
 def entry_call(megabytes):
@@ -48,32 +48,35 @@ async fn memory_is_limited_for_each_process_and_a_function_that_needs_more_asks_
     let program = format!(
         "#!/usr/bin/env python3\n{EAT}\nimport json, sys\nprint(entry_call(**json.load(sys.stdin)))\n"
     );
-    let place = Plan::new()
+    let running = Plan::new()
         .python("eat", EAT, "Memory=64M")
         .program("gobble", &program, "Memory=64M")
         .python("feast", EAT, "Memory=400M")
         .start()
         .await;
     for function in ["eat", "gobble"] {
-        assert!(place.call(function, json!({"megabytes": 20})).await.is_ok(), "{function}");
-        assert_eq!(place.call(function, json!({"megabytes": 100})).await, Err("function_failed".to_owned()));
-        assert!(place.call(function, json!({"megabytes": 20})).await.is_ok(), "{function}");
+        assert!(running.call(function, json!({"megabytes": 20})).await.is_ok(), "{function}");
+        assert_eq!(
+            running.call(function, json!({"megabytes": 100})).await,
+            Err("function_failed".to_owned())
+        );
+        assert!(running.call(function, json!({"megabytes": 20})).await.is_ok(), "{function}");
     }
-    assert_eq!(place.call("feast", json!({"megabytes": 200})).await, Ok(json!(200 << 20)));
-    assert!(place.logged("MemoryError"));
+    assert_eq!(running.call("feast", json!({"megabytes": 200})).await, Ok(json!(200 << 20)));
+    assert!(running.logged("MemoryError"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_are_limited_for_every_user_but_root() {
-    let place = if is_root() { Plan::new().of_user(NOBODY) } else { Plan::new() };
-    let place = place.python("fork", FORK, "").start().await;
-    let forked = place.call("fork", json!({})).await.unwrap();
+    let running = if is_root() { Plan::new().of_user(NOBODY) } else { Plan::new() };
+    let running = running.python("fork", FORK, "").start().await;
+    let forked = running.call("fork", json!({})).await.unwrap();
     assert!(forked.as_u64().is_some_and(|count| (100..=512).contains(&count)), "{forked}");
-    assert!(place.call("attempts", place.facts("work").await).await.is_ok());
+    assert!(running.call("attempts", running.facts("work").await).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_size_of_a_file_is_limited() {
-    let place = Plan::new().python("write", WRITE, "").start().await;
-    assert_eq!(place.call("write", json!({})).await, Ok(json!([1, "File too large"])));
+    let running = Plan::new().python("write", WRITE, "").start().await;
+    assert_eq!(running.call("write", json!({})).await, Ok(json!([1, "File too large"])));
 }

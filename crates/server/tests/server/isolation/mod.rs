@@ -3,5 +3,5 @@
 mod attempts;
 mod lifetime;
 mod limits;
-mod place;
+mod running_server;
 mod settings;

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
-use super::place::{NOBODY, Plan, is_root};
+use super::running_server::{NOBODY, Plan, is_root};
 use msp_testkit::http;
 
 /// Connects where it is told, and says what came of it.
@@ -39,10 +39,11 @@ def entry_call(path):
 async fn functions_with_other_demands_have_other_workers() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = json!({"port": listener.local_addr().unwrap().port()});
-    let place = Plan::new().python("open", CONNECT, "").python("closed", CONNECT, "Network=no").start().await;
-    assert_eq!(place.call("open", port.clone()).await, Ok(json!(["connected", "connected"])));
+    let running =
+        Plan::new().python("open", CONNECT, "").python("closed", CONNECT, "Network=no").start().await;
+    assert_eq!(running.call("open", port.clone()).await, Ok(json!(["connected", "connected"])));
     let refused = json!(["Operation not permitted", "Operation not permitted"]);
-    assert_eq!(place.call("closed", port).await, Ok(refused));
+    assert_eq!(running.call("closed", port).await, Ok(refused));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,11 +58,11 @@ async fn paths_add_files_to_read_and_with_a_plus_to_change() {
     let program = format!(
         "#!/usr/bin/env python3\n{USE}\nimport json, sys\nprint(json.dumps(entry_call(**json.load(sys.stdin))))\n"
     );
-    let place = plan.python("use", USE, &paths).program("tool", &program, &paths).start().await;
+    let running = plan.python("use", USE, &paths).program("tool", &program, &paths).start().await;
     let denied = "Permission denied";
     for (file, got) in files.iter().zip([["yes", denied], ["yes", "yes"], [denied, denied]]) {
-        assert_eq!(place.call("use", json!({"path": file})).await, Ok(json!(got)), "{file}");
-        let answer = place.call("tool", json!({"path": file})).await.unwrap();
+        assert_eq!(running.call("use", json!({"path": file})).await, Ok(json!(got)), "{file}");
+        let answer = running.call("tool", json!({"path": file})).await.unwrap();
         assert_eq!(answer.as_str().unwrap().trim(), json!(got).to_string().replace(',', ", "), "{file}");
     }
 }
@@ -86,10 +87,10 @@ def entropy():
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_is_given_to_be_changed_can_be_steered_and_no_other() {
     let paths = "Paths=+/dev/random:+/dev/ptmx:+/dev/pts";
-    let place = Plan::new().python("given", STEER, paths).python("other", STEER, "").start().await;
-    assert_eq!(place.call("given", json!({})).await, Ok(json!(["yes", "yes"])));
+    let running = Plan::new().python("given", STEER, paths).python("other", STEER, "").start().await;
+    assert_eq!(running.call("given", json!({})).await, Ok(json!(["yes", "yes"])));
     let denied = "Permission denied";
-    assert_eq!(place.call("other", json!({})).await, Ok(json!([denied, denied])));
+    assert_eq!(running.call("other", json!({})).await, Ok(json!([denied, denied])));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,16 +100,16 @@ async fn a_link_that_a_function_puts_in_a_paths_place_leads_nowhere() {
     let (out, sub) = (plan.bench.path("out"), plan.bench.path("out/sub"));
     let source = "import os\ndef entry_call(sub, target):\n    os.rename(sub, sub + '-old')\n    os.symlink(target, sub)\n";
     let peek = format!("#!/bin/sh\ncat {}/server.key 2>&1 | head -n 1\n", sub.display());
-    let place = plan
+    let running = plan
         .python("swap", source, &format!("Paths=+{}", out.display()))
         .program("peek", &peek, &format!("Paths={}", sub.display()))
         .start()
         .await;
-    assert_eq!(place.call("peek", json!({})).await, Ok(json!("of no worth")));
-    let target = json!({"sub": sub, "target": place.bench.path("sec")});
-    assert_eq!(place.call("swap", target).await, Ok(json!(null)));
+    assert_eq!(running.call("peek", json!({})).await, Ok(json!("of no worth")));
+    let target = json!({"sub": sub, "target": running.bench.path("sec")});
+    assert_eq!(running.call("swap", target).await, Ok(json!(null)));
     assert!(sub.join("server.key").metadata().unwrap().len() > 11, "not swapped");
-    let told = place.call("peek", json!({})).await.unwrap();
+    let told = running.call("peek", json!({})).await.unwrap();
     assert!(told.as_str().unwrap().contains("Permission denied"), "{told}");
 }
 
@@ -131,18 +132,18 @@ async fn a_link_in_a_paths_place_is_not_followed_by_a_worker_that_starts_later()
     plan.bench.write("elsewhere/file", "of worth");
     let (out, sub) = (plan.bench.path("out"), plan.bench.path("out/sub"));
     let swap = "import os\ndef entry_call(sub, target):\n    os.rename(sub, sub + '-old')\n    os.symlink(target, sub)\n";
-    let place = plan
+    let running = plan
         .python("swap", swap, &format!("Paths=+{}", out.display()))
         .python("look", LOOK, &format!("Paths={}", sub.display()))
         .start()
         .await;
     let file = json!({"path": sub.join("file")});
-    assert_eq!(place.call("look", file.clone()).await, Ok(json!("of no worth")));
-    let target = json!({"sub": sub, "target": place.bench.path("elsewhere")});
-    assert_eq!(place.call("swap", target).await, Ok(json!(null)));
+    assert_eq!(running.call("look", file.clone()).await, Ok(json!("of no worth")));
+    let target = json!({"sub": sub, "target": running.bench.path("elsewhere")});
+    assert_eq!(running.call("swap", target).await, Ok(json!(null)));
     assert_eq!(std::fs::read_to_string(sub.join("file")).unwrap(), "of worth");
-    assert_eq!(place.call("look", json!({})).await, Err("function_failed".to_owned()));
-    assert_eq!(place.call("look", file).await, Ok(json!("Permission denied")));
+    assert_eq!(running.call("look", json!({})).await, Err("function_failed".to_owned()));
+    assert_eq!(running.call("look", file).await, Ok(json!("Permission denied")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,15 +155,15 @@ async fn a_function_whose_paths_would_lay_the_keys_open_is_left_out_with_one_lin
         let plan = plan.program(&format!("tool{number}"), "#!/bin/sh\necho ok\n", &format!("Paths={path}"));
         plan.python(&format!("use{number}"), USE, &format!("Paths={path}"))
     });
-    let place = plan.start().await;
+    let running = plan.start().await;
     for number in 0..paths.len() {
         for kind in ["tool", "use"] {
-            let outcome = place.call(&format!("{kind}{number}"), json!({})).await;
+            let outcome = running.call(&format!("{kind}{number}"), json!({})).await;
             assert_eq!(outcome, Err("unknown_function".to_owned()), "{kind}{number}");
         }
     }
-    assert!(place.logged("function tool1 is skipped: Paths: functions may read"));
-    assert!(place.call("whose", json!({})).await.is_ok());
+    assert!(running.logged("function tool1 is skipped: Paths: functions may read"));
+    assert!(running.call("whose", json!({})).await.is_ok());
 }
 
 /// Starts a server that must not start, and gives its one line.
@@ -212,8 +213,8 @@ async fn a_worker_user_that_cannot_be_stops_the_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_shows_what_is_in_force() {
-    let place = Plan::new().start().await;
-    let output = place.bench.run("msp-admin", &["doctor", "--json"]);
+    let running = Plan::new().start().await;
+    let output = running.bench.run("msp-admin", &["doctor", "--json"]);
     let checks: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let details: Vec<_> =
         checks.as_array().unwrap().iter().filter(|check| check["name"] == "server").collect();
@@ -229,14 +230,14 @@ async fn without_landlock_a_start_warns_and_readyz_says_so() {
     let plan = Plan::new().prepare().await;
     let mut command = plan.command_without_landlock();
     command.stderr(Stdio::piped());
-    let place = plan.serve(command);
-    assert!(place.logged("isolation=warn: system calls filtered;"));
-    assert!(place.logged("isolation: functions are not confined: this kernel has no Landlock"));
-    let ready = http().get(format!("http://{}/readyz", place.ops())).send().await.unwrap();
+    let running = plan.serve(command);
+    assert!(running.logged("isolation=warn: system calls filtered;"));
+    assert!(running.logged("isolation: functions are not confined: this kernel has no Landlock"));
+    let ready = http().get(format!("http://{}/readyz", running.ops())).send().await.unwrap();
     assert_eq!(ready.status(), 200);
     let told = ready.text().await.unwrap();
     assert!(told.starts_with("ready\nfunctions are not confined: this kernel has no Landlock"), "{told}");
-    assert!(place.call("attempts", place.facts("work").await).await.is_ok());
+    assert!(running.call("attempts", running.facts("work").await).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

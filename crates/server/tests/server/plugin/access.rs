@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{KEY, WithKey, builder, loaded, plugin, shows};
-use msp_testkit::{NOW, ServerBuilder, TestServer};
+use msp_testkit::{NOW, Peer, ServerBuilder, TestServer};
 
 const UNAUTHORIZED: (u16, &str) = (403, r#"{"error":"unauthorized"}"#);
 
@@ -268,19 +268,16 @@ async fn no_key_of_ours_reaches_an_open_plugin_beside_another_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_whose_body_comes_late_is_judged_by_the_rules_of_then() {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let server = builder(&format!("[auth]\napikey={KEY}"), &[("p.py", &shows("P"))]).start().await;
-    let mut late = tokio::net::TcpStream::connect(server.address).await.unwrap();
-    late.write_all(b"POST /p HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{")
-        .await
-        .unwrap();
+    let mut late = Peer::connect(server.address).await;
+    let head = "POST /p HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{";
+    assert!(late.send(head).await);
     let sections = format!("[auth]\napikey={KEY}\n[plugin_parms]\np=auth_type=global");
     std::fs::write(server.path("config/config.ini"), super::config(&server.path("plugins"), &sections))
         .unwrap();
     assert_eq!(server.get_with_key("/reload/p").await.status, 200);
-    late.write_all(b"}").await.unwrap();
-    let mut answer = String::new();
-    late.read_to_string(&mut answer).await.unwrap();
+    assert!(late.send("}").await);
+    let answer = late.to_the_end().await;
     assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
 }
 

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
-use tokio::io::AsyncWriteExt as _;
 
 use super::{builder, plugin, shows};
-use msp_testkit::{TestServer, until};
+use msp_testkit::{Peer, TestServer, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_that_fails_in_any_phase_harms_no_other() {
@@ -266,11 +265,10 @@ async fn a_call_ends_with_its_caller() {
     return 'free'";
     let parameters = "[plugin_parms]\np=msp_max_concurrent=1&msp_timeout=600";
     let server = builder(parameters, &[("p.py", &plugin("P", body))]).start().await;
-    let mut caller = tokio::net::TcpStream::connect(server.address).await.unwrap();
-    caller.write_all(b"GET /p?wait=1 HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut caller = Peer::connect(server.address).await;
+    assert!(caller.send("GET /p?wait=1 HTTP/1.1\r\nHost: localhost\r\n\r\n").await);
     until("the call is under way", async || server.get("/p").await.status == 503).await;
-    caller.set_zero_linger().unwrap();
-    drop(caller);
+    caller.reset();
     until("it has ended", async || server.get("/p").await.body == "free").await;
     server.stop().await;
 }

@@ -1,10 +1,8 @@
 //! Routes, methods, types and sizes.
 
 use reqwest::Method;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
-use msp_testkit::{NOW, TestServer};
+use msp_testkit::{NOW, Peer, TestServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn share_point_07_both_paths_work_other_methods_are_405_and_other_paths_404() {
@@ -114,12 +112,11 @@ async fn a_body_over_the_limit_is_413_before_it_is_read_however_large_it_is() {
         "Content-Length: 1073741824\r\n\r\n".to_owned(),
         format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n", 70_000, " ".repeat(70_000)),
     ] {
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let mut peer = Peer::connect(server.address).await;
         let request = format!("POST /v1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{head}");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = vec![0; 12];
-        stream.read_exact(&mut answer).await.unwrap();
-        assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 413");
+        assert!(peer.send(request).await);
+        let answer = peer.head().await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
     }
     assert!(server.why().await.contains("larger than [Limits] Body"));
 }
@@ -127,13 +124,12 @@ async fn a_body_over_the_limit_is_413_before_it_is_read_however_large_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_does_not_arrive_in_time_is_given_up() {
     let server = TestServer::builder().with_config("[Limits]\nBodyTimeout=1\n").start().await;
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let mut peer = Peer::connect(server.address).await;
     let head =
         "POST /v1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = vec![0; 12];
-    stream.read_exact(&mut answer).await.unwrap();
-    assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 401");
+    assert!(peer.send(head).await);
+    let answer = peer.head().await;
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
     assert!(server.why().await.contains("did not arrive in time"));
 }
 

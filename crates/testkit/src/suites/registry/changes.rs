@@ -3,18 +3,16 @@
 use msp_core::{Changed, Changes, Grants, NewApiKey, OriginalClients, Principal, Selector};
 use msp_protocol::Digest;
 
-use crate::fixture::{Fixture, generation, new_client};
+use super::{RegistryStand, generation, new_client};
 
-impl Fixture {
-    async fn told(&self, since: u64) -> Changes {
-        self.registry.changes(since, &|_| false).await.unwrap()
-    }
+async fn told_since(stand: &impl RegistryStand, since: u64) -> Changes {
+    stand.registry().changes(since, &|_| false).await.unwrap()
+}
 
-    async fn changed(&self, since: u64) -> Changed {
-        match self.told(since).await {
-            Changes::Some(changed) => changed,
-            other => panic!("{other:?}"),
-        }
+async fn changed_since(stand: &impl RegistryStand, since: u64) -> Changed {
+    match told_since(stand, since).await {
+        Changes::Some(changed) => changed,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -22,17 +20,16 @@ fn digests(changed: &Changed) -> Vec<Digest> {
     changed.principals.iter().map(|(digest, _)| *digest).collect()
 }
 
-#[tokio::test]
-async fn each_change_of_one_principal_is_told_alone() {
-    let fixture = Fixture::new().await;
-    let registry = &fixture.registry;
+pub async fn each_change_of_one_principal_is_told_alone<R: RegistryStand>() {
+    let stand = R::start().await;
+    let registry = stand.registry();
     registry.add_client(&new_client(Some("other")), "test").await.unwrap();
     let start = generation(registry).await;
-    assert!(matches!(fixture.told(start).await, Changes::Nothing));
+    assert!(matches!(told_since(&stand, start).await, Changes::Nothing));
     let (new, name) = (new_client(Some("laptop")), "laptop".parse().unwrap());
     let key = new.key.digest();
     registry.add_client(&new, "test").await.unwrap();
-    let changed = fixture.changed(start).await;
+    let changed = changed_since(&stand, start).await;
     assert_eq!((changed.generation, digests(&changed)), (start + 1, vec![key]));
     assert!(changed.unlinked.is_none());
     let [(_, Some(Principal::Client(client)))] = changed.principals.as_slice() else { panic!("{changed:?}") };
@@ -44,34 +41,34 @@ async fn each_change_of_one_principal_is_told_alone() {
     registry.set_expiry(&name, Some(7), "test").await.unwrap();
     registry.rotate(&name, &Digest::of(b"new"), std::time::Duration::from_secs(9), "test").await.unwrap();
     registry.end_previous_secret(key, Digest::of(b"new")).await.unwrap();
-    let changed = fixture.changed(start + 1).await;
+    let changed = changed_since(&stand, start + 1).await;
     assert_eq!((changed.generation, digests(&changed)), (start + 6, vec![key]));
     let Some((_, Some(Principal::Client(client)))) = changed.principals.first() else {
         panic!("{changed:?}")
     };
     assert_eq!((&client.grants, client.disabled, client.expires), (&listed, true, Some(7)));
     registry.revoke(&Selector::Name(name), "test").await.unwrap();
-    assert_eq!(fixture.changed(start + 6).await.principals, [(key, None)]);
+    assert_eq!(changed_since(&stand, start + 6).await.principals, [(key, None)]);
 }
 
-#[tokio::test]
-async fn api_keys_are_told_like_clients() {
-    let fixture = Fixture::new().await;
-    let (registry, name) = (&fixture.registry, "deploy".parse().unwrap());
+pub async fn api_keys_are_told_like_clients<R: RegistryStand>() {
+    let stand = R::start().await;
+    let (registry, name) = (stand.registry(), "deploy".parse().unwrap());
     let digest = Digest::of(b"a key");
     let new = NewApiKey { name, digest, grants: Grants::Standard, expires: None, allow_query: true };
     registry.add_api_key(&new, "test").await.unwrap();
-    let changed = fixture.changed(1).await;
+    let changed = changed_since(&stand, 1).await;
     let [(told, Some(Principal::ApiKey(key)))] = changed.principals.as_slice() else { panic!("{changed:?}") };
     assert_eq!((*told, key.digest, key.allow_query), (digest, digest, true));
     registry.revoke_api_key(&new.name, "test").await.unwrap();
-    assert_eq!(fixture.changed(2).await.principals, [(digest, None)]);
+    assert_eq!(changed_since(&stand, 2).await.principals, [(digest, None)]);
 }
 
-#[tokio::test]
-async fn of_unlinked_clients_one_row_says_that_they_have_changed_and_only_new_ones_are_read() {
-    let fixture = Fixture::new().await;
-    let registry = &fixture.registry;
+pub async fn of_unlinked_clients_one_row_says_that_they_have_changed_and_only_new_ones_are_read<
+    R: RegistryStand,
+>() {
+    let stand = R::start().await;
+    let registry = stand.registry();
     let (first, second, third) = (new_client(None), new_client(None), new_client(None));
     registry.add_client(&first, "test").await.unwrap();
     registry.add_client(&second, "test").await.unwrap();
@@ -87,46 +84,30 @@ async fn of_unlinked_clients_one_row_says_that_they_have_changed_and_only_new_on
     assert_eq!(unlinked.new.iter().map(|client| client.key).collect::<Vec<_>>(), [third.key]);
     registry.revoke(&Selector::Key(first.key), "test").await.unwrap();
     registry.revoke(&Selector::Secret(first.secret), "test").await.unwrap();
-    let raw =
-        sqlx::AnyPool::connect(&format!("sqlite://{}", fixture.path("registry.db").display())).await.unwrap();
-    let rows = sqlx::query_as::<_, (i64,)>("SELECT number FROM changes").fetch_all(&raw).await.unwrap();
-    assert_eq!(rows.len(), 1, "nothing tells in which order they came");
-    let changed = fixture.changed(since).await;
+    let changed = changed_since(&stand, since).await;
     let unlinked = changed.unlinked.unwrap();
     assert_eq!((unlinked.keys.len(), unlinked.secrets.len(), unlinked.new.len()), (2, 2, 2));
 }
 
-#[tokio::test]
-async fn who_is_far_behind_or_ahead_reads_everything() {
-    let fixture = Fixture::new().await;
-    let registry = &fixture.registry;
+pub async fn who_is_far_behind_or_ahead_reads_everything<R: RegistryStand>() {
+    let stand = R::start().await;
+    let registry = stand.registry();
     registry.add_client(&new_client(Some("laptop")), "test").await.unwrap();
-    let everything = async |since| matches!(fixture.told(since).await, Changes::Everything(_));
+    let everything = async |since| matches!(told_since(&stand, since).await, Changes::Everything(_));
     assert!(everything(0).await, "before the feed began");
     assert!(everything(99).await, "a registry that is younger than what is known");
     let since = generation(registry).await;
     registry.purge("test").await.unwrap();
     assert!(everything(since).await, "a purge");
     let since = generation(registry).await;
-    assert!(matches!(fixture.told(since).await, Changes::Nothing));
+    assert!(matches!(told_since(&stand, since).await, Changes::Nothing));
     registry.import(OriginalClients::default(), false).await.unwrap();
-    assert!(matches!(fixture.told(since).await, Changes::Nothing), "nothing was imported");
-
-    // As after ten thousand changes and one.
-    let raw =
-        sqlx::AnyPool::connect(&format!("sqlite://{}", fixture.path("registry.db").display())).await.unwrap();
-    let later = "UPDATE meta SET value = value + 10000 WHERE name = 'generation'";
-    sqlx::query(later).execute(&raw).await.unwrap();
-    let last = new_client(Some("last"));
-    registry.add_client(&last, "test").await.unwrap();
-    assert!(everything(since).await);
-    assert_eq!(digests(&fixture.changed(since + 1).await), [last.key.digest()]);
+    assert!(matches!(told_since(&stand, since).await, Changes::Nothing), "nothing was imported");
 }
 
-#[tokio::test]
-async fn who_comes_back_is_read_anew_whatever_it_was_before() {
-    let fixture = Fixture::new().await;
-    let registry = &fixture.registry;
+pub async fn who_comes_back_is_read_anew_whatever_it_was_before<R: RegistryStand>() {
+    let stand = R::start().await;
+    let registry = stand.registry();
     let (unlinked, linked) = (new_client(None), new_client(Some("laptop")));
     for new in [&unlinked, &linked] {
         registry.add_client(new, "test").await.unwrap();

@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use msp_core::{Access, ClientStore as _, Grants, Link, RegistryError, Use};
+use msp_core::{Access, Grants, Link, RegistryError, Use};
 use msp_protocol::{OsRng, Secret};
-use msp_registry::SqlRegistry;
 
-use crate::fixture::{Fixture, NOW, generation, linked, new_client};
+use futures_util::future::join_all;
 
-#[tokio::test]
-async fn a_linked_client_keeps_its_name_secret_grants_and_expiry() {
-    let fixture = Fixture::new().await;
+use super::{NOW, RegistryStand, generation, linked, new_client};
+
+pub async fn a_linked_client_keeps_its_name_secret_grants_and_expiry<R: RegistryStand>() {
+    let stand = R::start().await;
     let mut new = new_client(Some("laptop"));
     new.grants = Grants::Listed(
         [("sys*".parse().unwrap(), Access::Read), ("disk".parse().unwrap(), Access::Write)].into(),
     );
     new.expires = Some(NOW + 100);
-    fixture.registry.add_client(&new, "test").await.unwrap();
-    let client = fixture.only_client().await;
+    stand.registry().add_client(&new, "test").await.unwrap();
+    let client = stand.only_client().await;
     assert_eq!(
         (client.key, client.expires, client.disabled, client.classic),
         (new.key, new.expires, false, false)
@@ -31,42 +31,40 @@ async fn a_linked_client_keeps_its_name_secret_grants_and_expiry() {
     assert_eq!(listed, [("disk", Access::Write), ("sys*", Access::Read)]);
 }
 
-#[tokio::test]
-async fn an_unlinked_clients_key_and_secret_are_kept_apart_and_the_log_is_emptied() {
-    let fixture = Fixture::new().await;
+pub async fn an_unlinked_clients_key_and_secret_are_kept_apart<R: RegistryStand>() {
+    let stand = R::start().await;
     let new = new_client(None);
-    fixture.registry.add_client(&new, "test").await.unwrap();
-    let snapshot = fixture.registry.snapshot().await.unwrap();
+    stand.registry().add_client(&new, "test").await.unwrap();
+    let snapshot = stand.registry().snapshot().await.unwrap();
     assert_eq!((snapshot.clients[0].key, &snapshot.clients[0].link), (new.key, &Link::Unlinked));
     assert!(snapshot.clients[0].classic);
     assert_eq!(snapshot.secrets[0].digest, new.secret);
-    assert_eq!(std::fs::metadata(fixture.path("registry.db-wal")).unwrap().len(), 0);
-    let audit = fixture.registry.audit_rows(10).await.unwrap();
+    let audit = stand.registry().audit_rows(10).await.unwrap();
     assert_eq!((audit.len(), audit[0].subject.as_str()), (1, new.key.fingerprint().as_str()));
     assert!(!format!("{audit:?}").contains(&new.secret.to_string()));
 }
 
-#[tokio::test]
-async fn the_rows_of_unlinked_clients_lie_in_no_order_but_that_of_their_digests() {
-    let fixture = Fixture::new().await;
+pub async fn the_rows_of_unlinked_clients_lie_in_no_order_but_that_of_their_digests<R: RegistryStand>() {
+    let stand = R::start().await;
     for _ in 0..20 {
-        fixture.registry.add_client(&new_client(None), "test").await.unwrap();
+        stand.registry().add_client(&new_client(None), "test").await.unwrap();
     }
-    let secrets = fixture.registry.snapshot().await.unwrap().secrets;
+    let secrets = stand.registry().snapshot().await.unwrap().secrets;
     assert!(secrets.is_sorted_by_key(|secret| secret.digest), "kept in the order of the digests");
-    let clients = fixture.registry.snapshot().await.unwrap().clients;
+    let clients = stand.registry().snapshot().await.unwrap().clients;
     assert!(clients.is_sorted_by_key(|client| client.key.digest()));
 }
 
-#[tokio::test]
-async fn share_point_23_a_key_a_secret_or_a_name_is_registered_once_and_a_refusal_changes_nothing() {
-    let fixture = Fixture::new().await;
+pub async fn share_point_23_a_key_a_secret_or_a_name_is_registered_once_and_a_refusal_changes_nothing<
+    R: RegistryStand,
+>() {
+    let stand = R::start().await;
     let first = new_client(Some("laptop"));
     let unlinked = new_client(None);
     for new in [&first, &unlinked] {
-        fixture.registry.add_client(new, "test").await.unwrap();
+        stand.registry().add_client(new, "test").await.unwrap();
     }
-    let before = generation(&fixture.registry).await;
+    let before = generation(stand.registry()).await;
     let mut same_key = new_client(Some("other"));
     same_key.key = first.key;
     let mut same_secret = new_client(None);
@@ -79,35 +77,31 @@ async fn share_point_23_a_key_a_secret_or_a_name_is_registered_once_and_a_refusa
         (linked_secret, "the secret"),
         (new_client(Some("laptop")), "the name"),
     ] {
-        let refused = fixture.registry.add_client(&new, "test").await.unwrap_err();
+        let refused = stand.registry().add_client(&new, "test").await.unwrap_err();
         assert_eq!(refused, RegistryError::AlreadyRegistered(what));
     }
-    assert_eq!(generation(&fixture.registry).await, before);
-    assert_eq!(fixture.registry.clients().await.unwrap().len(), 2);
+    assert_eq!(generation(stand.registry()).await, before);
+    assert_eq!(stand.registry().clients().await.unwrap().len(), 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn share_point_23_registrations_in_parallel_lose_nothing() {
-    let fixture = Fixture::new().await;
+pub async fn share_point_23_registrations_in_parallel_lose_nothing<R: RegistryStand>() {
+    let stand = R::start().await;
     let adding = (0..60).map(|n| {
-        let (url, clock) = (fixture.url(), fixture.clock.clone());
-        tokio::spawn(async move {
+        let opening = stand.opened_again();
+        async move {
             let name = format!("client-{n}");
-            let registry = SqlRegistry::open(&url, clock).await.unwrap();
+            let registry = opening.await;
             registry.add_client(&new_client((n % 2 == 0).then_some(&name)), "test").await.unwrap();
-        })
+        }
     });
-    for added in futures_util::future::join_all(adding).await {
-        added.unwrap();
-    }
-    let snapshot = fixture.registry.snapshot().await.unwrap();
+    join_all(adding).await;
+    let snapshot = stand.registry().snapshot().await.unwrap();
     assert_eq!((snapshot.clients.len(), snapshot.secrets.len()), (60, 30));
 }
 
-#[tokio::test]
-async fn every_change_raises_the_generation_and_leaves_its_line_in_the_audit() {
-    let fixture = Fixture::new().await;
-    let registry = &fixture.registry;
+pub async fn every_change_raises_the_generation_and_leaves_its_line_in_the_audit<R: RegistryStand>() {
+    let stand = R::start().await;
+    let registry = stand.registry();
     let name = "laptop".parse().unwrap();
     registry.add_client(&new_client(Some("laptop")), "admin:kim").await.unwrap();
     registry.set_disabled(&name, true, "admin:kim").await.unwrap();
@@ -118,7 +112,7 @@ async fn every_change_raises_the_generation_and_leaves_its_line_in_the_audit() {
         .await
         .unwrap();
     registry.set_grants(&name, &Grants::Standard, "admin:kim").await.unwrap();
-    assert_eq!(fixture.only_client().await.grants, Grants::Standard);
+    assert_eq!(stand.only_client().await.grants, Grants::Standard);
     assert_eq!(generation(registry).await, 7);
     let audit = registry.audit_rows(100).await.unwrap();
     let actions: Vec<_> = audit.iter().rev().map(|row| row.action.as_str()).collect();
@@ -131,19 +125,18 @@ async fn every_change_raises_the_generation_and_leaves_its_line_in_the_audit() {
     assert_eq!(nobody, RegistryError::NotFound("linked client"));
 }
 
-#[tokio::test]
-async fn a_rotation_keeps_the_old_secret_for_the_overlap_and_buries_the_one_before() {
-    let fixture = Fixture::new().await;
-    let registry = &fixture.registry;
+pub async fn a_rotation_keeps_the_old_secret_for_the_overlap_and_buries_the_one_before<R: RegistryStand>() {
+    let stand = R::start().await;
+    let registry = stand.registry();
     let name = "laptop".parse().unwrap();
     let new = new_client(Some("laptop"));
     registry.add_client(&new, "test").await.unwrap();
     let (second, third) = (Secret::generate(&mut OsRng).digest(), Secret::generate(&mut OsRng).digest());
     registry.rotate(&name, &second, Duration::from_secs(60), "test").await.unwrap();
-    let client = fixture.only_client().await;
+    let client = stand.only_client().await;
     assert_eq!((linked(&client).secret, linked(&client).previous), (second, Some((new.secret, NOW + 60))));
     registry.rotate(&name, &third, Duration::from_secs(60), "test").await.unwrap();
-    assert_eq!(linked(&fixture.only_client().await).previous, Some((second, NOW + 60)));
+    assert_eq!(linked(&stand.only_client().await).previous, Some((second, NOW + 60)));
     let mut again = new_client(None);
     again.secret = new.secret;
     assert_eq!(
@@ -152,11 +145,11 @@ async fn a_rotation_keeps_the_old_secret_for_the_overlap_and_buries_the_one_befo
     );
     let ended = registry.end_previous_secret(new.key.digest(), second).await.unwrap();
     assert_eq!(ended, None, "the newest secret alone ends the one before it");
-    assert_eq!(linked(&fixture.only_client().await).previous, Some((second, NOW + 60)));
+    assert_eq!(linked(&stand.only_client().await).previous, Some((second, NOW + 60)));
     let ended = registry.end_previous_secret(new.key.digest(), third).await.unwrap();
     assert_eq!(ended, Some(NOW + 300));
     assert_eq!(registry.end_previous_secret(new.key.digest(), third).await.unwrap(), None, "once");
-    assert_eq!(linked(&fixture.only_client().await).previous, None);
+    assert_eq!(linked(&stand.only_client().await).previous, None);
     again.secret = second;
     assert_eq!(
         registry.add_client(&again, "test").await.unwrap_err(),
@@ -164,14 +157,13 @@ async fn a_rotation_keeps_the_old_secret_for_the_overlap_and_buries_the_one_befo
     );
 }
 
-#[tokio::test]
-async fn days_of_use_are_kept_and_change_nothing_that_servers_follow() {
-    let fixture = Fixture::new().await;
+pub async fn days_of_use_are_kept_and_change_nothing_that_servers_follow<R: RegistryStand>() {
+    let stand = R::start().await;
     let new = new_client(Some("laptop"));
-    fixture.registry.add_client(&new, "test").await.unwrap();
-    let before = generation(&fixture.registry).await;
+    stand.registry().add_client(&new, "test").await.unwrap();
+    let before = generation(stand.registry()).await;
     let day = NOW - NOW % 86_400;
-    fixture.registry.note_uses(vec![Use { client: new.key.digest(), day }]).await.unwrap();
-    assert_eq!(linked(&fixture.only_client().await).last_used, Some(day));
-    assert_eq!(generation(&fixture.registry).await, before);
+    stand.registry().note_uses(vec![Use { client: new.key.digest(), day }]).await.unwrap();
+    assert_eq!(linked(&stand.only_client().await).last_used, Some(day));
+    assert_eq!(generation(stand.registry()).await, before);
 }

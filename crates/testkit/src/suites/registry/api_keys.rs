@@ -5,7 +5,7 @@ use std::time::Duration;
 use msp_core::{Access, ApiKeyRecord, Grants, NewApiKey, RegistryError, Use};
 use msp_protocol::{ApiKey, OsRng};
 
-use crate::fixture::{Fixture, NOW, generation, new_client};
+use super::{NOW, RegistryStand, generation, new_client};
 
 /// An api key that is not registered yet.
 fn new_key(name: &str) -> NewApiKey {
@@ -18,14 +18,15 @@ fn new_key(name: &str) -> NewApiKey {
     }
 }
 
-async fn names(fixture: &Fixture) -> Vec<String> {
-    let keys = fixture.registry.api_keys().await.unwrap();
+async fn names(stand: &impl RegistryStand) -> Vec<String> {
+    let keys = stand.registry().api_keys().await.unwrap();
     keys.iter().map(|key| key.name.to_string()).collect()
 }
 
-#[tokio::test]
-async fn an_api_key_is_in_the_snapshot_with_all_it_was_added_with_and_stays_when_expired() {
-    let fixture = Fixture::new().await;
+pub async fn an_api_key_is_in_the_snapshot_with_all_it_was_added_with_and_stays_when_expired<
+    R: RegistryStand,
+>() {
+    let stand = R::start().await;
     let mut new = new_key("deploy");
     let grant = |pattern: &str, access| (pattern.parse().unwrap(), access);
     new.grants = Grants::Listed(
@@ -38,9 +39,9 @@ async fn an_api_key_is_in_the_snapshot_with_all_it_was_added_with_and_stays_when
     );
     new.expires = Some(NOW - 1);
     new.allow_query = true;
-    fixture.registry.add_api_key(&new, "test").await.unwrap();
-    fixture.registry.add_api_key(&new_key("plain"), "test").await.unwrap();
-    let snapshot = fixture.opened_again().await.snapshot().await.unwrap();
+    stand.registry().add_api_key(&new, "test").await.unwrap();
+    stand.registry().add_api_key(&new_key("plain"), "test").await.unwrap();
+    let snapshot = stand.opened_again().await.snapshot().await.unwrap();
     let deploy = snapshot.api_keys.iter().find(|key| key.digest == new.digest).unwrap();
     let expected = ApiKeyRecord {
         name: "deploy".parse().unwrap(),
@@ -59,35 +60,32 @@ async fn an_api_key_is_in_the_snapshot_with_all_it_was_added_with_and_stays_when
     assert_eq!((snapshot.api_keys.len(), snapshot.clients.len()), (2, 0));
 }
 
-#[tokio::test]
-async fn a_key_or_a_name_is_registered_once_and_a_refusal_changes_nothing() {
-    let fixture = Fixture::new().await;
+pub async fn a_key_or_a_name_is_registered_once_and_a_refusal_changes_nothing<R: RegistryStand>() {
+    let stand = R::start().await;
     let first = new_key("deploy");
-    fixture.registry.add_api_key(&first, "test").await.unwrap();
-    let before = generation(&fixture.registry).await;
+    stand.registry().add_api_key(&first, "test").await.unwrap();
+    let before = generation(stand.registry()).await;
     let mut same_key = new_key("other");
     same_key.digest = first.digest;
     for (new, what) in [(same_key, "the api key"), (new_key("deploy"), "the name")] {
-        let refused = fixture.registry.add_api_key(&new, "test").await.unwrap_err();
+        let refused = stand.registry().add_api_key(&new, "test").await.unwrap_err();
         assert_eq!(refused, RegistryError::AlreadyRegistered(what));
     }
-    assert_eq!(generation(&fixture.registry).await, before);
-    assert_eq!(names(&fixture).await, ["deploy"]);
-    fixture.registry.add_client(&new_client(Some("deploy")), "test").await.unwrap();
+    assert_eq!(generation(stand.registry()).await, before);
+    assert_eq!(names(&stand).await, ["deploy"]);
+    stand.registry().add_client(&new_client(Some("deploy")), "test").await.unwrap();
 }
 
-#[tokio::test]
-async fn a_revoked_key_is_gone_with_its_grants_and_never_comes_back_while_its_name_is_free() {
-    let fixture = Fixture::new().await;
-    let registry = &fixture.registry;
+pub async fn a_revoked_key_is_gone_with_its_grants_and_never_comes_back_while_its_name_is_free<
+    R: RegistryStand,
+>() {
+    let stand = R::start().await;
+    let registry = stand.registry();
     let (name, mut revoked) = ("deploy".parse().unwrap(), new_key("deploy"));
     revoked.grants = Grants::Listed([("a*".parse().unwrap(), Access::Read)].into());
     registry.add_api_key(&revoked, "test").await.unwrap();
     registry.revoke_api_key(&name, "test").await.unwrap();
     assert!(registry.snapshot().await.unwrap().api_keys.is_empty());
-    let raw =
-        sqlx::AnyPool::connect(&format!("sqlite://{}", fixture.path("registry.db").display())).await.unwrap();
-    assert!(sqlx::query("SELECT * FROM grants").fetch_all(&raw).await.unwrap().is_empty());
     let refused = registry.add_api_key(&revoked, "test").await.unwrap_err();
     assert_eq!(refused, RegistryError::Tombstone("the api key"));
     registry.add_api_key(&new_key("deploy"), "test").await.unwrap();
@@ -96,10 +94,9 @@ async fn a_revoked_key_is_gone_with_its_grants_and_never_comes_back_while_its_na
     assert_eq!(nobody, RegistryError::NotFound("api key"));
 }
 
-#[tokio::test]
-async fn every_change_raises_the_generation_and_its_audit_line_holds_no_digest() {
-    let fixture = Fixture::new().await;
-    let registry = &fixture.registry;
+pub async fn every_change_raises_the_generation_and_its_audit_line_holds_no_digest<R: RegistryStand>() {
+    let stand = R::start().await;
+    let registry = stand.registry();
     let mut new = new_key("deploy");
     new.grants = Grants::Listed([("plugin/reload".parse().unwrap(), Access::Write)].into());
     new.allow_query = true;
@@ -115,59 +112,56 @@ async fn every_change_raises_the_generation_and_its_audit_line_holds_no_digest()
     assert!(!format!("{audit:?}").contains(&new.digest.to_string()));
 }
 
-#[tokio::test]
-async fn days_of_use_are_kept_for_a_client_and_an_api_key_alike() {
-    let fixture = Fixture::new().await;
+pub async fn days_of_use_are_kept_for_a_client_and_an_api_key_alike<R: RegistryStand>() {
+    let stand = R::start().await;
     let (client, key) = (new_client(Some("laptop")), new_key("deploy"));
-    fixture.registry.add_client(&client, "test").await.unwrap();
-    fixture.registry.add_api_key(&key, "test").await.unwrap();
-    let before = generation(&fixture.registry).await;
+    stand.registry().add_client(&client, "test").await.unwrap();
+    stand.registry().add_api_key(&key, "test").await.unwrap();
+    let before = generation(stand.registry()).await;
     let day = NOW - NOW % 86_400;
     let uses = [(client.key.digest(), day), (key.digest, day + 86_400)];
     let uses = uses.map(|(client, day)| Use { client, day });
-    fixture.registry.note_uses(uses.into()).await.unwrap();
-    let snapshot = fixture.registry.snapshot().await.unwrap();
-    assert_eq!(crate::fixture::linked(&snapshot.clients[0]).last_used, Some(day));
+    stand.registry().note_uses(uses.into()).await.unwrap();
+    let snapshot = stand.registry().snapshot().await.unwrap();
+    assert_eq!(super::linked(&snapshot.clients[0]).last_used, Some(day));
     assert_eq!(snapshot.api_keys[0].last_used, Some(day + 86_400));
     assert_eq!(snapshot.generation, before);
 }
 
-#[tokio::test]
-async fn a_backup_brings_api_keys_back_but_none_that_was_revoked_since() {
-    let fixture = Fixture::new().await;
-    let registry = &fixture.registry;
+pub async fn a_backup_brings_api_keys_back_but_none_that_was_revoked_since<R: RegistryStand>() {
+    let stand = R::start().await;
+    let registry = stand.registry();
     let (mut stays, revoked) = (new_key("stays"), new_key("revoked"));
     stays.grants = Grants::Listed([("sys*".parse().unwrap(), Access::Read)].into());
     for new in [&stays, &revoked] {
         registry.add_api_key(new, "test").await.unwrap();
     }
     let kept = registry.api_keys().await.unwrap();
-    fixture.back_up("copy.db").await;
+    stand.back_up("copy.db").await;
     for name in ["stays", "revoked"] {
         registry.revoke_api_key(&name.parse().unwrap(), "test").await.unwrap();
     }
     // Another key under the same name, added since the backup, is not in it.
     registry.add_api_key(&new_key("revoked"), "test").await.unwrap();
-    let elsewhere = Fixture::new().await;
+    let elsewhere = R::start().await;
     let ttl = Duration::from_secs(30);
 
-    let restored = registry.restore(&fixture.path("copy.db"), "copy.db", ttl, "test").await.unwrap();
+    let restored = registry.restore(&stand.path("copy.db"), "copy.db", ttl, "test").await.unwrap();
     assert_eq!((restored.api_keys, restored.revoked), (0, 2));
-    assert!(names(&fixture).await.is_empty());
+    assert!(names(&stand).await.is_empty());
     let restored =
-        elsewhere.registry.restore(&fixture.path("copy.db"), "copy.db", ttl, "test").await.unwrap();
+        elsewhere.registry().restore(&stand.path("copy.db"), "copy.db", ttl, "test").await.unwrap();
     assert_eq!((restored.api_keys, restored.revoked), (2, 0));
-    assert_eq!(elsewhere.registry.api_keys().await.unwrap(), kept);
+    assert_eq!(elsewhere.registry().api_keys().await.unwrap(), kept);
     assert_eq!(
-        elsewhere.registry.audit_rows(1).await.unwrap()[0].detail,
+        elsewhere.registry().audit_rows(1).await.unwrap()[0].detail,
         "0 clients, 2 api keys; 0 of the backup stay revoked"
     );
 }
 
-#[tokio::test]
-async fn a_purge_of_all_clients_leaves_api_keys() {
-    let fixture = Fixture::new().await;
-    fixture.registry.add_api_key(&new_key("deploy"), "test").await.unwrap();
-    fixture.registry.purge("test").await.unwrap();
-    assert_eq!(names(&fixture).await, ["deploy"]);
+pub async fn a_purge_of_all_clients_leaves_api_keys<R: RegistryStand>() {
+    let stand = R::start().await;
+    stand.registry().add_api_key(&new_key("deploy"), "test").await.unwrap();
+    stand.registry().purge("test").await.unwrap();
+    assert_eq!(names(&stand).await, ["deploy"]);
 }

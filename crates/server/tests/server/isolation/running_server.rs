@@ -142,7 +142,7 @@ impl Plan {
         command
     }
 
-    pub(super) async fn start(self) -> Place {
+    pub(super) async fn start(self) -> RunningServer {
         let plan = self.prepare().await;
         let mut command = plan.command();
         command.stderr(std::process::Stdio::piped());
@@ -150,12 +150,12 @@ impl Plan {
     }
 
     /// Starts the prepared server by this command.
-    pub(super) fn serve(mut self, command: Command) -> Place {
+    pub(super) fn serve(mut self, command: Command) -> RunningServer {
         let server = Program::start(command);
         let (key, secret) = self.caller.take().unwrap();
         let public = msp_keyfile::read_public_key(&self.bench.path("sec/server.pub")).unwrap();
         let caller = Caller { key, secret, server: public, address: server.address };
-        Place { bench: self.bench, server, caller }
+        RunningServer { bench: self.bench, server, caller }
     }
 }
 
@@ -168,13 +168,13 @@ fn give(path: &Path, user: u32) {
 }
 
 /// The running server.
-pub(super) struct Place {
+pub(super) struct RunningServer {
     pub(super) bench: ProgramFolder,
     pub(super) server: Program,
     caller: Caller,
 }
 
-impl Place {
+impl RunningServer {
     /// Calls a function: its value, or the code of its failure.
     pub(super) async fn call(&self, function: &str, args: Value) -> Result<Value, String> {
         let (rid, body) = self.caller.envelope(SystemClock::start().unix(), function, Some(&args));
@@ -224,7 +224,7 @@ impl Place {
 
 /// The folder for temporary files of a server that has its keys in `sec`.
 pub(super) fn scratch_of(bench: &ProgramFolder) -> PathBuf {
-    let place = bench.path("sec").canonicalize().unwrap();
-    let digest = msp_protocol::Digest::of(place.as_os_str().as_encoded_bytes()).to_string();
+    let running = bench.path("sec").canonicalize().unwrap();
+    let digest = msp_protocol::Digest::of(running.as_os_str().as_encoded_bytes()).to_string();
     std::env::temp_dir().join(format!("msp-{}", &digest[..16]))
 }

@@ -6,11 +6,11 @@ use msp_protocol::{ErrorCode, UnixSecond};
 use serde_json::Value;
 
 /// What an envelope carries: any JSON of this length, and the code of a refusal.
-pub(crate) struct Envelope {
+pub(crate) struct EnvelopeReplies {
     pub(crate) longest: usize,
 }
 
-impl Replies for Envelope {
+impl Replies for EnvelopeReplies {
     fn carry(&self, output: &Output) -> Result<(), CallRefusal> {
         match output {
             Output::Value(value) if json_size(value, self.longest) <= self.longest => Ok(()),
@@ -25,11 +25,11 @@ impl Replies for Envelope {
 }
 
 /// What classic carries: text of this length, and two statuses.
-pub(crate) struct Classic {
+pub(crate) struct ClassicReplies {
     pub(crate) longest: usize,
 }
 
-impl Replies for Classic {
+impl Replies for ClassicReplies {
     fn carry(&self, output: &Output) -> Result<(), CallRefusal> {
         match output {
             Output::Value(Value::String(text)) if text.len() <= self.longest => Ok(()),

@@ -1,8 +1,10 @@
 //! The original's files.
 
-use msp_core::{Imported, Selector};
+use msp_core::Imported;
 use msp_protocol::{OsRng, PrivateKey, Secret};
 use msp_registry::OriginalFiles;
+
+use msp_testkit::suites::registry::RegistryStand as _;
 
 use crate::fixture::Fixture;
 
@@ -12,7 +14,7 @@ fn read(keys: &std::path::Path, register: &std::path::Path) -> OriginalFiles {
 
 #[tokio::test]
 async fn share_point_16_good_files_are_taken_in_once_and_faulty_ones_are_skipped_by_name() {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::start().await;
     let folder = fixture.path("");
     let keys: Vec<_> = (0..12).map(|_| *PrivateKey::generate(&mut OsRng).public()).collect();
     for (n, key) in keys.iter().enumerate() {
@@ -66,37 +68,15 @@ async fn share_point_16_good_files_are_taken_in_once_and_faulty_ones_are_skipped
 
 #[tokio::test]
 async fn missing_files_are_no_error() {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::start().await;
     let files = read(&fixture.path("none"), &fixture.path("none.dev"));
     assert_eq!(files.skipped, []);
     assert_eq!(fixture.registry.import(files.clients, false).await.unwrap(), Imported::default());
 }
 
 #[tokio::test]
-async fn share_point_31_what_was_revoked_is_not_taken_in_again_unless_revived() {
-    let fixture = Fixture::new().await;
-    let key = *PrivateKey::generate(&mut OsRng).public();
-    let secret = Secret::generate(&mut OsRng);
-    std::fs::write(fixture.path("client_1.pub"), key.to_string()).unwrap();
-    std::fs::write(fixture.path("clients.dev"), secret.dangerously_as_str()).unwrap();
-    let counts = async |revive: bool| {
-        let report = fixture
-            .registry
-            .import(read(&fixture.path(""), &fixture.path("clients.dev")).clients, revive)
-            .await
-            .unwrap();
-        (report.keys_added, report.secrets_added)
-    };
-    assert_eq!(counts(false).await, (1, 1));
-    fixture.registry.revoke(&Selector::Key(key), "test").await.unwrap();
-    fixture.registry.revoke(&Selector::Secret(secret.digest()), "test").await.unwrap();
-    assert_eq!(counts(false).await, (0, 0));
-    assert_eq!(counts(true).await, (1, 1));
-}
-
-#[tokio::test]
 async fn a_named_pipe_among_the_files_is_skipped_and_hangs_nothing() {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::start().await;
     for name in ["client_1.pub", "clients.dev"] {
         let made = std::process::Command::new("mkfifo").arg(fixture.path(name)).status().unwrap();
         assert!(made.success());
