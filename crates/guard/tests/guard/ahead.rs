@@ -179,7 +179,7 @@ async fn what_binds_a_client_is_lifted_when_its_previous_secret_has_ended() {
     }
     world.pass(31).await;
     assert!(matches!(world.send(65, START + 31).await, Err(Rejection::BelowFloor { .. })));
-    *world.store.falls_to.lock().unwrap() = Some(START + 331);
+    *world.store.falls_to.lock().unwrap() = Some((key(9), START + 331));
 
     world.guard.end_previous_secret(key(1), key(9)).await.unwrap();
 
@@ -196,7 +196,7 @@ async fn what_binds_a_client_is_lifted_when_its_previous_secret_has_ended() {
 
 #[tokio::test]
 async fn what_binds_a_client_stays_when_no_secret_has_ended_or_that_cannot_be_written() {
-    for (falls_to, writes) in [(None, Writes::Work), (Some(START + 300), Writes::Fail)] {
+    for (falls_to, writes) in [(None, Writes::Work), (Some((key(9), START + 300)), Writes::Fail)] {
         let mut world = World::new().await;
         for n in 0..65 {
             assert!(world.send(n, START + 5000).await.is_err());

@@ -1,12 +1,21 @@
 //! What every guard must do, and what of that shows in this one's memory and marks.
 
-use msp_core::{Admission, Rejection, Replay as _};
+use std::sync::Arc;
+
+use msp_core::{Admission, Marks, Rejection, Replay as _};
 use msp_testkit::guard_suite;
 use msp_testkit::suites::guard::{START, envelope};
+use msp_testkit::suites::registry::marks::marks_are_kept;
 
 use crate::support::World;
 
 guard_suite!(World);
+
+#[tokio::test]
+async fn what_stands_in_for_the_registry_here_keeps_marks_as_a_registry_does() {
+    let store = World::new().await.store;
+    marks_are_kept(store.clone(), async || store.clone() as Arc<dyn Marks>).await;
+}
 
 #[tokio::test]
 async fn share_point_06_the_ttl_can_change_while_it_runs() {

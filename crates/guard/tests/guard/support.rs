@@ -26,8 +26,8 @@ pub(crate) enum Writes {
 pub(crate) struct FakeStore {
     pub(crate) marks: Mutex<StoredMarks>,
     pub(crate) writes: Mutex<Writes>,
-    /// The second to which the mark of a client falls whose previous secret ends; none when it has none.
-    pub(crate) falls_to: Mutex<Option<UnixSecond>>,
+    /// The newest secret of every client, and the second to which a mark falls when the one before it ends.
+    pub(crate) falls_to: Mutex<Option<(Digest, UnixSecond)>>,
     count: AtomicUsize,
     largest_keep: AtomicUsize,
     open: watch::Sender<bool>,
@@ -120,17 +120,20 @@ impl Marks for FakeStore {
     fn end_previous_secret(
         &self,
         client: Digest,
-        _secret: Digest,
+        secret: Digest,
     ) -> BoxFuture<'_, Result<Option<UnixSecond>, RegistryError>> {
         Box::pin(async move {
-            let lowest = *self.falls_to.lock().unwrap();
+            let newest = *self.falls_to.lock().unwrap();
+            let lowest = newest.filter(|(newest, _)| *newest == secret).map(|(_, lowest)| lowest);
             let written = self.write(move |marks| {
                 let mark = marks.clients.iter_mut().find(|(known, _)| *known == client);
                 if let (Some((_, mark)), Some(lowest)) = (mark, lowest) {
                     *mark = lowest.min(*mark);
                 }
             });
-            written.await.map(|()| lowest)
+            written.await?;
+            self.falls_to.lock().unwrap().take_if(|_| lowest.is_some());
+            Ok(lowest)
         })
     }
 }
