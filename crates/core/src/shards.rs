@@ -1,6 +1,7 @@
 //! A map from digests that is cheap to copy: the pictures of the registry are made anew with each change, however large.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use msp_protocol::Digest;
@@ -8,10 +9,31 @@ use msp_protocol::Digest;
 /// Parts of a map; of 100,000 entries, each has about 400.
 const COUNT: usize = 256;
 
+type Part<V> = HashMap<Digest, V, BuildHasherDefault<DigestHasher>>;
+
+/// A digest is a hash already. Who could choose some that collide would have to be let in first, by the operator.
+#[derive(Debug, Default)]
+struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, digest: &[u8]) {
+        // Not the first bytes: those of one part have begun alike.
+        if let Some(bytes) = digest.last_chunk() {
+            self.0 = u64::from_le_bytes(*bytes);
+        }
+    }
+
+    fn write_usize(&mut self, _length: usize) {}
+}
+
 /// A map in parts. A copy shares all parts with the original, and a change copies the one that it is in.
 #[derive(Debug, Clone)]
 pub struct Shards<V> {
-    parts: Vec<Arc<HashMap<Digest, V>>>,
+    parts: Vec<Arc<Part<V>>>,
     len: usize,
 }
 
@@ -22,6 +44,15 @@ impl<V> Default for Shards<V> {
 }
 
 impl<V: Clone> Shards<V> {
+    /// Nothing, with room for about so many.
+    #[must_use]
+    pub fn with_capacity(count: usize) -> Self {
+        let each = count.div_ceil(COUNT);
+        let parts =
+            (0..COUNT).map(|_| Arc::new(Part::with_capacity_and_hasher(each, BuildHasherDefault::default())));
+        Self { parts: parts.collect(), len: 0 }
+    }
+
     /// The value of this digest.
     #[must_use]
     pub fn get(&self, digest: &Digest) -> Option<&V> {

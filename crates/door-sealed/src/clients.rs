@@ -202,10 +202,20 @@ impl Directory {
     /// Builds the picture, keeping what `before` has derived already.
     fn of(clients: Vec<ClientRecord>, secrets: &[SecretRecord], before: &Self) -> Self {
         let unlinked_secrets = secrets.iter().map(|secret| secret.digest).collect::<HashSet<_>>();
-        let mut directory = Self { unlinked_secrets: unlinked_secrets.into(), ..Self::default() };
+        let mut directory = Self {
+            clients: Shards::with_capacity(clients.len()),
+            linked_secrets: Shards::with_capacity(clients.len()),
+            unlinked_secrets: unlinked_secrets.into(),
+            ..Self::default()
+        };
         let mut classic = Vec::new();
         for record in clients {
-            let entry = Entry::following(before.clients.get(&record.key.digest()), record);
+            // At a start there is none, and nothing to hash for it.
+            let known = match before.clients.is_empty() {
+                true => None,
+                false => before.clients.get(&record.key.digest()),
+            };
+            let entry = Entry::following(known, record);
             if entry.record.classic {
                 classic.push(entry.clone());
             }

@@ -7,11 +7,18 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, FromRow, Row as _, Transaction};
 
 use crate::open::SqlRegistry;
-use crate::rows::{self, DigestRow, GrantRow, GrantRows, PrincipalRow, UnlinkedRow};
+use crate::rows::{self, ApiKeyRow, ClientRow, DigestRow, GrantRow, GrantRows, UnlinkedRow};
 
 const GRANTS_OF: &str = "SELECT digest, pattern, writes FROM grants WHERE digest = $1";
-const PRINCIPALS: &str = "SELECT * FROM principals";
-const PRINCIPAL: &str = "SELECT * FROM principals WHERE digest = $1";
+/// Not by their kind: the index of kinds and names would be followed to each row.
+const CLIENTS: &str = "SELECT name, public_key, secret, previous, previous_until, standard, expires, disabled, classic, \
+                       added, last_used FROM principals WHERE public_key IS NOT NULL";
+const CLIENT: &str = "SELECT name, public_key, secret, previous, previous_until, standard, expires, disabled, classic, \
+                      added, last_used FROM principals WHERE kind = 'client' AND digest = $1";
+const API_KEYS: &str = "SELECT digest, name, standard, expires, allow_query, added, last_used FROM principals \
+                        WHERE kind = 'apikey'";
+const API_KEY: &str = "SELECT digest, name, standard, expires, allow_query, added, last_used FROM principals \
+                       WHERE kind = 'apikey' AND digest = $1";
 const UNLINKED_KEYS: &str = "SELECT digest, public_key, standard, expires FROM unlinked_keys";
 const UNLINKED_KEY: &str =
     "SELECT digest, public_key, standard, expires FROM unlinked_keys WHERE digest = $1";
@@ -41,11 +48,13 @@ impl SqlRegistry {
         let mut snapshot =
             Snapshot { generation: self.number(tx, "generation").await?, ..Snapshot::default() };
         let mut grants = self.all_grants(tx).await?;
-        self.each(tx, PRINCIPALS, |row: PrincipalRow| {
-            match row.read(&mut grants, self.place())? {
-                Principal::ApiKey(key) => snapshot.api_keys.push(key),
-                Principal::Client(client) => snapshot.clients.push(client),
-            }
+        self.each(tx, API_KEYS, |row: ApiKeyRow| {
+            snapshot.api_keys.push(row.read(&mut grants, self.place())?);
+            Ok(())
+        })
+        .await?;
+        self.each(tx, CLIENTS, |row: ClientRow| {
+            snapshot.clients.push(row.read(&mut grants, self.place())?);
             Ok(())
         })
         .await?;
@@ -100,12 +109,16 @@ impl SqlRegistry {
         tx: &mut Reading,
         digest: &Digest,
     ) -> Result<Option<Principal>, RegistryError> {
-        let row = sqlx::query_as::<_, PrincipalRow>(PRINCIPAL).bind(digest.as_bytes().to_vec());
-        let Some(row) = row.fetch_optional(&mut **tx).await.map_err(|error| self.failed(error))? else {
+        let mut grants = self.grants_of(tx, digest).await?;
+        let client = sqlx::query_as::<_, ClientRow>(CLIENT).bind(digest.as_bytes().to_vec());
+        if let Some(row) = client.fetch_optional(&mut **tx).await.map_err(|error| self.failed(error))? {
+            return row.read(&mut grants, self.place()).map(|client| Some(Principal::Client(client)));
+        }
+        let key = sqlx::query_as::<_, ApiKeyRow>(API_KEY).bind(digest.as_bytes().to_vec());
+        let Some(row) = key.fetch_optional(&mut **tx).await.map_err(|error| self.failed(error))? else {
             return Ok(None);
         };
-        let mut grants = self.grants_of(tx, digest).await?;
-        row.read(&mut grants, self.place()).map(Some)
+        row.read(&mut grants, self.place()).map(|key| Some(Principal::ApiKey(key)))
     }
 
     /// All digests of unlinked clients, and what those are that are not known yet.

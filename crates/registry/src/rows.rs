@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use msp_core::{Access, ApiKeyRecord, ClientRecord, Grants, Link, Linked, Pattern, Principal, RegistryError};
-use msp_protocol::{ClientName, Digest, PublicKey, UnixSecond};
+use msp_core::{Access, ApiKeyRecord, ClientRecord, Grants, Link, Linked, Pattern, RegistryError};
+use msp_protocol::{Digest, PublicKey, UnixSecond};
 
 use crate::error::unreadable;
 
@@ -20,64 +20,71 @@ pub(crate) fn unix(second: i64) -> UnixSecond {
     u64::try_from(second).unwrap_or_default()
 }
 
-/// A row of `principals`.
+/// A row of `principals` that is a client. Each column costs time with each row: a start reads all of them.
 #[derive(Debug, sqlx::FromRow)]
-pub(crate) struct PrincipalRow {
-    pub(crate) digest: Vec<u8>,
-    kind: String,
+pub(crate) struct ClientRow {
     name: String,
-    public_key: Option<Vec<u8>>,
-    secret: Option<Vec<u8>>,
+    public_key: Vec<u8>,
+    secret: Vec<u8>,
     previous: Option<Vec<u8>>,
     previous_until: Option<i64>,
     standard: i64,
     expires: Option<i64>,
     disabled: i64,
     classic: i64,
+    added: i64,
+    last_used: Option<i64>,
+}
+
+impl ClientRow {
+    /// What the row says, with what is granted to whom.
+    pub(crate) fn read(self, grants: &mut GrantRows, place: &str) -> Result<ClientRecord, RegistryError> {
+        let key = key(self.public_key, place)?;
+        let previous = self.previous.map(|stored| digest(stored, place)).transpose()?;
+        Ok(ClientRecord {
+            grants: match self.standard {
+                0 => granted(0, key.digest().as_bytes(), grants),
+                _ => Grants::Standard,
+            },
+            key,
+            link: Link::Linked(Linked {
+                name: self.name.parse().map_err(|_| unreadable(place, "name"))?,
+                secret: digest(self.secret, place)?,
+                previous: previous.zip(self.previous_until.map(unix)),
+                added: unix(self.added),
+                last_used: self.last_used.map(unix),
+            }),
+            expires: self.expires.map(unix),
+            disabled: self.disabled != 0,
+            classic: self.classic != 0,
+        })
+    }
+}
+
+/// A row of `principals` that is an api key.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct ApiKeyRow {
+    digest: Vec<u8>,
+    name: String,
+    standard: i64,
+    expires: Option<i64>,
     allow_query: i64,
     added: i64,
     last_used: Option<i64>,
 }
 
-/// The kind of a linked client, and of an api key.
-pub(crate) const CLIENT: &str = "client";
-pub(crate) const API_KEY: &str = "apikey";
-
-impl PrincipalRow {
+impl ApiKeyRow {
     /// What the row says, with what is granted to whom.
-    pub(crate) fn read(self, grants: &mut GrantRows, place: &str) -> Result<Principal, RegistryError> {
-        let granted = granted(self.standard, &self.digest, grants);
-        let name: ClientName = self.name.parse().map_err(|_| unreadable(place, "name"))?;
-        let (expires, last_used) = (self.expires.map(unix), self.last_used.map(unix));
-        match self.kind.as_str() {
-            API_KEY => Ok(Principal::ApiKey(ApiKeyRecord {
-                name,
-                digest: digest(self.digest, place)?,
-                grants: granted,
-                expires,
-                allow_query: self.allow_query != 0,
-                added: unix(self.added),
-                last_used,
-            })),
-            CLIENT => {
-                let previous = self.previous.map(|stored| digest(stored, place)).transpose()?;
-                Ok(Principal::Client(ClientRecord {
-                    key: key(self.public_key.unwrap_or_default(), place)?,
-                    link: Link::Linked(Linked {
-                        name,
-                        secret: digest(self.secret.unwrap_or_default(), place)?,
-                        previous: previous.zip(self.previous_until.map(unix)),
-                        added: unix(self.added),
-                        last_used,
-                    }),
-                    grants: granted,
-                    expires,
-                    disabled: self.disabled != 0,
-                    classic: self.classic != 0,
-                }))
-            }
-            _ => Err(unreadable(place, "kind")),
-        }
+    pub(crate) fn read(self, grants: &mut GrantRows, place: &str) -> Result<ApiKeyRecord, RegistryError> {
+        Ok(ApiKeyRecord {
+            name: self.name.parse().map_err(|_| unreadable(place, "name"))?,
+            grants: granted(self.standard, &self.digest, grants),
+            digest: digest(self.digest, place)?,
+            expires: self.expires.map(unix),
+            allow_query: self.allow_query != 0,
+            added: unix(self.added),
+            last_used: self.last_used.map(unix),
+        })
     }
 }
 
