@@ -157,8 +157,8 @@ async fn loops_and_sleeps_without_end_end_at_the_time_limit_and_hold_nobody_up()
         module("(loop $again (drop (call $random (i32.const 1024) (i32.const 60000))) (br $again))");
     let fill = module_with(
         "",
-        "(drop (memory.grow (i32.const 900)))
-        (loop $again (memory.fill (i32.const 0) (i32.const 1) (i32.const 59000000)) (br $again))",
+        "(drop (memory.grow (i32.const 400)))
+        (loop $again (memory.fill (i32.const 0) (i32.const 1) (i32.const 26000000)) (br $again))",
     );
     let mut folder = Folder::new().wasm("fine", &says("fine"));
     for (name, binary) in [("loop", module(FOREVER)), ("hour", hour), ("calls", busy_calls), ("fill", fill)] {
