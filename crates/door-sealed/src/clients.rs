@@ -82,9 +82,10 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn new(record: ClientRecord) -> Self {
+    /// `digest` is that of its key.
+    fn new(digest: Digest, record: ClientRecord) -> Self {
         Self {
-            digest: record.key.digest(),
+            digest,
             record,
             boxed: OnceLock::new(),
             pair: OnceLock::new(),
@@ -94,17 +95,17 @@ impl Entry {
     }
 
     /// The entry of a record, which keeps what the one before has derived.
-    fn following(before: Option<&Arc<Self>>, record: ClientRecord) -> Arc<Self> {
+    fn following(before: Option<&Arc<Self>>, digest: Digest, record: ClientRecord) -> Arc<Self> {
         match before {
             Some(known) if known.record == record => known.clone(),
             Some(known) => Arc::new(known.changed(record)),
-            None => Arc::new(Self::new(record)),
+            None => Arc::new(Self::new(digest, record)),
         }
     }
 
     /// The same client with another record; its keys stay.
     fn changed(&self, record: ClientRecord) -> Self {
-        let entry = Self::new(record);
+        let entry = Self::new(self.digest, record);
         if let Some(key) = self.boxed.get() {
             let _empty_before = entry.boxed.set(key.clone());
         }
@@ -210,12 +211,8 @@ impl Directory {
         };
         let mut classic = Vec::new();
         for record in clients {
-            // At a start there is none, and nothing to hash for it.
-            let known = match before.clients.is_empty() {
-                true => None,
-                false => before.clients.get(&record.key.digest()),
-            };
-            let entry = Entry::following(known, record);
+            let digest = record.key.digest();
+            let entry = Entry::following(before.clients.get(&digest), digest, record);
             if entry.record.classic {
                 classic.push(entry.clone());
             }
@@ -227,8 +224,9 @@ impl Directory {
 
     /// Puts in one client, new or changed.
     fn put(&mut self, record: ClientRecord) {
-        let known = self.clients.get(&record.key.digest()).cloned();
-        let entry = Entry::following(known.as_ref(), record);
+        let digest = record.key.digest();
+        let known = self.clients.get(&digest).cloned();
+        let entry = Entry::following(known.as_ref(), digest, record);
         if let Some(known) = known {
             self.forget(&known);
         }
@@ -255,7 +253,7 @@ impl Directory {
             self.clients.remove(&entry.digest);
         }
         for record in new {
-            let entry = Arc::new(Entry::new(record));
+            let entry = Arc::new(Entry::new(record.key.digest(), record));
             self.clients.insert(entry.digest, entry);
         }
         let all = self.clients.values().filter(|entry| entry.record.classic);

@@ -56,7 +56,7 @@ impl MarkWriter {
     /// Does everything that has gathered. Marks rise first, because calls wait for them; what lowers or reads
     /// them comes last, and so counts all that was accepted before.
     async fn serve(&mut self, orders: impl Iterator<Item = QueuedWrite>) {
-        let (mut needed, mut for_mark, mut for_owed, mut rest) = (0, Vec::new(), Vec::new(), Vec::new());
+        let (mut needed, mut for_mark, mut for_due, mut rest) = (0, Vec::new(), Vec::new(), Vec::new());
         for QueuedWrite { work, done } in orders {
             match work {
                 Work::MarkAll(mark) => {
@@ -65,15 +65,15 @@ impl MarkWriter {
                 }
                 Work::Write(write) => {
                     self.add_due(write);
-                    for_owed.push(done);
+                    for_due.push(done);
                 }
                 Work::Then(intervention) => rest.push((intervention, done)),
             }
         }
         let raised = self.raise(needed).await;
         answer(for_mark, &raised);
-        let paid = self.pay().await;
-        answer(for_owed, &paid);
+        let written = self.write_due().await;
+        answer(for_due, &written);
         for (intervention, done) in rest {
             let result = match intervention {
                 Intervention::Close => self.close().await,
@@ -111,7 +111,7 @@ impl MarkWriter {
     }
 
     /// Writes what is due. The registry forgets last: only then do marks stand in for what it forgets.
-    async fn pay(&mut self) -> Result<(), RegistryError> {
+    async fn write_due(&mut self) -> Result<(), RegistryError> {
         let probe = std::mem::take(&mut self.due.probe);
         if !self.due.kept.is_empty() {
             let kept = self.note(self.store.keep_ahead(self.due.kept.clone()).await);
@@ -176,7 +176,7 @@ impl MarkWriter {
             self.add_due(write);
         }
         self.raise(missing.mark).await?;
-        self.pay().await
+        self.write_due().await
     }
 
     /// Lets the operator know, once, when writing begins or ceases to fail.

@@ -61,10 +61,14 @@ impl ClientRow {
     }
 }
 
-/// A row of `principals` that is an api key.
+/// The kind of an api key.
+const API_KEY: &str = "apikey";
+
+/// A row of `principals` that is no client, and so an api key.
 #[derive(Debug, sqlx::FromRow)]
 pub(crate) struct ApiKeyRow {
     digest: Vec<u8>,
+    kind: String,
     name: String,
     standard: i64,
     expires: Option<i64>,
@@ -76,6 +80,9 @@ pub(crate) struct ApiKeyRow {
 impl ApiKeyRow {
     /// What the row says, with what is granted to whom.
     pub(crate) fn read(self, grants: &mut GrantRows, place: &str) -> Result<ApiKeyRecord, RegistryError> {
+        if self.kind != API_KEY {
+            return Err(unreadable(place, "kind"));
+        }
         Ok(ApiKeyRecord {
             name: self.name.parse().map_err(|_| unreadable(place, "name"))?,
             grants: granted(self.standard, &self.digest, grants),

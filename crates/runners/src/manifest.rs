@@ -140,12 +140,12 @@ impl SharedParts {
     pub(crate) fn assemble(&self, plan: &Plan, wasm: &Modules, before: &Catalogue) -> Assembled {
         let mut assembled = Assembled::default();
         for (spec, why) in &plan.missing {
-            assembled.missing(spec, Some(why.clone()));
+            assembled.add_missing(spec, Some(why.clone()));
         }
         for Entry { spec, what } in &plan.entries {
             let Binding { runner, description, why } = self.bind(spec, what, wasm);
             if runner.is_none() || why.is_some() {
-                assembled.missing(spec, why);
+                assembled.add_missing(spec, why);
             }
             let Some((kind, runner)) = runner else { continue };
             let most = spec.limits.max_concurrent;
@@ -197,9 +197,9 @@ impl SharedParts {
 }
 
 impl Assembled {
-    fn missing(&mut self, spec: &ModuleSpec, why: Option<Arc<str>>) {
-        let missing = MissingFunction { source: source(spec), origin: Origin::Modules, why };
-        self.missing.push((spec.function.clone(), missing));
+    fn add_missing(&mut self, spec: &ModuleSpec, why: Option<Arc<str>>) {
+        let function = MissingFunction { source: source(spec), origin: Origin::Modules, why };
+        self.missing.push((spec.function.clone(), function));
     }
 }
 

@@ -96,8 +96,8 @@ pub enum ReloadError {
 
 impl Runners {
     /// Begins to load the listed modules and the plugins, and serves each as soon as it has loaded. What does not load
-    /// is logged, one line each, and stands in the catalogue as a missing function. Module files that change later are taken up
-    /// within about a second, plugins when they are told to be.
+    /// is logged, one line each, and stands in the catalogue as a missing function. Module files that change later are
+    /// taken up within about a second, plugins when they are told to be.
     ///
     /// # Errors
     /// [`IsolationError`] when functions cannot be confined as asked; then none is run.

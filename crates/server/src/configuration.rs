@@ -35,9 +35,9 @@ impl Configuration {
         Ok(Self { settings: Arc::new(settings), plugin: plugin.map(Arc::new) })
     }
 
-    /// What would serve the private files of these settings, told as a start tells it.
-    pub(crate) fn exposed(&self, private: &Settings) -> Option<StartupError> {
-        exposed(self.plugin.as_ref()?, private).map(StartupError::from)
+    /// What would serve private files, told as a start tells it.
+    pub(crate) fn exposed(&self) -> Option<StartupError> {
+        exposed(self.plugin.as_ref()?, &self.settings).map(StartupError::from)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use msp_core::{BoxFuture, Calls, Import, Stamp};
-use msp_door_plugin::{NotReloaded, Reloads};
+use msp_door_plugin::{NotReloaded, PluginSettings, Reloads, exposed};
 use msp_guard::{MemoryGuard, MemoryGuardConfig};
 use msp_http::Tls;
 use msp_runners::{Reload, ReloadError, Runners};
@@ -74,10 +74,10 @@ impl Reloader {
         why: &str,
     ) -> Result<(Configuration, impl Future<Output = ()> + Send + use<>), String> {
         let before = self.configuration.load();
-        let (sources, started) = (self.sources.clone(), self.started.clone());
+        let (sources, started, door) = (self.sources.clone(), self.started.clone(), before.plugin.clone());
         let loaded = match tokio::task::spawn_blocking(move || Configuration::load(&sources)).await {
             Ok(loaded) => loaded.map_err(|error| error.to_string()).and_then(|loaded| {
-                match exposes(&started, &loaded) {
+                match exposes(&started, door.as_deref(), &loaded) {
                     Some(exposed) => Err(exposed),
                     None => Ok(loaded),
                 }
@@ -138,9 +138,13 @@ impl Reloads for Reloader {
     }
 }
 
-/// Says what these settings would lay open, of what they name and of what stays in force until the next start.
-fn exposes(started: &Settings, loaded: &Configuration) -> Option<String> {
-    let served = [&*loaded.settings, started].into_iter().find_map(|private| loaded.exposed(private));
+/// Says what these settings would lay open, of what they name and of what stays in force until the next start; `open` is
+/// the plugin door as it is, which stays open without a section too.
+fn exposes(started: &Settings, open: Option<&PluginSettings>, loaded: &Configuration) -> Option<String> {
+    let served =
+        loaded.plugin.as_deref().or(open).and_then(|door| {
+            [&*loaded.settings, started].into_iter().find_map(|private| exposed(door, private))
+        });
     served.map(|exposed| exposed.to_string()).or_else(|| bares_ops(started, &loaded.settings))
 }
 
@@ -216,13 +220,19 @@ mod tests {
             std::fs::write(&file, text).unwrap();
             Configuration::load(&Sources { config: Some(file), ..Sources::default() }).unwrap()
         };
-        let started = configuration("work/sec", "public").settings;
-        assert_eq!(exposes(&started, &configuration("work/sec", "public")), None);
+        let before = configuration("work/sec", "public");
+        let (started, door) = (&before.settings, before.plugin.as_deref());
+        assert_eq!(exposes(started, door, &configuration("work/sec", "public")), None);
         // The keys move with the next start only.
-        let moved = exposes(&started, &configuration("elsewhere", "work")).unwrap();
+        let moved = exposes(started, door, &configuration("elsewhere", "work")).unwrap();
         assert!(moved.contains("work/sec"), "{moved}");
-        let other = exposes(&started, &configuration("elsewhere", "elsewhere")).unwrap();
+        let other = exposes(started, door, &configuration("elsewhere", "elsewhere")).unwrap();
         assert!(other.contains("elsewhere"), "{other}");
+        // So does the door close: what it serves until then is to hold nothing private either.
+        let closing = |keys: &str| Configuration { plugin: None, ..configuration(keys, "elsewhere") };
+        assert_eq!(exposes(started, door, &closing("work/sec")), None);
+        assert!(exposes(started, door, &closing("public")).unwrap().contains("public"));
+        assert_eq!(exposes(started, None, &closing("public")), None);
     }
 
     #[test]

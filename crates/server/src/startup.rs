@@ -79,7 +79,7 @@ impl Server {
         for warning in &settings.warnings {
             tracing::warn!("{warning}");
         }
-        if let Some(exposed) = configuration.exposed(&settings) {
+        if let Some(exposed) = configuration.exposed() {
             return Err(exposed);
         }
         let files = Files::as_read(&settings);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use msp_core::{Access, Changes, Grants, Selector};
+use msp_core::{Access, Changes, Grants, NewApiKey, RegistryError, Selector};
 use msp_protocol::Digest;
 use msp_testkit::suites::registry::{RegistryStand as _, generation, new_client};
 
@@ -51,7 +51,7 @@ async fn who_is_ten_thousand_changes_behind_reads_everything() {
 async fn a_revoked_api_key_leaves_no_grants() {
     let fixture = Fixture::start().await;
     let registry = &fixture.registry;
-    let new = msp_core::NewApiKey {
+    let new = NewApiKey {
         name: "deploy".parse().unwrap(),
         digest: Digest::of(b"a key"),
         grants: Grants::Listed([("a*".parse().unwrap(), Access::Read)].into()),
@@ -62,6 +62,34 @@ async fn a_revoked_api_key_leaves_no_grants() {
     registry.revoke_api_key(&new.name, "test").await.unwrap();
     let raw = fixture.raw("registry.db").await;
     assert!(sqlx::query("SELECT * FROM grants").fetch_all(&raw).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_row_that_is_nobodys_makes_the_registry_unreadable_and_is_not_passed_over() {
+    for (sql, what) in [
+        ("UPDATE principals SET kind = 'later' WHERE kind = 'apikey'", "kind"),
+        ("UPDATE principals SET public_key = NULL WHERE kind = 'client'", "kind"),
+        ("UPDATE principals SET public_key = x'01' WHERE kind = 'client'", "key"),
+    ] {
+        let fixture = Fixture::start().await;
+        let registry = &fixture.registry;
+        let client = new_client(Some("laptop"));
+        registry.add_client(&client, "test").await.unwrap();
+        let (name, digest) = ("deploy".parse().unwrap(), Digest::of(b"a key"));
+        let key = NewApiKey { name, digest, grants: Grants::Standard, expires: None, allow_query: false };
+        registry.add_api_key(&key, "test").await.unwrap();
+        let since = generation(registry).await - 2;
+        let raw = fixture.raw("registry.db").await;
+        assert_eq!(sqlx::query(sql).execute(&raw).await.unwrap().rows_affected(), 1);
+        let read = [registry.snapshot().await.map(drop), registry.changes(since, &|_| false).await.map(drop)];
+        for refused in read {
+            let refused = refused.unwrap_err();
+            assert!(
+                matches!(&refused, RegistryError::Corrupt(_, why) if why.contains(what)),
+                "{sql}: {refused:?}"
+            );
+        }
+    }
 }
 
 #[tokio::test]

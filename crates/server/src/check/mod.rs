@@ -29,7 +29,7 @@ pub async fn check(sources: &Sources, launcher: &Path) -> Vec<Finding> {
     };
     let settings = &configuration.settings;
     let mut findings = folders::look(&configuration);
-    findings.extend(configuration.exposed(settings).map(Finding::told));
+    findings.extend(configuration.exposed().map(Finding::told));
     findings.extend(keys_and_registry(settings).await);
     findings.extend(settings.ssl.as_ref().and_then(|ssl| Tls::open(ssl).err()).map(Finding::told));
     findings.extend(functions(&configuration, launcher).await);
