@@ -45,7 +45,10 @@ pub use confinement_spec::{ConfinementPath, ConfinementSpec};
 pub use finding::Finding;
 pub use grant::{Grants, Pattern, PatternError};
 pub use guard::{
-    Admission, Ban, Failures, Guard, GuardStatus, Rejection, Replay, Sighting, Sightings, Standing,
+    Admission, Attempt, AttemptStanding, Ban, Failures, Guard, GuardStatus, Lifetime, MAX_SESSIONS,
+    MAX_SESSIONS_OF_USER, MAX_WAITING, Once, PasswordBan, PasswordBanOf, PasswordLimits, Passwords,
+    RefusedBy, Rejection, Replay, Session, SessionKind, Sessions, Sighting, Sightings, Standing,
+    TooManySessions, TooManyWaiting,
 };
 pub use identity::{FailureKind, Identity};
 pub use last_used::LastUsed;
@@ -57,9 +60,11 @@ pub use refusal::{Refusal, Severity};
 pub use refusals::{Refusals, Refused};
 pub use registry::{
     ApiKeyRecord, ApiKeyStore, Audit, AuditEvent, AuditRow, Backups, Changed, Changes, ClientRecord,
-    ClientStore, Credentials, Import, Imported, Item, KeptAhead, Link, Linked, MAX_REQUEST_TTL_SEC, Marks,
-    NewApiKey, NewClient, OriginalClients, Principal, Purged, Registry, RegistryError, Restored, Revoked,
-    SecretRecord, Selector, ServerLock, Snapshot, StoredMarks, UnlinkedChange, Use, Uses, registry_file,
+    ClientStore, Credentials, Import, Imported, Item, KeptAhead, Link, Linked, LogIn, LogInNetwork, LogInRow,
+    MAX_LOG_INS, MAX_REQUEST_TTL_SEC, Marks, NewApiKey, NewClient, NewUser, NewUserToken, OriginalClients,
+    Principal, Purged, Registry, RegistryError, Restored, Revoked, Role, SecretRecord, Selector, ServerLock,
+    Snapshot, StoredMarks, UnlinkedChange, Use, UserChange, UserRecord, UserToken, Users, Uses, Way,
+    registry_file,
 };
 pub use runner::{Job, RunError, Runner};
 pub use settings_report::{SettingRow, SettingsReport};

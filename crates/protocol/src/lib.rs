@@ -22,7 +22,7 @@ pub use crypto_box::aead::{
 };
 pub use error::{DecodeError, ErrorCode, KeyError};
 pub use keys::{ApiKey, Digest, PrivateKey, PublicKey, Secret, SecretError};
-pub use names::{ClientName, FunctionName, NameError};
+pub use names::{ClientName, FunctionName, NameError, UserName};
 
 /// A moment in whole seconds since 1970-01-01T00:00:00Z (Unix time).
 pub type UnixSecond = u64;

@@ -61,6 +61,36 @@ impl FromStr for ClientName {
     }
 }
 
+/// The name of a user's account: as a client's name, in lower case. Names compare exactly: `Alice` is no user's name.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserName(Arc<str>);
+
+impl UserName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for UserName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let ClientName(name) = text.parse()?;
+        if text.chars().any(|c| c.is_ascii_uppercase()) {
+            return Err(NameError::UpperCase);
+        }
+        Ok(Self(name))
+    }
+}
+
+impl From<UserName> for ClientName {
+    fn from(UserName(name): UserName) -> Self {
+        Self(name)
+    }
+}
+
 fn check(text: &str, max_bytes: usize, legal: impl Fn(char) -> bool) -> Result<(), NameError> {
     if text.is_empty() {
         return Err(NameError::Empty);
@@ -93,6 +123,9 @@ pub enum NameError {
     /// More bytes than the limit, which is given.
     #[error("the name is longer than {0} bytes")]
     TooLong(usize),
+    /// A user's name holds a capital letter.
+    #[error("the name holds a capital letter; user names are in lower case")]
+    UpperCase,
 }
 
 macro_rules! text_form {
@@ -122,6 +155,7 @@ macro_rules! text_form {
 }
 text_form!(FunctionName);
 text_form!(ClientName);
+text_form!(UserName);
 
 #[cfg(test)]
 mod tests {
@@ -144,6 +178,15 @@ mod tests {
         }
         for bad in ["a b", "a/b", "ü", "a\nb"] {
             assert_eq!(bad.parse::<ClientName>(), Err(NameError::Character), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_user_name_is_a_client_name_in_lower_case() {
+        assert_eq!(ClientName::from("kim.b-2".parse::<UserName>().unwrap()), "kim.b-2".parse().unwrap());
+        assert_eq!("Kim".parse::<UserName>(), Err(NameError::UpperCase));
+        for bad in ["kim ", " kim", "kïm", "kim\0"] {
+            assert_eq!(bad.parse::<UserName>(), Err(NameError::Character), "{bad:?}");
         }
     }
 }

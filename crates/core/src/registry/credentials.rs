@@ -45,7 +45,8 @@ pub enum Changes {
 pub struct Changed {
     /// That of the registry now.
     pub generation: u64,
-    /// Principals by their digests, as they are now; none for those who are gone.
+    /// Principals by their digests, as they are now; none for those who are gone, and for users, who are read when they
+    /// are asked for.
     pub principals: Vec<(Digest, Option<Principal>)>,
     /// The unlinked clients, if any of them has changed.
     pub unlinked: Option<UnlinkedChange>,

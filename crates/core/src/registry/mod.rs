@@ -8,6 +8,7 @@ mod credentials;
 mod error;
 mod import;
 mod marks;
+mod users;
 
 use std::fmt;
 use std::path::Path;
@@ -22,6 +23,10 @@ pub use credentials::{Changed, Changes, Credentials, Principal, Snapshot, Unlink
 pub use error::RegistryError;
 pub use import::{Import, Imported, OriginalClients};
 pub use marks::{Item, KeptAhead, MAX_REQUEST_TTL_SEC, Marks, StoredMarks};
+pub use users::{
+    LogIn, LogInNetwork, LogInRow, MAX_LOG_INS, NewUser, NewUserToken, Role, UserChange, UserRecord,
+    UserToken, Users, Way,
+};
 
 use crate::BoxFuture;
 

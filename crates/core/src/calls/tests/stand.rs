@@ -121,7 +121,7 @@ pub(super) struct Stand {
     pub(super) runner: Arc<Echo>,
 }
 
-/// What exists: one function, and missing.
+/// What exists: one function; and what is missing.
 pub(super) struct Listed(Arc<Catalogue>);
 
 impl Functions for Listed {

@@ -7,6 +7,18 @@ use std::time::Duration;
 use msp_protocol::{Digest, UnixSecond};
 use serde::{Deserialize, Serialize};
 
+mod once;
+mod passwords;
+mod sessions;
+
+pub use once::{MAX_WAITING, Once, TooManyWaiting};
+pub use passwords::{
+    Attempt, AttemptStanding, PasswordBan, PasswordBanOf, PasswordLimits, Passwords, RefusedBy,
+};
+pub use sessions::{
+    Lifetime, MAX_SESSIONS, MAX_SESSIONS_OF_USER, Session, SessionKind, Sessions, TooManySessions,
+};
+
 use crate::BoxFuture;
 use crate::identity::FailureKind;
 use crate::registry::{Item, RegistryError};
