@@ -280,7 +280,10 @@ impl Calls {
             }
             Sighting::Known => {}
         }
-        self.guard.failures.forgive(caller.identity.failure_kind(), address, digest).await;
+        // Passwords are counted apart, where they are looked at.
+        if matches!(caller.identity, Identity::ApiKey { .. } | Identity::Client { .. }) {
+            self.guard.failures.forgive(address).await;
+        }
         self.last_used.note(*digest, self.clock.unix());
     }
 }

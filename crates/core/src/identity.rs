@@ -45,17 +45,6 @@ pub enum Identity {
     },
 }
 
-/// What somebody failed to prove. Each kind has counters of its own where its rules differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FailureKind {
-    /// An api key that opens nothing.
-    Key,
-    /// A password.
-    Password,
-    /// A sealed request.
-    Proof,
-}
-
 impl Identity {
     /// What stands for it where callers are counted; none for anybody.
     #[must_use]
@@ -74,20 +63,6 @@ impl Identity {
         match self {
             Self::Anybody | Self::DoorKey(_) | Self::PluginKey(_) => None,
             Self::ApiKey { .. } | Self::App { .. } | Self::Client { .. } | Self::User { .. } => self.digest(),
-        }
-    }
-
-    /// What somebody fails at who tries to be it.
-    #[must_use]
-    pub const fn failure_kind(&self) -> FailureKind {
-        match self {
-            Self::Client { .. } => FailureKind::Proof,
-            Self::User { .. } => FailureKind::Password,
-            Self::Anybody
-            | Self::ApiKey { .. }
-            | Self::App { .. }
-            | Self::DoorKey(_)
-            | Self::PluginKey(_) => FailureKind::Key,
         }
     }
 
@@ -140,14 +115,6 @@ mod tests {
             assert_eq!(identity.registered().is_some(), registered, "{label}");
             let named = registered && !label.starts_with("ca97");
             assert_eq!(identity.name().is_some(), named, "{label}");
-        }
-        for (identity, kind) in [
-            (client(None), FailureKind::Proof),
-            (Identity::User { id: digest, name: name() }, FailureKind::Password),
-            (Identity::ApiKey { digest, name: name() }, FailureKind::Key),
-            (Identity::Anybody, FailureKind::Key),
-        ] {
-            assert_eq!(identity.failure_kind(), kind, "{identity:?}");
         }
         assert_eq!(Identity::Anybody.label(), None);
         assert_eq!((Identity::Anybody.digest(), Identity::Anybody.registered()), (None, None));

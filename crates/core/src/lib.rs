@@ -45,12 +45,12 @@ pub use confinement_spec::{ConfinementPath, ConfinementSpec};
 pub use finding::Finding;
 pub use grant::{Grants, Pattern, PatternError};
 pub use guard::{
-    Admission, Attempt, AttemptStanding, Ban, Failures, Guard, GuardStatus, Lifetime, MAX_SESSIONS,
-    MAX_SESSIONS_OF_USER, MAX_WAITING, Once, PasswordBan, PasswordBanOf, PasswordLimits, Passwords,
-    RefusedBy, Rejection, Replay, Session, SessionKind, Sessions, Sighting, Sightings, Standing,
+    Admission, Attempt, AttemptStanding, Ban, Failures, Guard, GuardStatus, Lifetime, LogInGuard,
+    MAX_SESSIONS, MAX_SESSIONS_OF_USER, MAX_WAITING, Once, PasswordBan, PasswordBanOf, PasswordLimits,
+    Passwords, RefusedBy, Rejection, Replay, Session, SessionKind, Sessions, Sighting, Sightings, Standing,
     TooManySessions, TooManyWaiting,
 };
-pub use identity::{FailureKind, Identity};
+pub use identity::Identity;
 pub use last_used::LastUsed;
 pub use limits::FunctionLimits;
 pub use permit::{Denied, Permit, callable, permit, permit_control};

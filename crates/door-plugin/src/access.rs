@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use msp_core::{Access, Caller, FailureKind, Function, Grants, Identity, Route, permit_control};
+use msp_core::{Access, Caller, Function, Grants, Identity, Route, permit_control};
 use msp_http::{Peer, PresentedKey, UnusableKey};
 use msp_protocol::{Digest, FunctionName};
 
@@ -124,7 +124,7 @@ impl Incoming<'_> {
     pub(crate) async fn note_unknown_key(&self, reason: &Reason) {
         if matches!(reason, Reason::KeyUnknown(_)) {
             let Peer { address, is_hop, .. } = self.peer;
-            self.door.failures.note(FailureKind::Key, address, is_hop, None).await;
+            self.door.failures.note(address, is_hop).await;
         }
     }
 }

@@ -21,8 +21,8 @@ use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use msp_core::clock::Clock;
 use msp_core::{
-    Audit, CallRefusal, Calls, Denied, Door, FailureKind, Failures, Function, Functions, Identity, Input,
-    NotLoaded, Origin, Refused, Request, RequestId, RequestIds, Standing,
+    Audit, CallRefusal, Calls, Denied, Door, Failures, Function, Functions, Identity, Input, NotLoaded,
+    Origin, Refused, Request, RequestId, RequestIds, Standing,
 };
 use msp_http::{ApiKeys, Budget, Listening, Path, Peer, UnderWay, admit_host, harden, plain};
 use msp_protocol::FunctionName;
@@ -247,7 +247,7 @@ impl Incoming<'_> {
         if *refusal != Refusal::Unauthorized {
             return;
         }
-        if self.door.failures.standing(FailureKind::Key, self.peer.address).await != Standing::Free {
+        if self.door.failures.standing(self.peer.address).await != Standing::Free {
             tokio::time::sleep(SLOW_DOWN).await;
         }
     }

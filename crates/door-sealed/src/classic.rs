@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use msp_core::{Access, FailureKind, Input, Output, Standing};
+use msp_core::{Access, Input, Output, Standing};
 use msp_protocol::classic::{self, Request};
 use msp_protocol::{DecodeError, FunctionName, OsRng};
 use serde_json::Value;
@@ -44,7 +44,7 @@ pub(crate) async fn answer(door: &Sealed, incoming: &Incoming, request: Request)
     let reason = match door.prove(incoming, &claim, &door.clients.load_full()).await {
         Ok(()) => return run(door, incoming, &claim.entry, &opened.entry).await,
         Err(Refused::Unproven(reason)) => {
-            door.note_failure(incoming, Some(&claim.entry)).await;
+            door.note_failure(incoming).await;
             reason
         }
         Err(Refused::Skewed { reason, .. } | Refused::Limited(reason) | Refused::Closed(_, reason)) => reason,
@@ -71,7 +71,7 @@ async fn run(door: &Sealed, incoming: &Incoming, client: &Entry, function: &Func
 
 /// True when no key at all would be tried for this address.
 pub(crate) async fn is_shut_out(door: &Sealed, address: IpAddr) -> bool {
-    door.guard.failures.standing(FailureKind::Proof, address).await != Standing::Free
+    door.guard.failures.standing(address).await != Standing::Free
         && door.guard.sightings.seen_from(address).await.is_empty()
 }
 
@@ -88,7 +88,7 @@ async fn find(door: &Sealed, incoming: &Incoming, request: Request) -> Result<(R
         return Ok((request, entry.clone()));
     }
     drop(directory);
-    match door.guard.failures.standing(FailureKind::Proof, address).await {
+    match door.guard.failures.standing(address).await {
         Standing::Free => {}
         Standing::Slowed(_) | Standing::Banned(_) => return Err(Reason::Slowed),
     }

@@ -85,7 +85,7 @@ impl Sealer<'_> {
     async fn refuse(&self, entry: &Entry, refused: Refused) -> Outcome {
         let (answer, reason, outcome) = match refused {
             Refused::Unproven(reason) => {
-                self.door.note_failure(self.incoming, Some(entry)).await;
+                self.door.note_failure(self.incoming).await;
                 ("401", reason, Outcome::Refused)
             }
             Refused::Skewed { tell: false, reason, .. } => ("401", reason, Outcome::Refused),

@@ -19,7 +19,7 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use msp_core::clock::Clock;
-use msp_core::{Access, Caller, Calls, Door, FailureKind, Guard, Refusal, Refused, RequestId, RequestIds};
+use msp_core::{Access, Caller, Calls, Door, Guard, Refusal, Refused, RequestId, RequestIds};
 use msp_http::{BodyRefusal, Peer, UnderWay, plain, read_body as read_whole, refuse_announced};
 use msp_protocol::classic::ReplyTag;
 use msp_protocol::envelope::PairKeys;
@@ -274,16 +274,15 @@ impl Sealed {
         self.calls.refusals.note(Refused { request, address, caller, answer }, reason);
     }
 
-    /// Counts a failure against the address, and against the client whose key opened the request.
-    async fn note_failure(&self, incoming: &Incoming, client: Option<&Entry>) {
+    /// Counts a failure against the address.
+    async fn note_failure(&self, incoming: &Incoming) {
         let Peer { address, is_hop, .. } = incoming.peer;
-        let account = client.map(|client| &client.digest);
-        self.guard.failures.note(FailureKind::Proof, address, is_hop, account).await;
+        self.guard.failures.note(address, is_hop).await;
     }
 
     /// Keeps the reason, and counts a failure against the address.
     async fn refuse_stranger(&self, incoming: &Incoming, reason: &Reason) {
-        self.note_failure(incoming, None).await;
+        self.note_failure(incoming).await;
         self.refuse(incoming, None, "401", reason);
     }
 

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use msp_core::PasswordLimits;
+
 /// How long the memory guard remembers, and how much.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MemoryGuardConfig {
@@ -13,6 +15,8 @@ pub struct MemoryGuardConfig {
     /// The part of the slots that one caller may hold (`CallerShare`), from 0 to 1. Whatever it says, there
     /// is room for one classic request of each caller.
     pub caller_share: f64,
+    /// When passwords are refused (`[Accounts]`).
+    pub passwords: PasswordLimits,
 }
 
 impl Default for MemoryGuardConfig {
@@ -22,6 +26,7 @@ impl Default for MemoryGuardConfig {
             address_ttl: Duration::from_secs(300),
             max_entries: 1_000_000,
             caller_share: 1.0 / 16.0,
+            passwords: PasswordLimits::default(),
         }
     }
 }

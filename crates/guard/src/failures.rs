@@ -1,11 +1,10 @@
-//! Failures of addresses and accounts: a few are free, more slow down, many from one address ban it for an
+//! Failures of addresses: a few are free, more slow down, many from one address ban it for an
 //! hour.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use msp_core::{Ban, FailureKind, Standing};
-use msp_protocol::Digest;
+use msp_core::{Ban, Standing};
 
 use crate::address::Network;
 
@@ -13,37 +12,29 @@ mod table;
 
 use table::Table;
 
-/// The failures of some kinds.
+/// The failures of addresses.
 ///
 /// Each counter halves every five minutes. Its sixth failure slows down for one second, each further one for
 /// twice as long, up to five minutes. At the hundredth an address is banned for an hour, unless it is a local
 /// one or a trusted hop, which may stand for many.
 #[derive(Debug, Default)]
-pub(crate) struct Counters {
-    addresses: Table<Network>,
-    accounts: Table<Digest>,
-}
+pub(crate) struct Counters(Table<Network>);
 
 impl Counters {
     /// Counts a failure; `now` is monotonic, here and below.
-    pub(crate) fn note(&mut self, address: IpAddr, is_hop: bool, account: Option<&Digest>, now: Duration) {
+    pub(crate) fn note(&mut self, address: IpAddr, is_hop: bool, now: Duration) {
         let network = Network::of(address);
-        self.addresses.count(network, !is_hop && !network.is_local(), now);
-        if let Some(account) = account {
-            self.accounts.count(*account, false, now);
-        }
+        self.0.count(network, !is_hop && !network.is_local(), now);
     }
 
-    /// Forgets an account's failures, and half of an address's. A ban stays: who owns one account could lift
-    /// it.
-    pub(crate) fn forgive(&mut self, address: IpAddr, account: &Digest, now: Duration) {
-        self.accounts.remove(account);
-        self.addresses.halve(&Network::of(address), now);
+    /// Forgets half of an address's failures. A ban stays: who owns one key could lift it.
+    pub(crate) fn forgive(&mut self, address: IpAddr, now: Duration) {
+        self.0.halve(&Network::of(address), now);
     }
 
     /// How an address is treated.
     pub(crate) fn standing(&self, address: IpAddr, now: Duration) -> Standing {
-        let Some(counter) = self.addresses.get(&Network::of(address)) else { return Standing::Free };
+        let Some(counter) = self.0.get(&Network::of(address)) else { return Standing::Free };
         if counter.banned_until > now {
             Standing::Banned(counter.banned_until)
         } else if counter.slowed_until > now {
@@ -53,14 +44,9 @@ impl Counters {
         }
     }
 
-    /// How long an account's next attempt must wait.
-    pub(crate) fn account_delay(&self, account: &Digest, now: Duration) -> Duration {
-        self.accounts.get(account).map_or(Duration::ZERO, |counter| counter.slowed_until.saturating_sub(now))
-    }
-
     /// The bans that hold, the one that ends first in front.
     pub(crate) fn bans(&self, now: Duration) -> Vec<Ban> {
-        self.addresses
+        self.0
             .bans(now)
             .map(|(network, counter)| Ban {
                 address: network.to_string(),
@@ -73,41 +59,11 @@ impl Counters {
     /// Ends a ban and forgets its failures; false when there is none.
     pub(crate) fn lift_ban(&mut self, address: IpAddr, now: Duration) -> bool {
         let network = Network::of(address);
-        let banned = self.addresses.get(&network).is_some_and(|counter| counter.banned_until > now);
+        let banned = self.0.get(&network).is_some_and(|counter| counter.banned_until > now);
         if banned {
-            self.addresses.remove(&network);
+            self.0.remove(&network);
         }
         banned
-    }
-}
-
-/// All failures. Those of passwords are counted apart: a stranger's garbage at another door must not slow an office's
-/// log-ins.
-#[derive(Debug, Default)]
-pub(crate) struct ByKind {
-    passwords: Counters,
-    others: Counters,
-}
-
-impl ByKind {
-    /// The counters of this kind.
-    pub(crate) const fn of(&mut self, kind: FailureKind) -> &mut Counters {
-        match kind {
-            FailureKind::Password => &mut self.passwords,
-            FailureKind::Key | FailureKind::Proof => &mut self.others,
-        }
-    }
-
-    /// The bans of all kinds that hold.
-    pub(crate) fn bans(&self, now: Duration) -> Vec<Ban> {
-        [self.others.bans(now), self.passwords.bans(now)].concat()
-    }
-
-    /// Ends the bans of an address; false when there is none.
-    pub(crate) fn lift_ban(&mut self, address: IpAddr, now: Duration) -> bool {
-        let [others, passwords] =
-            [&mut self.others, &mut self.passwords].map(|counters| counters.lift_ban(address, now));
-        others || passwords
     }
 }
 

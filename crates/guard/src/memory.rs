@@ -2,19 +2,19 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use msp_core::clock::Clock;
 use msp_core::{
-    Admission, Ban, BoxFuture, FailureKind, Failures, GuardStatus, Marks, RegistryError, Rejection, Replay,
-    Sighting, Sightings, Soon, Standing,
+    Admission, Ban, BoxFuture, Failures, GuardStatus, Marks, RegistryError, Rejection, Replay, Sighting,
+    Sightings, Soon, Standing,
 };
 use msp_protocol::Digest;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::MemoryGuardConfig;
-use crate::failures::ByKind;
+use crate::failures::Counters;
 use crate::lock::lock;
+use crate::log_ins::LogInMemory;
 use crate::mark_writer::{MarkWriter, QueuedWrite};
 use crate::replay_rules::ReplayRules;
 use crate::sightings::Addresses;
@@ -26,12 +26,13 @@ use crate::work::{DueWrite, Intervention, Work};
 /// it lies at or below the floor. The registry holds a mark above every accepted request, so that a start, which
 /// remembers nothing, takes it as its floor. One task makes all writes; it ends when the guard is dropped.
 pub struct MemoryGuard {
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     rules: Arc<Mutex<ReplayRules>>,
     /// Unbounded, but it holds no more orders than there are requests under way.
     writer: mpsc::UnboundedSender<QueuedWrite>,
-    failures: Mutex<ByKind>,
+    failures: Mutex<Counters>,
     sightings: Mutex<Addresses>,
+    pub(crate) log_ins: LogInMemory,
 }
 
 impl MemoryGuard {
@@ -58,6 +59,7 @@ impl MemoryGuard {
             writer,
             failures: Mutex::default(),
             sightings: Mutex::new(Addresses::new(config.address_ttl)),
+            log_ins: LogInMemory::new(config.passwords),
         }))
     }
 
@@ -66,6 +68,7 @@ impl MemoryGuard {
     pub fn reconfigure(&self, config: MemoryGuardConfig) {
         lock(&self.rules).reconfigure(config);
         lock(&self.sightings).set_ttl(config.address_ttl);
+        self.log_ins.reconfigure(config.passwords);
     }
 
     fn order(&self, rules: &mut ReplayRules, work: Work) -> oneshot::Receiver<Result<(), RegistryError>> {
@@ -134,6 +137,7 @@ impl Replay for MemoryGuard {
 
     fn tick(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
+            self.log_ins.forget_ended(self.clock.monotonic());
             for written in self.upkeep() {
                 // What failed is shown by the status, and tried again with the next tick.
                 let _shown_by_status = written.await;
@@ -168,28 +172,18 @@ impl Replay for MemoryGuard {
 }
 
 impl Failures for MemoryGuard {
-    fn note<'a>(
-        &'a self,
-        kind: FailureKind,
-        address: IpAddr,
-        is_hop: bool,
-        account: Option<&'a Digest>,
-    ) -> Soon<'a, ()> {
-        lock(&self.failures).of(kind).note(address, is_hop, account, self.clock.monotonic());
+    fn note(&self, address: IpAddr, is_hop: bool) -> Soon<'_, ()> {
+        lock(&self.failures).note(address, is_hop, self.clock.monotonic());
         Soon::now(())
     }
 
-    fn forgive<'a>(&'a self, kind: FailureKind, address: IpAddr, account: &'a Digest) -> Soon<'a, ()> {
-        lock(&self.failures).of(kind).forgive(address, account, self.clock.monotonic());
+    fn forgive(&self, address: IpAddr) -> Soon<'_, ()> {
+        lock(&self.failures).forgive(address, self.clock.monotonic());
         Soon::now(())
     }
 
-    fn standing(&self, kind: FailureKind, address: IpAddr) -> Soon<'_, Standing> {
-        Soon::now(lock(&self.failures).of(kind).standing(address, self.clock.monotonic()))
-    }
-
-    fn account_delay<'a>(&'a self, kind: FailureKind, account: &'a Digest) -> Soon<'a, Duration> {
-        Soon::now(lock(&self.failures).of(kind).account_delay(account, self.clock.monotonic()))
+    fn standing(&self, address: IpAddr) -> Soon<'_, Standing> {
+        Soon::now(lock(&self.failures).standing(address, self.clock.monotonic()))
     }
 
     fn bans(&self) -> Soon<'_, Vec<Ban>> {

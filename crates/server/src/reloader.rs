@@ -164,6 +164,7 @@ pub(crate) fn guard_config(settings: &Settings) -> MemoryGuardConfig {
         address_ttl: settings.server.address_ttl,
         max_entries: settings.guard.max_entries,
         caller_share: settings.guard.caller_share,
+        ..MemoryGuardConfig::default()
     }
 }
 

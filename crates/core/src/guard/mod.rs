@@ -20,7 +20,6 @@ pub use sessions::{
 };
 
 use crate::BoxFuture;
-use crate::identity::FailureKind;
 use crate::registry::{Item, RegistryError};
 use crate::soon::Soon;
 
@@ -136,23 +135,16 @@ pub trait Replay: Send + Sync {
     fn close(&self) -> BoxFuture<'_, Result<(), RegistryError>>;
 }
 
-/// Counts failures, and says how whoever fails is to be treated.
+/// Counts failures to prove something by a key, and says how whoever fails is to be treated. Passwords have
+/// [`Passwords`]: a stranger's garbage must not slow an office's log-ins.
 pub trait Failures: Send + Sync {
-    /// Counts a failure against an address (IPv6: its /64) and, where one is known, an account. A trusted hop stands for
-    /// many: it is slowed like others and never banned.
-    fn note<'a>(
-        &'a self,
-        kind: FailureKind,
-        address: IpAddr,
-        is_hop: bool,
-        account: Option<&'a Digest>,
-    ) -> Soon<'a, ()>;
-    /// Forgets an account's failures after a success; an address only loses half of its own.
-    fn forgive<'a>(&'a self, kind: FailureKind, address: IpAddr, account: &'a Digest) -> Soon<'a, ()>;
+    /// Counts a failure against an address (IPv6: its /64). A trusted hop stands for many: it is slowed like others and
+    /// never banned.
+    fn note(&self, address: IpAddr, is_hop: bool) -> Soon<'_, ()>;
+    /// Forgets half of an address's failures after a success.
+    fn forgive(&self, address: IpAddr) -> Soon<'_, ()>;
     /// How an address is to be treated now.
-    fn standing(&self, kind: FailureKind, address: IpAddr) -> Soon<'_, Standing>;
-    /// How long an attempt on this account must wait now; grows with its failures.
-    fn account_delay<'a>(&'a self, kind: FailureKind, account: &'a Digest) -> Soon<'a, Duration>;
+    fn standing(&self, address: IpAddr) -> Soon<'_, Standing>;
     /// The ban list.
     fn bans(&self) -> Soon<'_, Vec<Ban>>;
     /// Takes an address off the ban list; false when it was not on it.
@@ -183,5 +175,24 @@ impl Guard {
     #[must_use]
     pub fn of<G: Replay + Failures + Sightings + 'static>(guard: Arc<G>) -> Self {
         Self { replay: guard.clone(), failures: guard.clone(), sightings: guard }
+    }
+}
+
+/// What log-ins need of the guard.
+#[derive(Clone)]
+pub struct LogInGuard {
+    /// Who is logged in.
+    pub sessions: Arc<dyn Sessions>,
+    /// What is used once.
+    pub once: Arc<dyn Once>,
+    /// Passwords that failed.
+    pub passwords: Arc<dyn Passwords>,
+}
+
+impl LogInGuard {
+    /// One implementation of all three.
+    #[must_use]
+    pub fn of<G: Sessions + Once + Passwords + 'static>(guard: Arc<G>) -> Self {
+        Self { sessions: guard.clone(), once: guard.clone(), passwords: guard }
     }
 }

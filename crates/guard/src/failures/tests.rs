@@ -8,7 +8,7 @@ fn address(text: &str) -> IpAddr {
 
 fn fail(failures: &mut Counters, from: &str, times: usize, now: Duration) {
     for _ in 0..times {
-        failures.note(address(from), false, None, now);
+        failures.note(address(from), false, now);
     }
 }
 

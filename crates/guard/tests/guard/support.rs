@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use msp_core::clock::ManualClock;
-use msp_core::{BoxFuture, Guard, KeptAhead, Marks, RegistryError, Rejection, Replay as _, StoredMarks};
+use msp_core::{
+    BoxFuture, Guard, KeptAhead, LogInGuard, Marks, RegistryError, Rejection, Replay as _, StoredMarks,
+};
 use msp_guard::{MemoryGuard, MemoryGuardConfig};
 use msp_protocol::{Digest, UnixSecond};
 use msp_testkit::suites::guard::{GuardLimits, GuardStand, START, envelope};
@@ -196,7 +198,9 @@ impl World {
 impl GuardStand for World {
     async fn start(limits: GuardLimits) -> Self {
         let GuardLimits { request_ttl, address_ttl, max_entries, caller_share } = limits;
-        Self::with(MemoryGuardConfig { request_ttl, address_ttl, max_entries, caller_share }).await
+        let config =
+            MemoryGuardConfig { request_ttl, address_ttl, max_entries, caller_share, ..Default::default() };
+        Self::with(config).await
     }
 
     fn clock(&self) -> &ManualClock {
@@ -205,6 +209,10 @@ impl GuardStand for World {
 
     fn guard(&self) -> Guard {
         Guard::of(self.guard.clone())
+    }
+
+    fn log_ins(&self) -> LogInGuard {
+        LogInGuard::of(self.guard.clone())
     }
 
     async fn crash(&mut self) {

@@ -16,7 +16,6 @@ use crate::catalogue::{Function, MissingFunction, RunnerKind};
 use crate::clock::ManualClock;
 use crate::grant::Grants;
 use crate::guard::{Admission, Ban, Failures, GuardStatus, Rejection, Replay, Sightings, Standing};
-use crate::identity::FailureKind;
 use crate::limits::FunctionLimits;
 use crate::registry::RegistryError;
 use crate::runner::Runner;
@@ -28,7 +27,7 @@ pub(super) const NOW: u64 = 1_800_000_000;
 #[derive(Default)]
 pub(super) struct Noted {
     pub(super) sighted: Mutex<Vec<(IpAddr, Digest)>>,
-    pub(super) forgiven: Mutex<Vec<(FailureKind, IpAddr, Digest)>>,
+    pub(super) forgiven: Mutex<Vec<IpAddr>>,
 }
 
 impl Sightings for Noted {
@@ -42,17 +41,14 @@ impl Sightings for Noted {
 }
 
 impl Failures for Noted {
-    fn note<'a>(&'a self, _: FailureKind, _: IpAddr, _: bool, _: Option<&'a Digest>) -> Soon<'a, ()> {
+    fn note(&self, _: IpAddr, _: bool) -> Soon<'_, ()> {
         panic!("a call counts no failure to prove something")
     }
-    fn forgive<'a>(&'a self, kind: FailureKind, address: IpAddr, account: &'a Digest) -> Soon<'a, ()> {
-        self.forgiven.lock().unwrap().push((kind, address, *account));
+    fn forgive(&self, address: IpAddr) -> Soon<'_, ()> {
+        self.forgiven.lock().unwrap().push(address);
         Soon::now(())
     }
-    fn standing(&self, _: FailureKind, _: IpAddr) -> Soon<'_, Standing> {
-        panic!("a call does not ask")
-    }
-    fn account_delay<'a>(&'a self, _: FailureKind, _: &'a Digest) -> Soon<'a, Duration> {
+    fn standing(&self, _: IpAddr) -> Soon<'_, Standing> {
         panic!("a call does not ask")
     }
     fn bans(&self) -> Soon<'_, Vec<Ban>> {

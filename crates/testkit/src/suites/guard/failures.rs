@@ -4,30 +4,23 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use msp_core::clock::Clock as _;
-use msp_core::{Ban, FailureKind, Standing};
-use msp_protocol::Digest;
+use msp_core::{Ban, Standing};
 
 use super::{GuardLimits, GuardStand};
-
-const KIND: FailureKind = FailureKind::Proof;
 
 fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn account() -> Digest {
-    Digest::of(b"account")
-}
-
 async fn fail(stand: &impl GuardStand, from: &str, times: usize) {
     for _ in 0..times {
-        stand.guard().failures.note(KIND, address(from), false, None).await;
+        stand.guard().failures.note(address(from), false).await;
     }
 }
 
 /// For how long it is slowed.
 async fn slowed(stand: &impl GuardStand, from: &str) -> Option<u64> {
-    match stand.guard().failures.standing(KIND, address(from)).await {
+    match stand.guard().failures.standing(address(from)).await {
         Standing::Free => None,
         Standing::Slowed(until) => Some((until - stand.clock().monotonic()).as_secs()),
         Standing::Banned(until) => panic!("{from} is banned until {until:?}"),
@@ -36,7 +29,7 @@ async fn slowed(stand: &impl GuardStand, from: &str) -> Option<u64> {
 
 /// For how long it is banned.
 async fn banned(stand: &impl GuardStand, from: &str) -> Option<u64> {
-    match stand.guard().failures.standing(KIND, address(from)).await {
+    match stand.guard().failures.standing(address(from)).await {
         Standing::Banned(until) => Some((until - stand.clock().monotonic()).as_secs()),
         Standing::Free | Standing::Slowed(_) => None,
     }
@@ -85,7 +78,7 @@ pub async fn who_stands_for_many_is_slowed_and_never_banned<G: GuardStand>() {
     ];
     for (from, is_hop) in local.map(|from| (from, false)).into_iter().chain([("192.0.2.1", true)]) {
         for _ in 0..1_000 {
-            stand.guard().failures.note(KIND, address(from), is_hop, None).await;
+            stand.guard().failures.note(address(from), is_hop).await;
         }
         assert_eq!(slowed(&stand, from).await, Some(300), "{from}");
     }
@@ -102,15 +95,10 @@ pub async fn addresses_of_one_64_are_counted_together<G: GuardStand>() {
     assert_eq!(stand.guard().failures.bans().await[0].address, "2001:db8:0:1::/64");
 }
 
-pub async fn a_success_frees_the_account_and_takes_only_half_from_the_address<G: GuardStand>() {
+pub async fn a_success_takes_only_half_from_the_address<G: GuardStand>() {
     let stand = G::start(GuardLimits::default()).await;
-    let failures = stand.guard().failures;
-    for _ in 0..14 {
-        failures.note(KIND, address("192.0.2.1"), false, Some(&account())).await;
-    }
-    assert_eq!(failures.account_delay(KIND, &account()).await, Duration::from_secs(256));
-    failures.forgive(KIND, address("192.0.2.1"), &account()).await;
-    assert_eq!(failures.account_delay(KIND, &account()).await, Duration::ZERO);
+    fail(&stand, "192.0.2.1", 14).await;
+    stand.guard().failures.forgive(address("192.0.2.1")).await;
     assert_eq!(slowed(&stand, "192.0.2.1").await, Some(2));
 }
 
@@ -119,49 +107,11 @@ pub async fn a_success_never_lifts_a_ban_but_the_operator_does<G: GuardStand>() 
     let failures = stand.guard().failures;
     fail(&stand, "192.0.2.1", 100).await;
     for _ in 0..20 {
-        failures.forgive(KIND, address("192.0.2.1"), &account()).await;
+        failures.forgive(address("192.0.2.1")).await;
     }
     assert_eq!(banned(&stand, "192.0.2.1").await, Some(3600));
     assert!(failures.lift_ban(address("::ffff:192.0.2.1")).await);
     assert!(!failures.lift_ban(address("192.0.2.1")).await);
     fail(&stand, "192.0.2.1", 1).await;
     assert_eq!(slowed(&stand, "192.0.2.1").await, None);
-}
-
-pub async fn an_accounts_delay_counts_from_its_last_failure_wherever_it_came_from<G: GuardStand>() {
-    let stand = G::start(GuardLimits::default()).await;
-    let failures = stand.guard().failures;
-    for n in 0..8 {
-        failures.note(KIND, address(&format!("198.51.100.{n}")), false, Some(&account())).await;
-    }
-    stand.pass(1).await;
-    assert_eq!(failures.account_delay(KIND, &account()).await, Duration::from_secs(3));
-    stand.pass(3).await;
-    assert_eq!(failures.account_delay(KIND, &account()).await, Duration::ZERO);
-    assert_eq!(slowed(&stand, "198.51.100.1").await, None);
-}
-
-pub async fn failed_passwords_are_counted_apart<G: GuardStand>() {
-    let stand = G::start(GuardLimits::default()).await;
-    let failures = stand.guard().failures;
-    fail(&stand, "192.0.2.1", 50).await;
-    for _ in 0..50 {
-        failures.note(FailureKind::Key, address("192.0.2.1"), false, None).await;
-    }
-    for kind in [FailureKind::Key, FailureKind::Proof] {
-        let standing = failures.standing(kind, address("192.0.2.1")).await;
-        assert!(
-            matches!(standing, Standing::Banned(_)),
-            "keys and proofs are counted together: {standing:?}"
-        );
-    }
-    assert_eq!(failures.standing(FailureKind::Password, address("192.0.2.1")).await, Standing::Free);
-    for _ in 0..100 {
-        failures.note(FailureKind::Password, address("192.0.2.2"), false, None).await;
-    }
-    assert_eq!(slowed(&stand, "192.0.2.2").await, None);
-    assert_eq!(failures.bans().await.len(), 2, "bans of both are listed");
-    assert!(failures.lift_ban(address("192.0.2.2")).await);
-    assert!(!failures.lift_ban(address("192.0.2.2")).await);
-    assert_eq!(failures.bans().await.len(), 1);
 }

@@ -5,7 +5,13 @@ mod stand;
 #[allow(missing_docs, reason = "the name of a behaviour says what it is")]
 pub mod failures;
 #[allow(missing_docs, reason = "likewise")]
+pub mod once;
+#[allow(missing_docs, reason = "likewise")]
+pub mod passwords;
+#[allow(missing_docs, reason = "likewise")]
 pub mod replay;
+#[allow(missing_docs, reason = "likewise")]
+pub mod sessions;
 #[allow(missing_docs, reason = "likewise")]
 pub mod sightings;
 
@@ -36,10 +42,29 @@ macro_rules! guard_suite {
                 a_hundred_failures_ban_a_public_address_for_an_hour
                 who_stands_for_many_is_slowed_and_never_banned
                 addresses_of_one_64_are_counted_together
-                a_success_frees_the_account_and_takes_only_half_from_the_address
+                a_success_takes_only_half_from_the_address
                 a_success_never_lifts_a_ban_but_the_operator_does
-                an_accounts_delay_counts_from_its_last_failure_wherever_it_came_from
-                failed_passwords_are_counted_apart
+            }
+            once {
+                accounts_08_what_is_used_once_is_taken_once_and_in_time
+                accounts_08_no_more_waits_than_may_and_what_has_ended_makes_room
+            }
+            sessions {
+                accounts_07_a_token_lasts_as_long_as_it_is_used
+                accounts_07_a_session_has_an_end_however_much_it_is_used
+                accounts_08_a_session_is_ended_alone_or_with_all_of_its_user
+                accounts_08_a_user_has_64_sessions_and_the_one_unused_for_longest_goes
+                accounts_08_a_restart_ends_all_sessions
+                accounts_08_there_are_no_more_sessions_than_may_be
+            }
+            passwords {
+                accounts_09_counts_are_kept_by_account_and_by_address_and_forgotten_in_time
+                accounts_09_a_success_clears_the_account_and_takes_its_failures_off_the_address
+                accounts_09_strangers_names_fill_a_bounded_table_and_free_nothing
+                accounts_10_five_failures_close_a_public_address_for_an_hour
+                accounts_10_who_stands_for_many_is_held_unless_known
+                accounts_11_the_fifth_failure_of_an_account_closes_it_to_strangers_for_longer_each_time
+                accounts_12_the_operator_sees_what_is_refused_and_lifts_it
             }
             sightings {
                 share_point_21_an_address_is_new_then_known_and_returned_after_its_ttl

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use msp_core::clock::ManualClock;
-use msp_core::{Admission, Guard, Item};
+use msp_core::{Admission, Guard, Item, LogInGuard};
 use msp_protocol::{Digest, UnixSecond};
 
 /// The second at which every behaviour begins.
@@ -39,6 +39,9 @@ pub trait GuardStand: Sized {
 
     /// What is tested.
     fn guard(&self) -> Guard;
+
+    /// What log-ins need of it.
+    fn log_ins(&self) -> LogInGuard;
 
     /// Its server ends without a word, as by kill -9, and starts again.
     fn crash(&mut self) -> impl Future<Output = ()>;
