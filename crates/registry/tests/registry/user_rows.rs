@@ -20,6 +20,10 @@ async fn started() -> (Fixture, Digest) {
     (fixture, kim.id)
 }
 
+/// All rows that users have.
+const KEPT: &str = "SELECT (SELECT COUNT(*) FROM users) + (SELECT COUNT(*) FROM user_grants) \
+                    + (SELECT COUNT(*) FROM user_tokens) + (SELECT COUNT(*) FROM logins)";
+
 async fn count(fixture: &Fixture, sql: &'static str) -> i64 {
     let raw = fixture.raw("registry.db").await;
     sqlx::query_as::<_, (i64,)>(sql).fetch_one(&raw).await.unwrap().0
@@ -31,11 +35,29 @@ async fn accounts_18_nothing_of_users_lies_in_a_table_that_a_start_reads() {
     let read = "SELECT (SELECT COUNT(*) FROM principals) + (SELECT COUNT(*) FROM grants) \
                 + (SELECT COUNT(*) FROM unlinked_keys) + (SELECT COUNT(*) FROM unlinked_secrets)";
     assert_eq!(count(&fixture, read).await, 0);
-    let kept = "SELECT (SELECT COUNT(*) FROM users) + (SELECT COUNT(*) FROM user_grants) \
-                + (SELECT COUNT(*) FROM user_tokens) + (SELECT COUNT(*) FROM logins)";
-    assert_eq!(count(&fixture, kept).await, 4);
+    assert_eq!(count(&fixture, KEPT).await, 4);
     fixture.registry.remove_user(&"kim".parse().unwrap(), "test").await.unwrap();
-    assert_eq!(count(&fixture, kept).await, 0, "all went with their user");
+    assert_eq!(count(&fixture, KEPT).await, 0, "all went with their user");
+}
+
+#[tokio::test]
+async fn accounts_02_a_restore_brings_nothing_of_a_removed_user_not_even_what_it_got_elsewhere() {
+    let (fixture, kim) = started().await;
+    fixture.back_up("copy.db").await;
+    let elsewhere = Fixture::start().await;
+    let restore = async |backup: &str| {
+        let ttl = std::time::Duration::from_secs(30);
+        elsewhere.registry.restore(&fixture.path(backup), backup, ttl, "test").await.unwrap()
+    };
+    restore("copy.db").await;
+    assert_eq!(count(&elsewhere, KEPT).await, 4);
+    elsewhere.registry.remove_user(&"kim".parse().unwrap(), "test").await.unwrap();
+    let token = NewUserToken { digest: Digest::of(b"u"), label: "later".parse().unwrap(), expires: None };
+    fixture.registry.add_token(&"kim".parse().unwrap(), &token, "test").await.unwrap();
+    fixture.back_up("newer.db").await;
+    let restored = restore("newer.db").await;
+    assert_eq!((restored.users, restored.revoked, count(&elsewhere, KEPT).await), (0, 1, 0));
+    assert_eq!(elsewhere.registry.user_of(&kim).await.unwrap(), None);
 }
 
 #[tokio::test]
