@@ -1,7 +1,7 @@
 //! Copies of the registry, and taking one back.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
@@ -14,7 +14,7 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection as _, Row as _, Transac
 use crate::error::failed;
 use crate::open::SqlRegistry;
 use crate::rows;
-use crate::sqlite::{connection_url, newest_schema, schema_version};
+use crate::sqlite::{connection_url, migrate, newest_schema, schema_version};
 use crate::transaction::{Touched, event};
 
 impl Backups for SqlRegistry {
@@ -55,6 +55,8 @@ impl SqlRegistry {
         request_ttl: Duration,
         actor: &str,
     ) -> Result<Restored, RegistryError> {
+        let updated = self.updated_copy(from, name).await?;
+        let from = updated.as_ref().map_or(from, |(_, copy)| copy);
         check(from, name).await?;
         let mut connection = self.pool.acquire().await.map_err(|error| self.failed(error))?;
         sqlx::query("ATTACH DATABASE $1 AS backup")
@@ -67,11 +69,36 @@ impl SqlRegistry {
         drop(connection);
         let restored = restored?;
         detached.map_err(|error| self.failed(error))?;
-        let Restored { clients, api_keys, revoked, .. } = restored;
-        let detail = format!("{clients} clients, {api_keys} api keys; {revoked} of the backup stay revoked");
+        let Restored { clients, api_keys, users, revoked, .. } = restored;
+        let detail = format!(
+            "{clients} clients, {api_keys} api keys, {users} users; {revoked} of the backup stay revoked"
+        );
         let change = self.change().await?;
         self.commit(change, Touched::Everything, event(actor, "registry.restore", name, detail)).await?;
         Ok(restored)
+    }
+
+    /// A backup of an earlier version, as this one would have left it; the backup itself stays as it is.
+    async fn updated_copy(
+        &self,
+        from: &Path,
+        name: &str,
+    ) -> Result<Option<(PrivateFolder, PathBuf)>, RegistryError> {
+        let mut connection = read_only(from, name).await?;
+        let found = schema_version(&mut connection, name).await?;
+        connection.close().await.map_err(|error| failed(name, &error))?;
+        if !(1..newest_schema()).contains(&found) {
+            return Ok(None);
+        }
+        let unavailable = |why: String| RegistryError::Unavailable(name.to_owned(), why);
+        let folder = PrivateFolder::beside(self.path()).map_err(|error| unavailable(error.to_string()))?;
+        let copy = folder.path("copy");
+        let mut file = msp_keyfile::create_private(&copy).map_err(|error| unavailable(error.to_string()))?;
+        File::open(from)
+            .and_then(|mut from| std::io::copy(&mut from, &mut file))
+            .map_err(|error| unavailable(error.to_string()))?;
+        migrate(&connection_url(&copy), &copy, name).await?;
+        Ok(Some((folder, copy)))
     }
 
     async fn copy_from_attached(
@@ -99,16 +126,19 @@ impl SqlRegistry {
                 done.map_err(|error| self.failed(error))?;
             }
         }
-        sqlx::query(DROP_TOMBSTONED).execute(&mut *tx).await.map_err(|error| self.failed(error))?;
+        for sql in DROP_REMOVED {
+            sqlx::query(*sql).execute(&mut *tx).await.map_err(|error| self.failed(error))?;
+        }
         let row = sqlx::query(COUNT).bind(rows::second(now)).fetch_one(&mut *tx).await;
         let row = row.map_err(|error| self.failed(error))?;
         let count = |column: usize| row.try_get(column).map(rows::unix).map_err(|error| self.failed(error));
         let restored = Restored {
             clients: count(0)?,
             api_keys: count(1)?,
-            revoked: count(2)?,
-            shut_out: count(3)?,
-            floor: count(4)?,
+            users: count(2)?,
+            revoked: count(3)?,
+            shut_out: count(4)?,
+            floor: count(5)?,
         };
         tx.commit().await.map_err(|error| self.failed(error))?;
         Ok(restored)
@@ -139,18 +169,19 @@ const ADD_TOMBSTONES_OF_ENDED: &str = "INSERT INTO main.tombstones (digest) \
      UNION SELECT previous FROM backup.principals WHERE previous_until <= $1 AND previous IS NOT NULL \
      ON CONFLICT DO NOTHING";
 
-/// Clients, api keys, what stays out, who is shut out at $1, and the mark.
+/// Clients, api keys, users, what stays out, who is shut out at $1, and the mark.
 const COUNT: &str = "SELECT (SELECT COUNT(*) FROM main.principals WHERE kind = 'client') + (SELECT COUNT(*) FROM main.unlinked_keys), \
-     (SELECT COUNT(*) FROM main.principals WHERE kind = 'apikey'), \
+     (SELECT COUNT(*) FROM main.principals WHERE kind = 'apikey'), (SELECT COUNT(*) FROM main.users), \
      (SELECT COUNT(*) FROM backup.principals) + (SELECT COUNT(*) FROM backup.unlinked_keys) \
-     - (SELECT COUNT(*) FROM main.principals) - (SELECT COUNT(*) FROM main.unlinked_keys), \
+     + (SELECT COUNT(*) FROM backup.users) - (SELECT COUNT(*) FROM main.principals) \
+     - (SELECT COUNT(*) FROM main.unlinked_keys) - (SELECT COUNT(*) FROM main.users), \
      (SELECT COUNT(*) FROM main.principals WHERE kind = 'client' AND (disabled <> 0 OR expires <= $1)) \
      + (SELECT COUNT(*) FROM main.unlinked_keys WHERE expires <= $1), \
      (SELECT value FROM main.meta WHERE name = 'accepted_until')";
 
-/// The tables that [`STEPS`] and [`RAISE_MARK`] take care of, and those that are no content: the audit and the feed stay the
-/// registry's own. Whatever else there is becomes as it is in the backup.
-const WITH_RULES: [&str; 10] = [
+/// The tables that [`STEPS`] and [`RAISE_MARK`] take care of, and those that are no content: the audit and the feed
+/// stay the registry's own. Whatever else there is becomes as it is in the backup.
+const WITH_RULES: [&str; 11] = [
     "_sqlx_migrations",
     "ahead",
     "audit",
@@ -161,12 +192,15 @@ const WITH_RULES: [&str; 10] = [
     "principals",
     "tombstones",
     "unlinked_keys",
+    "users",
 ];
 
-/// From the attached backup to the registry. A tombstone of either keeps its client or api key out; marks are united.
+/// From the attached backup to the registry. A tombstone of either keeps its client, api key or user out; marks are
+/// united.
 ///
 /// Of a client that both know, the secrets are the registry's, unless they have ended or the backup says that its own
-/// came after them.
+/// came after them. Of a user that both know, password, role and epoch are the registry's, unless the backup's epoch is
+/// the higher one: each end of a password raises it.
 const STEPS: &[&str] = &[
     "CREATE TEMP TABLE present AS SELECT digest, secret, previous, previous_until, expires, disabled \
      FROM main.principals",
@@ -203,37 +237,55 @@ const STEPS: &[&str] = &[
      WHERE digest IN (SELECT digest FROM temp.limits WHERE expires IS NOT NULL)",
     "INSERT INTO main.grants SELECT * FROM backup.grants WHERE digest IN \
      (SELECT digest FROM main.principals UNION SELECT digest FROM main.unlinked_keys)",
+    "CREATE TEMP TABLE present_users AS SELECT id, password, role, epoch, expires, disabled FROM main.users",
+    "DELETE FROM main.users",
+    "INSERT INTO main.users SELECT * FROM backup.users WHERE id NOT IN (SELECT digest FROM main.tombstones)",
+    "UPDATE main.users SET (password, role, epoch) = \
+     (SELECT password, role, epoch FROM temp.present_users AS present WHERE present.id = users.id) \
+     WHERE epoch <= (SELECT epoch FROM temp.present_users AS present WHERE present.id = users.id)",
+    "UPDATE main.users SET expires = (SELECT MIN(present.expires, COALESCE(users.expires, present.expires)) \
+     FROM temp.present_users AS present WHERE present.id = users.id) \
+     WHERE id IN (SELECT id FROM temp.present_users WHERE expires IS NOT NULL)",
+    "UPDATE main.users SET disabled = 1 WHERE id IN (SELECT id FROM temp.present_users WHERE disabled <> 0)",
     "INSERT INTO main.marks (key_digest, mark) SELECT key_digest, mark FROM backup.marks WHERE TRUE \
      ON CONFLICT (key_digest) DO UPDATE SET mark = excluded.mark WHERE excluded.mark > marks.mark",
     "INSERT INTO main.ahead (item, key_digest, ts) SELECT item, key_digest, ts FROM backup.ahead WHERE TRUE \
      ON CONFLICT DO NOTHING",
     "DROP TABLE temp.present",
     "DROP TABLE temp.limits",
+    "DROP TABLE temp.present_users",
     // Here too, and not only with the line of the audit: without it a server would not read again what was restored.
     "UPDATE main.meta SET value = value + 1 WHERE name = 'generation'",
     "DELETE FROM main.changes",
     "UPDATE main.meta SET value = (SELECT value FROM main.meta WHERE name = 'generation') WHERE name = 'changes_from'",
 ];
 
-/// After [`STEPS`]: what was revoked stays out of what has no rules of its own, too.
-const DROP_TOMBSTONED: &str =
-    "DELETE FROM main.unlinked_secrets WHERE digest IN (SELECT digest FROM main.tombstones)";
+/// After [`STEPS`]: what was revoked, and what hangs on a user who is gone, stays out of what has no rules of its own,
+/// too.
+const DROP_REMOVED: &[&str] = &[
+    "DELETE FROM main.unlinked_secrets WHERE digest IN (SELECT digest FROM main.tombstones)",
+    "DELETE FROM main.user_tokens WHERE digest IN (SELECT digest FROM main.tombstones) \
+     OR user_id NOT IN (SELECT id FROM main.users)",
+    "DELETE FROM main.user_grants WHERE user_id NOT IN (SELECT id FROM main.users)",
+    "DELETE FROM main.logins WHERE user_id NOT IN (SELECT id FROM main.users)",
+];
+
+async fn read_only(file: &Path, name: &str) -> Result<AnyConnection, RegistryError> {
+    let url = connection_url(file).replace("?mode=rw", "?mode=ro");
+    AnyConnection::connect(&url).await.map_err(|error| failed(name, &error))
+}
 
 /// Refuses a file that is no whole registry of a version we know, or holds what no `client add` lets in.
 async fn check(from: &Path, name: &str) -> Result<(), RegistryError> {
     let place = name.to_owned();
-    let url = connection_url(from).replace("?mode=rw", "?mode=ro");
-    let mut connection = AnyConnection::connect(&url).await.map_err(|error| failed(&place, &error))?;
+    let mut connection = read_only(from, name).await?;
     let known = newest_schema();
     let found = schema_version(&mut connection, &place).await?;
     if found > known {
         return Err(RegistryError::Newer { place, found, known });
     }
     if found < known {
-        let why = format!(
-            "its schema version is {found}, not {known}; open it once with msp-admin of this version"
-        );
-        return Err(RegistryError::Corrupt(place, why));
+        return Err(RegistryError::Corrupt(place, "it is empty".to_owned()));
     }
     let row = sqlx::query("PRAGMA integrity_check").fetch_one(&mut connection).await;
     let verdict: String = row.and_then(|row| row.try_get(0)).map_err(|error| failed(&place, &error))?;

@@ -180,9 +180,20 @@ impl SqlRegistry {
         key: &Digest,
         grants: &Grants,
     ) -> Result<(), RegistryError> {
+        self.insert_grants_by(change, GRANT, key, grants).await
+    }
+
+    /// The same by a statement whose parameters are a digest, a pattern, and 1 where it is granted to write.
+    pub(crate) async fn insert_grants_by(
+        &self,
+        change: &mut Change<'_>,
+        sql: &'static str,
+        key: &Digest,
+        grants: &Grants,
+    ) -> Result<(), RegistryError> {
         let Grants::Listed(listed) = grants else { return Ok(()) };
         for (pattern, access) in listed.iter() {
-            sqlx::query(GRANT)
+            sqlx::query(sql)
                 .bind(key.as_bytes().to_vec())
                 .bind(pattern.as_str().to_owned())
                 .bind(i64::from(*access == Access::Write))
@@ -230,8 +241,7 @@ impl SqlRegistry {
         expires: Option<UnixSecond>,
         actor: &str,
     ) -> Result<(), RegistryError> {
-        let detail = expires.map_or_else(|| "never".to_owned(), |second| format!("at Unix second {second}"));
-        let event = event(actor, "client.expire", name, detail);
+        let event = event(actor, "client.expire", name, describe_expiry(expires));
         let sql = "UPDATE principals SET expires = $1 WHERE digest = $2";
         self.set(name, sql, expires.map(rows::second), event).await
     }
@@ -325,6 +335,10 @@ pub(crate) fn describe(grants: &Grants) -> String {
             listed.join(", ")
         }
     }
+}
+
+pub(crate) fn describe_expiry(expires: Option<UnixSecond>) -> String {
+    expires.map_or_else(|| "never".to_owned(), |second| format!("at Unix second {second}"))
 }
 
 const CLIENTS_NAMED: &str = "SELECT COUNT(*) FROM principals WHERE kind = 'client' AND name = $1";

@@ -13,6 +13,10 @@ pub(crate) fn failed(place: &str, error: &sqlx::Error) -> RegistryError {
         let why = "it is damaged, or no registry at all; name another file, or restore a backup (msp-admin restore)";
         return RegistryError::Corrupt(place.to_owned(), why.to_owned());
     }
+    // The database is there and has answered: what it holds is not what was ever written.
+    if matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::RowNotFound) {
+        return RegistryError::Corrupt(place.to_owned(), format!("a row cannot be read: {error}"));
+    }
     RegistryError::Unavailable(place.to_owned(), error.to_string())
 }
 

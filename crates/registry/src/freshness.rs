@@ -107,10 +107,12 @@ impl Uses for SqlRegistry {
         Box::pin(async move {
             let mut change = self.change().await?;
             for Use { client, day } in uses {
-                // Nobody is in both, so that one of the two changes nothing.
+                // Nobody is in two of them, so that all but one change nothing.
                 for sql in [
                     "UPDATE principals SET last_used = $1 WHERE digest = $2",
                     "UPDATE unlinked_keys SET last_used = $1 WHERE digest = $2",
+                    "UPDATE users SET last_used = $1 WHERE id = $2",
+                    "UPDATE user_tokens SET last_used = $1 WHERE digest = $2",
                 ] {
                     sqlx::query(sql)
                         .bind(rows::second(day))

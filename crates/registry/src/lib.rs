@@ -1,4 +1,4 @@
-//! What must survive: clients, secrets, api keys, grants, audit and freshness marks, on SQLite.
+//! What must survive: clients, secrets, api keys, users, grants, audit and freshness marks, on SQLite.
 //!
 //! [`SqlRegistry`] is core's [`Registry`](msp_core::Registry). Every change is one transaction that is durable when it
 //! returns, raises the generation that servers follow, and leaves its line in the audit table.
@@ -18,6 +18,7 @@ mod removal;
 mod rows;
 mod sqlite;
 mod transaction;
+mod users;
 
 pub use open::SqlRegistry;
 pub use original_files::OriginalFiles;

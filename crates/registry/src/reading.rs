@@ -9,6 +9,7 @@ use sqlx::{Any, FromRow, Row as _, Transaction};
 use crate::open::SqlRegistry;
 use crate::rows::{self, ApiKeyRow, ClientRow, DigestRow, GrantRow, GrantRows, UnlinkedRow};
 
+const GRANTS: &str = "SELECT digest, pattern, writes FROM grants";
 const GRANTS_OF: &str = "SELECT digest, pattern, writes FROM grants WHERE digest = $1";
 /// Clients have a public key and nobody else has one. Asked for by their kind, SQLite would follow the index of kinds
 /// and names to each row, which takes half as long again.
@@ -40,7 +41,7 @@ const UNLINKED_KEY: &str =
     "SELECT digest, public_key, standard, expires FROM unlinked_keys WHERE digest = $1";
 const UNLINKED_SECRETS: &str = "SELECT digest FROM unlinked_secrets";
 
-type Reading = Transaction<'static, Any>;
+pub(crate) type Reading = Transaction<'static, Any>;
 
 impl SqlRegistry {
     /// The number that grows with every change.
@@ -63,7 +64,7 @@ impl SqlRegistry {
     async fn snapshot_in(&self, tx: &mut Reading) -> Result<Snapshot, RegistryError> {
         let mut snapshot =
             Snapshot { generation: self.number(tx, "generation").await?, ..Snapshot::default() };
-        let mut grants = self.all_grants(tx).await?;
+        let mut grants = self.all_grants(tx, GRANTS).await?;
         self.each(tx, API_KEYS, |row: ApiKeyRow| {
             snapshot.api_keys.push(row.read(&mut grants, self.place())?);
             Ok(())
@@ -125,7 +126,7 @@ impl SqlRegistry {
         tx: &mut Reading,
         digest: &Digest,
     ) -> Result<Option<Principal>, RegistryError> {
-        let mut grants = self.grants_of(tx, digest).await?;
+        let mut grants = self.grants_of(tx, GRANTS_OF, digest).await?;
         let client = sqlx::query_as::<_, ClientRow>(CLIENT).bind(digest.as_bytes().to_vec());
         if let Some(row) = client.fetch_optional(&mut **tx).await.map_err(|error| self.failed(error))? {
             return row.read(&mut grants, self.place()).map(|client| Some(Principal::Client(client)));
@@ -157,7 +158,7 @@ impl SqlRegistry {
         for digest in change.keys.iter().filter(|digest| !is_known(digest)) {
             let row = sqlx::query_as::<_, UnlinkedRow>(UNLINKED_KEY).bind(digest.as_bytes().to_vec());
             let row = row.fetch_one(&mut **tx).await.map_err(|error| self.failed(error))?;
-            let mut grants = self.grants_of(tx, digest).await?;
+            let mut grants = self.grants_of(tx, GRANTS_OF, digest).await?;
             change.new.push(row.read(&mut grants, self.place())?);
         }
         Ok(change)
@@ -168,15 +169,23 @@ impl SqlRegistry {
         row.and_then(|row| row.try_get("value")).map(rows::unix).map_err(|error| self.failed(error))
     }
 
-    async fn all_grants(&self, tx: &mut Reading) -> Result<GrantRows, RegistryError> {
+    pub(crate) async fn all_grants(
+        &self,
+        tx: &mut Reading,
+        sql: &'static str,
+    ) -> Result<GrantRows, RegistryError> {
         let mut grants = GrantRows::new();
-        let read = |row: GrantRow| row.read(&mut grants, self.place());
-        self.each(tx, "SELECT digest, pattern, writes FROM grants", read).await?;
+        self.each(tx, sql, |row: GrantRow| row.read(&mut grants, self.place())).await?;
         Ok(grants)
     }
 
-    async fn grants_of(&self, tx: &mut Reading, digest: &Digest) -> Result<GrantRows, RegistryError> {
-        let rows = sqlx::query_as::<_, GrantRow>(GRANTS_OF).bind(digest.as_bytes().to_vec());
+    pub(crate) async fn grants_of(
+        &self,
+        tx: &mut Reading,
+        sql: &'static str,
+        digest: &Digest,
+    ) -> Result<GrantRows, RegistryError> {
+        let rows = sqlx::query_as::<_, GrantRow>(sql).bind(digest.as_bytes().to_vec());
         let mut grants = GrantRows::new();
         for row in rows.fetch_all(&mut **tx).await.map_err(|error| self.failed(error))? {
             row.read(&mut grants, self.place())?;
@@ -184,7 +193,8 @@ impl SqlRegistry {
         Ok(grants)
     }
 
-    async fn each<T: for<'r> FromRow<'r, AnyRow> + Send + Unpin>(
+    /// Hands over each row of what is asked, one by one.
+    pub(crate) async fn each<T: for<'r> FromRow<'r, AnyRow> + Send + Unpin>(
         &self,
         tx: &mut Reading,
         sql: &'static str,

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use msp_core::{Access, ApiKeyRecord, ClientRecord, Grants, Link, Linked, Pattern, RegistryError};
+use msp_core::{
+    Access, ApiKeyRecord, ClientRecord, Grants, Link, Linked, LogInRow, Pattern, RegistryError, Role,
+    UserRecord, UserToken, Way,
+};
 use msp_protocol::{Digest, PublicKey, UnixSecond};
 
 use crate::error::unreadable;
@@ -118,7 +121,95 @@ impl UnlinkedRow {
     }
 }
 
-/// A row of `grants`.
+/// A row of `users`.
+#[derive(sqlx::FromRow)]
+pub(crate) struct UserRow {
+    id: Vec<u8>,
+    name: String,
+    password: String,
+    role: String,
+    standard: Option<i64>,
+    epoch: i64,
+    expires: Option<i64>,
+    disabled: i64,
+    added: i64,
+    last_used: Option<i64>,
+}
+
+impl UserRow {
+    /// What stands for a user whose grants are in rows of their own.
+    pub(crate) fn id_of_listed(&self, place: &str) -> Result<Option<Digest>, RegistryError> {
+        (self.standard == Some(0)).then(|| digest(self.id.clone(), place)).transpose()
+    }
+
+    /// What the row says, with what is granted to whom.
+    pub(crate) fn read(self, grants: &mut GrantRows, place: &str) -> Result<UserRecord, RegistryError> {
+        let role = Role::ALL.into_iter().find(|role| role.as_str() == self.role);
+        Ok(UserRecord {
+            name: self.name.parse().map_err(|_| unreadable(place, "name"))?,
+            password: self.password.into(),
+            role: role.ok_or_else(|| unreadable(place, "role"))?,
+            listed: self.standard.map(|standard| granted(standard, &self.id, grants)),
+            id: digest(self.id, place)?,
+            epoch: unix(self.epoch),
+            expires: self.expires.map(unix),
+            disabled: self.disabled != 0,
+            added: unix(self.added),
+            last_used: self.last_used.map(unix),
+        })
+    }
+}
+
+/// A row of `user_tokens`.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct TokenRow {
+    digest: Vec<u8>,
+    user_id: Vec<u8>,
+    label: String,
+    expires: Option<i64>,
+    added: i64,
+    last_used: Option<i64>,
+}
+
+impl TokenRow {
+    /// What the row says.
+    pub(crate) fn read(self, place: &str) -> Result<UserToken, RegistryError> {
+        Ok(UserToken {
+            digest: digest(self.digest, place)?,
+            user: digest(self.user_id, place)?,
+            label: self.label.parse().map_err(|_| unreadable(place, "label"))?,
+            expires: self.expires.map(unix),
+            added: unix(self.added),
+            last_used: self.last_used.map(unix),
+        })
+    }
+}
+
+/// A row of `logins`, without its user.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct LogInsRow {
+    network: String,
+    way: String,
+    first: Option<i64>,
+    last: Option<i64>,
+    failures: i64,
+}
+
+impl LogInsRow {
+    /// What the row says.
+    pub(crate) fn read(self, place: &str) -> Result<LogInRow, RegistryError> {
+        let way = Way::ALL.into_iter().find(|way| way.as_str() == self.way);
+        Ok(LogInRow {
+            network: self.network,
+            way: way.ok_or_else(|| unreadable(place, "way to log in"))?,
+            first: self.first.map(unix),
+            last: self.last.map(unix),
+            failures: unix(self.failures),
+        })
+    }
+}
+
+/// A row of `grants`, or of `user_grants`.
 #[derive(Debug, sqlx::FromRow)]
 pub(crate) struct GrantRow {
     digest: Vec<u8>,

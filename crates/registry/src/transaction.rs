@@ -22,7 +22,7 @@ pub(crate) struct Change<'a> {
 pub(crate) enum Touched {
     /// All of it.
     Everything,
-    /// The principal with this digest.
+    /// The principal with this digest, or the user it stands for.
     Principal(Digest),
     /// The unlinked keys and secrets.
     Unlinked,
@@ -120,7 +120,7 @@ impl SqlRegistry {
     }
 }
 
-type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
+pub(crate) type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 
 /// What a statement can be given.
 pub(crate) trait Parameter {

@@ -41,7 +41,8 @@ impl Restore {
     pub(crate) async fn run(&self, options: &GlobalOptions) -> Result<(), AdminError> {
         let from = std::path::absolute(&self.file)
             .map_err(|cause| AdminError::io("find the current folder", cause))?;
-        let question = format!("Replace all clients, api keys and grants by those of {}?", from.display());
+        let question =
+            format!("Replace all clients, api keys, users and grants by those of {}?", from.display());
         let mut asked = true;
         let mut file = as_owner::file(|| {
             let file = msp_keyfile::open_named(&from)?;
@@ -86,15 +87,16 @@ async fn restore(context: &Context, file: &mut File, from: &Path) -> Result<Rest
 
 impl Report<'_> {
     fn text(&self, context: &Context) -> String {
-        let Restored { clients, api_keys, revoked, shut_out, floor } = self.what;
+        let Restored { clients, api_keys, users, revoked, shut_out, floor } = self.what;
         let of = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         let ahead = floor.saturating_sub(context.clock.unix());
         format!(
-            "Restored: {}\n{} and {} came back; {revoked} more of the backup stay revoked; {shut_out} of the clients \
+            "Restored: {}\n{}, {} and {} came back; {revoked} more of the backup stay revoked; {shut_out} of the clients \
              are disabled or have expired\nThe floor is {} ahead of the clock: no request is accepted until {}",
             output::printable(&self.restored.display().to_string()),
             of(clients, "client"),
             of(api_keys, "api key"),
+            of(users, "user"),
             times::duration(ahead),
             times::local(floor.saturating_add(1)),
         )

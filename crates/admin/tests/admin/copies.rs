@@ -57,14 +57,15 @@ fn a_running_server_restores_a_copy_that_its_user_can_read_and_what_it_did_is_to
     let folder = WorkingFolder::new();
     folder.add("--name laptop");
     assert_eq!(folder.run("msp-admin backup copy").code, 0);
-    let restored = Restored { clients: 3, api_keys: 1, revoked: 2, shut_out: 1, floor: 4_102_444_800 };
+    let restored =
+        Restored { clients: 3, api_keys: 1, users: 2, revoked: 2, shut_out: 1, floor: 4_102_444_800 };
     let server = folder.server(Reply::Restored { restored });
     let outcome = folder.run("msp-admin restore copy --yes");
     let told = folder.stable(&outcome.stdout);
     let (first, floor) = told.split_once("\nThe floor is ").unwrap();
     assert_eq!(
         first,
-        "Restored: /here/copy\n3 clients and 1 api key came back; 2 more of the backup stay revoked; 1 of the \
+        "Restored: /here/copy\n3 clients, 1 api key and 2 users came back; 2 more of the backup stay revoked; 1 of the \
          clients are disabled or have expired"
     );
     assert!(

@@ -17,7 +17,9 @@ pub struct Restored {
     pub clients: u64,
     /// Api keys after it.
     pub api_keys: u64,
-    /// Clients and api keys of the backup that stay out, because they were revoked since.
+    /// Users after it.
+    pub users: u64,
+    /// Clients, api keys and users of the backup that stay out, because they were revoked or removed since.
     pub revoked: u64,
     /// Clients after it that are disabled or have expired.
     pub shut_out: u64,
@@ -36,8 +38,11 @@ pub trait Backups: Send + Sync {
     /// `name`.
     ///
     /// It forgives nothing: what was revoked since the backup stays revoked, a disabled client disabled, the earlier
-    /// expiry holds, and a secret that a rotation has ended stays ended. Nothing that may have been accepted since is
-    /// accepted again: the mark becomes the highest of the backup's, the present one, and now + `request_ttl`.
+    /// expiry holds, and a secret that a rotation has ended stays ended. Of a user the password, the role and the epoch
+    /// are those under the higher epoch, so that none falls back to earlier ones. Nothing that may have been accepted
+    /// since is accepted again: the mark becomes the highest of the backup's, the present one, and now + `request_ttl`.
+    ///
+    /// The backup may be of an earlier version; its file stays as it is.
     ///
     /// # Errors
     /// [`RegistryError::Corrupt`] and [`RegistryError::Newer`] for the backup, else [`RegistryError::Unavailable`]; the

@@ -76,10 +76,10 @@ pub trait Credentials: Send + Sync {
     ) -> BoxFuture<'a, Result<Changes, RegistryError>>;
 }
 
-/// A client or an api key was used; gathered and written behind.
+/// A client, an api key, a user or a personal token was used; gathered and written behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Use {
-    /// Digest of the client's key, or of the api key.
+    /// Digest of the client's key, of the api key or of the token; or what stands for the user.
     pub client: Digest,
     /// The Unix second at the start of the day (UTC).
     pub day: UnixSecond,
@@ -87,6 +87,6 @@ pub struct Use {
 
 /// Who was used on which day.
 pub trait Uses: Send + Sync {
-    /// Writes down days of use, of clients and of api keys.
+    /// Writes down days of use, of whatever was used.
     fn note_uses(&self, uses: Vec<Use>) -> BoxFuture<'_, Result<(), RegistryError>>;
 }

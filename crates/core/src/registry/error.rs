@@ -3,9 +3,10 @@
 /// Why the registry could not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
-    /// The key, the secret or the name is registered already.
+    /// The key, the secret, the token or the name is registered already.
     #[error(
-        "{0} is registered already; give another, or see `msp-admin client list` and `msp-admin apikey list`"
+        "{0} is registered already; give another, or see `msp-admin client list`, `msp-admin apikey list` and \
+         `msp-admin user list`"
     )]
     AlreadyRegistered(&'static str),
     /// The file is no registry, or damaged.

@@ -39,7 +39,7 @@ pub fn registry_file(url: &str) -> Option<&Path> {
 
 /// A whole registry: all that is asked of one, whatever keeps it. Who needs a part of it takes that part's trait.
 pub trait Registry:
-    ApiKeyStore + Audit + Backups + ClientStore + Credentials + Import + Marks + Uses + fmt::Debug
+    ApiKeyStore + Audit + Backups + ClientStore + Credentials + Import + Marks + Users + Uses + fmt::Debug
 {
     /// Claims the registry for one server, or for a change that no server may see half done.
     ///

@@ -22,6 +22,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// Each of them.
+    pub const ALL: [Self; 2] = [Self::Full, Self::Normal];
+
     /// `full` or `normal`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -174,6 +177,9 @@ pub enum Way {
 }
 
 impl Way {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Certificate, Self::Password, Self::Token];
+
     /// One lower-case word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -185,8 +191,8 @@ impl Way {
     }
 }
 
-/// Where somebody logs in from, as wide as one place is: the /24 of an IPv4 address, the /48 of an IPv6 address, or this
-/// machine.
+/// Where somebody logs in from, as wide as one place is: the /24 of an IPv4 address, the /48 of an IPv6 address, or
+/// this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LogInNetwork(Option<IpAddr>);
 
@@ -230,7 +236,7 @@ pub struct LogInRow {
     pub network: String,
     /// The way.
     pub way: Way,
-    /// The first that succeeded; none when none did.
+    /// The first that succeeded, to the hour; none when none did.
     pub first: Option<UnixSecond>,
     /// The last that succeeded, to the hour.
     pub last: Option<UnixSecond>,
@@ -241,8 +247,8 @@ pub struct LogInRow {
 /// The rows kept of one user's log-ins.
 pub const MAX_LOG_INS: usize = 64;
 
-/// The users. `actor` is who makes a change, for the audit; a change is seen by every server within a second, as the digest
-/// of its user among those of [`Changed`](super::Changed).
+/// The users. `actor` is who makes a change, for the audit; a change is seen by every server within a second, as the
+/// digest of its user among those of [`Changed`](super::Changed).
 pub trait Users: Send + Sync {
     /// The user of exactly this name; disabled and expired ones too.
     fn find_user<'a>(
@@ -256,7 +262,8 @@ pub trait Users: Send + Sync {
     /// Adds a user.
     ///
     /// # Errors
-    /// [`RegistryError::AlreadyRegistered`] for a name that is in use.
+    /// [`RegistryError::AlreadyRegistered`] for a name or an id that is in use, [`RegistryError::Tombstone`] for the id
+    /// of a user that was removed.
     fn add_user<'a>(&'a self, new: &'a NewUser, actor: &'a str) -> BoxFuture<'a, Result<(), RegistryError>>;
     /// Changes a user, and gives it back as it is now.
     ///
@@ -298,7 +305,8 @@ pub trait Users: Send + Sync {
     /// Adds a personal token.
     ///
     /// # Errors
-    /// [`RegistryError::NotFound`] for the user, [`RegistryError::AlreadyRegistered`] for a label in use.
+    /// [`RegistryError::NotFound`] for the user, [`RegistryError::AlreadyRegistered`] for a token or a label in use,
+    /// [`RegistryError::Tombstone`] for a token that was revoked.
     fn add_token<'a>(
         &'a self,
         name: &'a UserName,
@@ -316,15 +324,15 @@ pub trait Users: Send + Sync {
         actor: &'a str,
     ) -> BoxFuture<'a, Result<(), RegistryError>>;
 
-    /// Notes a log-in that succeeded: its row's failures are zero again. Of more than [`MAX_LOG_INS`] rows of a user those go
-    /// first that never succeeded, then the ones unused for longest.
+    /// Notes a log-in that succeeded: its row's failures are zero again. Of more than [`MAX_LOG_INS`] rows of a user
+    /// those go first that never succeeded, then the ones unused for longest. Of nobody's log-ins nothing is kept.
     fn note_log_in<'a>(&'a self, log_in: &'a LogIn) -> BoxFuture<'a, Result<(), RegistryError>>;
     /// Adds failures to their rows. A row that has seen no success takes no room from one that has.
     fn note_failed_log_ins<'a>(
         &'a self,
         failed: &'a [(LogIn, u64)],
     ) -> BoxFuture<'a, Result<(), RegistryError>>;
-    /// Whether the user has logged in from there, in whatever way, at this second or later.
+    /// Whether the user has logged in from there, in whatever way, in the hour of this second or later.
     fn has_logged_in<'a>(
         &'a self,
         user: &'a Digest,

@@ -12,5 +12,6 @@ mod fixture;
 mod migration;
 mod original_files;
 mod rows;
+mod user_rows;
 
 msp_testkit::registry_suite!(fixture::Fixture);

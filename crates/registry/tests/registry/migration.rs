@@ -1,13 +1,17 @@
-//! A registry that an earlier version has left. The file was made by it and is kept as it was.
+//! A registry that an earlier version has left. Each file was made by it and is kept as it was.
 
-use msp_core::{Access, Grants, Link, RegistryError};
+use std::sync::Arc;
+use std::time::Duration;
 
-use msp_testkit::suites::registry::{NOW, RegistryStand as _, linked, new_client};
+use msp_core::{Access, Grants, Link, Registry, RegistryError};
+
+use msp_testkit::suites::registry::{NOW, RegistryStand as _, linked, new_client, new_user, user};
 
 use crate::fixture::Fixture;
 
 /// The day, in 2024, that unlinked keys were last used, and the second at which the file's principals were added.
 const DAY: u64 = 1_711_756_800;
+const TTL: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn everybody_of_a_registry_of_schema_3_is_there_as_before() {
@@ -57,6 +61,69 @@ async fn everybody_of_a_registry_of_schema_3_is_there_as_before() {
         sqlx::query_as::<_, (i64,)>("SELECT last_used FROM unlinked_keys").fetch_all(&raw).await.unwrap();
     assert_eq!(used, [(1_711_756_800,), (1_711_756_800,)]);
     assert_eq!(registry.snapshot().await.unwrap().secrets.len(), 2);
+}
+
+#[tokio::test]
+async fn everybody_of_a_registry_of_schema_4_is_there_as_before_and_there_are_no_users() {
+    let fixture = Fixture::start().await;
+    fixture.registry.close().await;
+    std::fs::write(fixture.path("registry.db"), include_bytes!("kept/schema-4.db")).unwrap();
+    assert_eq!(msp_registry::inspect::count_clients(&fixture.url()).await.unwrap(), Some(4));
+    let registry = fixture.opened_again().await;
+    assert_eq!(msp_registry::inspect::count_clients(&fixture.url()).await.unwrap(), Some(4));
+    assert_eq!(names(&registry).await, ["laptop", "nas", "-", "-"]);
+    let keys = registry.api_keys().await.unwrap();
+    assert_eq!(keys.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["deploy", "nas"]);
+    assert_eq!(registry.marks().await.unwrap().accepted_until, NOW);
+    assert_eq!(registry.users().await.unwrap(), []);
+    registry.add_user(&new_user("kim"), "test").await.unwrap();
+    assert_eq!(registry.users().await.unwrap(), [user(&registry, "kim").await]);
+    assert_eq!(registry.snapshot().await.unwrap().generation, GENERATION_4 + 1);
+}
+
+/// The number of changes that the registry of schema 4 has seen.
+const GENERATION_4: u64 = 11;
+
+#[tokio::test]
+async fn a_backup_of_an_earlier_schema_is_restored_and_stays_as_it_is() {
+    let kept = [&include_bytes!("kept/schema-3.db")[..], &include_bytes!("kept/schema-4.db")[..]];
+    for (schema, bytes) in [3, 4].into_iter().zip(kept) {
+        let fixture = Fixture::start().await;
+        let registry = &fixture.registry;
+        registry.add_user(&new_user("kim"), "test").await.unwrap();
+        let copy = fixture.path("copy.db");
+        std::fs::write(&copy, bytes).unwrap();
+        let restored = registry.restore(&copy, "copy.db", TTL, "test").await.unwrap();
+        assert_eq!((restored.clients, restored.api_keys, restored.users), (4, 2, 0), "schema {schema}");
+        assert_eq!(names(registry).await, ["laptop", "nas", "-", "-"]);
+        assert_eq!(registry.users().await.unwrap(), []);
+        assert_eq!(std::fs::read(&copy).unwrap(), bytes);
+        let mut left: Vec<_> = std::fs::read_dir(fixture.path(""))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.starts_with("registry.db"))
+            .collect();
+        left.sort();
+        assert_eq!(left, ["copy.db"], "nothing else is left behind");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_file_is_no_backup() {
+    let fixture = Fixture::start().await;
+    std::fs::write(fixture.path("copy.db"), "").unwrap();
+    let refused = fixture.registry.restore(&fixture.path("copy.db"), "copy.db", TTL, "test").await;
+    assert!(matches!(&refused, Err(RegistryError::Corrupt(place, _)) if place == "copy.db"), "{refused:?}");
+}
+
+/// The names of its clients, `-` for those who have none.
+async fn names(registry: &Arc<dyn Registry>) -> Vec<String> {
+    let clients = registry.clients().await.unwrap();
+    let name = |client: &msp_core::ClientRecord| match &client.link {
+        Link::Linked(linked) => linked.name.to_string(),
+        Link::Unlinked => "-".to_owned(),
+    };
+    clients.iter().map(name).collect()
 }
 
 #[tokio::test]

@@ -70,6 +70,10 @@ async fn a_row_that_is_nobodys_makes_the_registry_unreadable_and_is_not_passed_o
         ("UPDATE principals SET kind = 'later' WHERE kind = 'apikey'", "kind"),
         ("UPDATE principals SET public_key = NULL WHERE kind = 'client'", "kind"),
         ("UPDATE principals SET public_key = x'01' WHERE kind = 'client'", "key"),
+        // Now a client's row without a secret.
+        ("UPDATE principals SET public_key = zeroblob(32) WHERE kind = 'apikey'", ""),
+        ("UPDATE principals SET added = 'yesterday' WHERE kind = 'client'", ""),
+        ("DELETE FROM meta WHERE name = 'generation'", ""),
     ] {
         let fixture = Fixture::start().await;
         let registry = &fixture.registry;

@@ -155,7 +155,7 @@ pub async fn a_backup_brings_api_keys_back_but_none_that_was_revoked_since<R: Re
     assert_eq!(elsewhere.registry().api_keys().await.unwrap(), kept);
     assert_eq!(
         elsewhere.registry().audit_rows(1).await.unwrap()[0].detail,
-        "0 clients, 2 api keys; 0 of the backup stay revoked"
+        "0 clients, 2 api keys, 0 users; 0 of the backup stay revoked"
     );
 }
 

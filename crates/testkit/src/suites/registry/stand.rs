@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use msp_core::clock::ManualClock;
-use msp_core::{ClientRecord, Grants, Link, Linked, NewClient, Registry};
-use msp_protocol::{OsRng, PrivateKey, Secret, UnixSecond};
+use msp_core::{
+    Changed, Changes, ClientRecord, Grants, Link, Linked, NewClient, NewUser, Registry, Role, UserRecord,
+};
+use msp_protocol::{Digest, OsRng, PrivateKey, Secret, UnixSecond};
 
 /// The second at which every behaviour begins, in 2024.
 pub const NOW: UnixSecond = 1_711_804_853;
@@ -73,5 +75,34 @@ pub fn linked(client: &ClientRecord) -> &Linked {
     match &client.link {
         Link::Linked(linked) => linked,
         Link::Unlinked => panic!("{client:?} is not linked"),
+    }
+}
+
+/// A user that is not registered yet, with a hash that no password has.
+pub fn new_user(name: &str) -> NewUser {
+    NewUser {
+        id: Secret::generate(&mut OsRng).digest(),
+        name: name.parse().unwrap(),
+        password: "$argon2id$first".into(),
+        role: Role::Normal,
+        listed: None,
+        expires: None,
+    }
+}
+
+/// The user of this name, who is there.
+pub async fn user(registry: &Arc<dyn Registry>, name: &str) -> UserRecord {
+    registry.find_user(&name.parse().unwrap()).await.unwrap().unwrap()
+}
+
+/// The digests of principals that a server is told to read again.
+pub async fn told_since(registry: &Arc<dyn Registry>, since: u64) -> Vec<Digest> {
+    match registry.changes(since, &|_| false).await.unwrap() {
+        Changes::Nothing => Vec::new(),
+        Changes::Some(Changed { principals, unlinked: None, .. }) => {
+            assert!(principals.iter().all(|(_, principal)| principal.is_none()), "{principals:?}");
+            principals.into_iter().map(|(digest, _)| digest).collect()
+        }
+        other => panic!("{other:?}"),
     }
 }
