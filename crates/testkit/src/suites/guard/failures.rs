@@ -1,7 +1,6 @@
 //! Who fails is slowed, and banned when it does not stop; who stands for many is not.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use msp_core::clock::Clock as _;
 use msp_core::{Ban, Standing};
