@@ -46,9 +46,9 @@ pub use finding::Finding;
 pub use grant::{Grants, Pattern, PatternError};
 pub use guard::{
     Admission, Attempt, AttemptStanding, Ban, Failures, Guard, GuardStatus, Lifetime, LogInGuard,
-    MAX_SESSIONS, MAX_SESSIONS_OF_USER, MAX_WAITING, Once, PasswordBan, PasswordBanOf, PasswordLimits,
-    Passwords, RefusedBy, Rejection, Replay, Session, SessionKind, Sessions, Sighting, Sightings, Standing,
-    TooManySessions, TooManyWaiting,
+    MAX_SESSIONS, MAX_SESSIONS_OF_USER, MAX_WAITING, Network, Once, PasswordBan, PasswordBanOf,
+    PasswordLimits, Passwords, RefusedBy, Rejection, Replay, Session, SessionKind, Sessions, Sighting,
+    Sightings, Standing, TooManySessions, TooManyWaiting,
 };
 pub use identity::Identity;
 pub use last_used::LastUsed;

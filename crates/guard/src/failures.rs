@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use msp_core::{Ban, Standing};
 
-use crate::address::Network;
+use msp_core::Network;
 
 mod table;
 

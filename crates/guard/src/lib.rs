@@ -3,7 +3,6 @@
 //! [`MemoryGuard`] keeps all of it in the server's memory, and in the registry only the marks by which an
 //! accepted request is refused after a restart.
 
-mod address;
 mod clients;
 mod config;
 mod failures;

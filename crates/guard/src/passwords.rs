@@ -7,7 +7,7 @@ use std::time::Duration;
 use msp_core::{Attempt, AttemptStanding, PasswordBan, PasswordBanOf, PasswordLimits, RefusedBy};
 use msp_protocol::Digest;
 
-use crate::address::Network;
+use msp_core::Network;
 
 mod table;
 

@@ -7,10 +7,12 @@ use std::time::Duration;
 use msp_protocol::{Digest, UnixSecond};
 use serde::{Deserialize, Serialize};
 
+mod network;
 mod once;
 mod passwords;
 mod sessions;
 
+pub use network::Network;
 pub use once::{MAX_WAITING, Once, TooManyWaiting};
 pub use passwords::{
     Attempt, AttemptStanding, PasswordBan, PasswordBanOf, PasswordLimits, Passwords, RefusedBy,

@@ -87,6 +87,7 @@ async fn serve(builder: &ServerBuilder, registry: &Arc<dyn Registry>) -> SocketA
         address_ttl: settings.server.address_ttl,
         max_entries: settings.guard.max_entries,
         caller_share: settings.guard.caller_share,
+        ..MemoryGuardConfig::default()
     };
     let guard = MemoryGuard::start(guard, clock.clone(), registry.clone()).await.unwrap();
     let isolation = IsolationConfig {

@@ -5,11 +5,12 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// One IPv4 address, or the /64 of an IPv6 address: what one subscriber gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Network(IpAddr);
+pub struct Network(IpAddr);
 
 impl Network {
     /// The network of an address; an IPv4 address mapped into IPv6 counts as IPv4.
-    pub(crate) fn of(address: IpAddr) -> Self {
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(v6) if !v6.is_loopback() => {
                 IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)))
@@ -19,7 +20,8 @@ impl Network {
     }
 
     /// Whether it may stand for many: a proxy, a tunnel, a neighbour. Such an address is never banned.
-    pub(crate) fn is_local(&self) -> bool {
+    #[must_use]
+    pub fn is_local(&self) -> bool {
         match self.0 {
             // 100.64.0.0/10 (RFC 6598) is where carriers and overlay networks put their own.
             IpAddr::V4(v4) => {
