@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use msp_protocol::Digest;
 use serde_json::json;
