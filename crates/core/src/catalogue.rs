@@ -11,6 +11,7 @@ use crate::access::{Access, Origin, Route};
 use crate::confinement_spec::ConfinementSpec;
 use crate::grant::Grants;
 use crate::limits::FunctionLimits;
+use crate::namespace::Namespace;
 use crate::runner::Runner;
 use crate::tally::Tally;
 
@@ -44,6 +45,8 @@ pub enum RunnerKind {
 pub struct Function {
     /// The name callers use.
     pub name: FunctionName,
+    /// Under which it is called over REST.
+    pub namespace: Namespace,
     /// What a call may change.
     pub access: Access,
     /// True when the operator opened a function that writes to the classic shape (`Classic=yes`).
@@ -96,6 +99,8 @@ pub struct MissingFunction {
 pub struct ModuleSpec {
     /// The name callers use, lower-cased.
     pub function: FunctionName,
+    /// Under which it is called over REST.
+    pub namespace: Namespace,
     /// The module's name, without ending; may be dotted, holds no `/`.
     pub module: String,
     /// What a call may change.
@@ -156,6 +161,13 @@ impl Catalogue {
     #[must_use]
     pub fn find(&self, name: &FunctionName) -> Option<&Arc<Function>> {
         self.functions.get(name)
+    }
+
+    /// The function of exactly this name, if it is called under exactly this namespace. What is built in has its
+    /// namespace in its name as well (`msp/ping`).
+    #[must_use]
+    pub fn find_in(&self, namespace: &str, name: &FunctionName) -> Option<&Arc<Function>> {
+        self.find(name).filter(|function| function.namespace.as_str() == namespace)
     }
 
     /// All functions in the order of their names.

@@ -129,6 +129,8 @@ pub struct Refusal {
 pub struct FunctionRow {
     /// Its name; that of its file when no plugin of it has ever loaded.
     pub name: String,
+    /// Under which it is called over REST, when it exists.
+    pub namespace: Option<String>,
     /// What it is made of: `modules.ini: simple_time`, `cpuinfo.py`, `built in`.
     pub source: String,
     /// What runs it, when it exists.

@@ -22,6 +22,7 @@ mod guard;
 mod identity;
 mod last_used;
 mod limits;
+mod namespace;
 mod permit;
 mod plugins;
 mod rates;
@@ -53,6 +54,7 @@ pub use guard::{
 pub use identity::Identity;
 pub use last_used::LastUsed;
 pub use limits::FunctionLimits;
+pub use namespace::{NAMESPACE, Namespace, NamespaceError};
 pub use permit::{Denied, Permit, callable, permit, permit_control};
 pub use plugins::PluginsSpec;
 pub use rates::{Rates, TooManyRequests};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use arc_swap::ArcSwap;
 use msp_core::clock::Clock;
 use msp_core::{
-    Access, BoxFuture, Catalogue, Function, FunctionLimits, Job, Origin, Output, RunError, Runner,
+    Access, BoxFuture, Catalogue, Function, FunctionLimits, Job, Namespace, Origin, Output, RunError, Runner,
     RunnerKind, callable,
 };
 use serde_json::json;
@@ -39,6 +39,7 @@ fn function(name: &str, description: &str, runner: Arc<dyn Runner>) -> Option<Ar
     Some(Arc::new(Function {
         succeeded: msp_core::successes(&name),
         name,
+        namespace: Namespace::default(),
         access: Access::Read,
         classic_write: false,
         description: description.to_owned(),

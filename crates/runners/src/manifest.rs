@@ -154,6 +154,7 @@ impl SharedParts {
                 succeeded: msp_core::successes(&spec.function),
                 tally: self.tallies.of(&spec.function),
                 name: spec.function.clone(),
+                namespace: spec.namespace.clone(),
                 access: spec.access,
                 classic_write: spec.classic_write,
                 description: if spec.description.is_empty() { description } else { spec.description.clone() },

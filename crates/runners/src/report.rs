@@ -30,6 +30,7 @@ fn row(function: &Function, missing: Option<&MissingFunction>) -> FunctionRow {
     });
     FunctionRow {
         name: function.name.to_string(),
+        namespace: Some(function.namespace.to_string()),
         source: function.source.to_string(),
         runner: Some(kind.to_owned()),
         access: Some(function.access.as_str().to_owned()),
@@ -45,6 +46,7 @@ fn row(function: &Function, missing: Option<&MissingFunction>) -> FunctionRow {
 fn absent(name: &FunctionName, missing: &MissingFunction) -> FunctionRow {
     FunctionRow {
         name: name.to_string(),
+        namespace: None,
         source: missing.source.to_string(),
         runner: None,
         access: None,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use msp_core::{ConfinementSpec, FunctionLimits, ModuleSpec};
+use msp_core::{ConfinementSpec, FunctionLimits, ModuleSpec, Namespace};
 use msp_protocol::FunctionName;
 
 use crate::error::SettingsError;
@@ -49,6 +49,7 @@ fn spec(line: &Entry, section: Option<&Section>) -> Result<ModuleSpec, SettingsE
     let section = Function { name: &line.key, entries };
     Ok(ModuleSpec {
         function: function_name(line)?,
+        namespace: Namespace::default(),
         module: module_name(line)?,
         access: section.read(&keys::ACCESS)?,
         classic_write: section.read(&keys::CLASSIC_WRITE)?,

@@ -1,6 +1,7 @@
 //! `functions`: what the running server serves, and what does not load and why.
 
 use clap::Args;
+use msp_core::NAMESPACE;
 use msp_core::control::{FunctionRow, FunctionState, Reply, Request};
 
 use crate::context::Context;
@@ -20,9 +21,25 @@ impl Functions {
         };
         context.output.result(&functions, || {
             let header = ["NAME", "RUNNER", "ACCESS", "ROUTE", "STATE", "CALLS", "FAILED", "FROM", "ERROR"];
-            context.output.table(header, functions.iter().map(row).collect())
+            // Where all are the same, a column says nothing.
+            if functions.iter().filter_map(|function| function.namespace.as_deref()).all(|it| it == NAMESPACE)
+            {
+                return context.output.table(header, functions.iter().map(row).collect());
+            }
+            let header = with_namespace(header, "NAMESPACE");
+            context.output.table(header, functions.iter().map(row_with_namespace).collect())
         })
     }
+}
+
+/// Adds the namespace behind the name.
+fn with_namespace<T>(row: [T; 9], namespace: T) -> [T; 10] {
+    let [name, runner, access, route, state, calls, failed, source, error] = row;
+    [name, namespace, runner, access, route, state, calls, failed, source, error]
+}
+
+fn row_with_namespace(function: &FunctionRow) -> [Cell; 10] {
+    with_namespace(row(function), function.namespace.as_deref().unwrap_or("-").into())
 }
 
 fn row(function: &FunctionRow) -> [Cell; 9] {

@@ -128,6 +128,7 @@ fn function(name: &str, origin: Origin, access: Access) -> Arc<Function> {
     }
     Arc::new(Function {
         name: name.parse().unwrap(),
+        namespace: crate::Namespace::default(),
         access,
         classic_write: false,
         description: String::new(),
@@ -173,6 +174,25 @@ fn without_a_grant_of_its_own_a_client_may_call_what_modules_ini_names_and_only_
     let all = |access| Grants::Listed([("*".parse().unwrap(), access)].into());
     assert_eq!(callable(all(Read)), ["plugin", "reads"]);
     assert_eq!(callable(all(Write)), ["plugin", "reads", "writes"]);
+}
+
+#[test]
+fn accounts_19_a_function_is_found_in_its_own_namespace_and_no_other() {
+    let named = |name: &str, namespace: &str| {
+        let function = function(name, Origin::Modules, Access::Read);
+        let namespace = namespace.parse().unwrap();
+        Arc::new(Function { namespace, ..Arc::unwrap_or_clone(function) })
+    };
+    let catalogue = Catalogue::new([named("lamp", "house"), named("time_test", "msp")], []);
+    let found = |namespace: &str, name: &str| catalogue.find_in(namespace, &name.parse().unwrap()).is_some();
+    assert!(found("house", "lamp") && found("msp", "time_test"));
+    for (namespace, name) in
+        [("msp", "lamp"), ("house", "time_test"), ("House", "lamp"), ("house", "Lamp"), ("", "lamp")]
+    {
+        assert!(!found(namespace, name), "{namespace}/{name}");
+    }
+    // Whatever its namespace, grants and other doors know it by its name alone.
+    assert!(catalogue.find(&"lamp".parse().unwrap()).is_some());
 }
 
 #[test]

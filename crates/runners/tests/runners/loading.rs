@@ -140,7 +140,8 @@ async fn a_module_that_takes_longer_than_its_load_timeout_is_left_out_and_the_re
     let running = folder.python("slow", WAITS).with(|limits| limits.load_timeout = limit).start().await;
     let why = "it took longer than 1 s, which is its LoadTimeout while it was loading";
     let row = row(&running, "slow");
-    assert_eq!((row.source.as_str(), row.runner.as_deref()), ("modules.ini: slow", None));
+    let told = (row.source.as_str(), row.runner.as_deref(), row.namespace.as_deref());
+    assert_eq!(told, ("modules.ini: slow", None, None));
     assert!(row.state.as_str() == "failed" && row.error.as_ref().unwrap().contains(why), "{row:?}");
     running.logged(why).await;
     assert_eq!(running.call("m").await, Ok(json!("fine")));
@@ -170,6 +171,7 @@ async fn the_report_tells_of_each_function_its_calls_and_why_its_file_does_not_l
     assert!(row(&running, "broken").error.unwrap().contains("broken.py:1: SyntaxError"));
     assert_eq!((state("broken"), state("crlf")), ("failed", "ready"));
     assert_eq!(row(&running, "msp/ping").source, "built in");
+    assert_eq!(told.namespace.as_deref(), Some("msp"));
     // A program that stops being one is lost until it is mended.
     running.folder.write("crlf", "#!/bin/sh\r\necho hi\r\n");
     running.logged("function crlf is skipped: ").await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use msp_core::clock::SystemClock;
 use msp_core::{
     Access, Caller, ConfinementPath, ConfinementSpec, Door, FunctionLimits, Grants, Identity, Input,
-    ModuleSpec, Output, RequestId, RunError, permit, run,
+    ModuleSpec, Namespace, Output, RequestId, RunError, permit, run,
 };
 use msp_protocol::Digest;
 use msp_runners::{IsolationConfig, Runners, RunnersConfig};
@@ -69,6 +69,7 @@ impl Folder {
     pub(crate) fn list(&mut self, function: &str, module: &str, limits: FunctionLimits) {
         self.specs.push(ModuleSpec {
             function: function.parse().unwrap(),
+            namespace: Namespace::default(),
             module: module.to_owned(),
             access: Access::Read,
             classic_write: false,

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use msp_core::{Access, ConfinementPath, ConfinementSpec, FunctionLimits, ModuleSpec};
+use msp_core::{Access, ConfinementPath, ConfinementSpec, FunctionLimits, ModuleSpec, Namespace};
 
 use msp_settings::keys::FUNCTION;
 
@@ -15,6 +15,7 @@ fn functions_keep_the_files_order_and_have_lower_case_names_and_the_cores_limits
     let settings = Scratch::new().modules("[Modules]\nTime_Test=simple_time\necho: tools.Echo\n").load();
     let spec = |function: &str, module: &str| ModuleSpec {
         function: function.parse().unwrap(),
+        namespace: Namespace::default(),
         module: module.to_owned(),
         access: Access::Read,
         classic_write: false,
@@ -33,6 +34,7 @@ fn a_section_of_its_own_sets_a_functions_limits_and_access() {
     let settings = Scratch::new().modules(text).load();
     let expected = ModuleSpec {
         function: "switch_lamp".parse().unwrap(),
+        namespace: Namespace::default(),
         module: "lamp".to_owned(),
         access: Access::Write,
         classic_write: true,

@@ -16,6 +16,7 @@ use crate::clock::ManualClock;
 use crate::grant::Grants;
 use crate::guard::{Admission, Ban, Failures, GuardStatus, Rejection, Replay, Sightings, Standing};
 use crate::limits::FunctionLimits;
+use crate::namespace::Namespace;
 use crate::registry::RegistryError;
 use crate::runner::Runner;
 use crate::tally::Tally;
@@ -150,6 +151,7 @@ impl Stand {
         let runner = Arc::new(Echo(Mutex::default(), Mutex::default()));
         let function = Arc::new(Function {
             name: name("echo"),
+            namespace: Namespace::default(),
             access: Access::Read,
             classic_write: false,
             description: String::new(),

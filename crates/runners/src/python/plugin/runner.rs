@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use msp_core::{
-    Body, BoxFuture, Function, Input, Job, Origin, Output, Request, Route, RunError, Runner, RunnerKind,
-    Tally,
+    Body, BoxFuture, Function, Input, Job, Namespace, Origin, Output, Request, Route, RunError, Runner,
+    RunnerKind, Tally,
 };
 use msp_protocol::FunctionName;
 use serde_json::{Map, Value};
@@ -34,6 +34,7 @@ pub(super) fn function(
     Function {
         succeeded: msp_core::successes(&name),
         name,
+        namespace: Namespace::default(),
         access: file.access,
         classic_write: false,
         description: description(&plugin.description),
